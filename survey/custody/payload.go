@@ -1,0 +1,127 @@
+package custody
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"hailong/survey"
+)
+
+// PayloadVersion is the version of response payloads that this program writes.
+const PayloadVersion = 1
+
+// ErrPayloadVersion marks a payload of a version that this program does not know. The
+// record is kept and counted as held until a program that knows it reads it again.
+var ErrPayloadVersion = errors.New("the payload's version is not known")
+
+// payload is version 1 of a response inside a record. Counter and questionnaire stand
+// in the envelope.
+type payload struct {
+	Answers       []answer     `cbor:"1,keyasint"`
+	Channel       string       `cbor:"2,keyasint"`
+	Stage         string       `cbor:"3,keyasint"`
+	ResolvingUnit string       `cbor:"4,keyasint,omitempty"`
+	Field         string       `cbor:"5,keyasint,omitempty"`
+	Procedure     string       `cbor:"6,keyasint,omitempty"`
+	Respondent    string       `cbor:"7,keyasint,omitempty"`
+	Flags         []string     `cbor:"8,keyasint,omitempty"`
+	ReplacesChain survey.Chain `cbor:"9,keyasint,omitzero"`
+	Replaces      uint64       `cbor:"10,keyasint,omitempty"`
+	ContChain     survey.Chain `cbor:"11,keyasint,omitzero"`
+	Continues     uint64       `cbor:"12,keyasint,omitempty"`
+}
+
+// answer is a question's code and its level, or one of the two values below.
+type answer struct {
+	_        struct{} `cbor:",toarray"`
+	Question string
+	Value    int
+}
+
+const (
+	valueBlank         = -1
+	valueNotApplicable = -2
+)
+
+// EncodeResponse is the payload of a response.
+func EncodeResponse(r *survey.Response) []byte {
+	p := payload{
+		Channel: string(r.Channel), Stage: string(r.Stage), ResolvingUnit: string(r.ResolvingUnit),
+		Field: string(r.Field), Procedure: string(r.Procedure), Respondent: string(r.Respondent),
+		ReplacesChain: r.Replaces.Chain, Replaces: r.Replaces.Sequence,
+		ContChain: r.Continues.Chain, Continues: r.Continues.Sequence,
+		Answers: make([]answer, len(r.Answers)),
+	}
+	for i, a := range r.Answers {
+		v := int(a.Level)
+		switch a.Kind {
+		case survey.Blank:
+			v = valueBlank
+		case survey.NotApplicable:
+			v = valueNotApplicable
+		}
+		p.Answers[i] = answer{Question: string(a.Question), Value: v}
+	}
+	for _, f := range r.Flags {
+		p.Flags = append(p.Flags, string(f))
+	}
+	return encode(p)
+}
+
+// Response reads a record's payload. Whether its answers fit the questionnaire is for
+// [survey.Response.Validate].
+func (r *Record) Response() (survey.Response, error) {
+	if r.Kind != ResponseRecord {
+		return survey.Response{}, fmt.Errorf("%w: records of kind %d hold no response", errRecord, r.Kind)
+	}
+	if r.PayloadVersion != PayloadVersion {
+		return survey.Response{}, fmt.Errorf("version %d: %w", r.PayloadVersion, ErrPayloadVersion)
+	}
+	var p payload
+	if err := strict.Unmarshal(r.Payload, &p); err != nil {
+		return survey.Response{}, fmt.Errorf("payload cannot be read: %w", err)
+	}
+	resp := survey.Response{
+		Questionnaire: r.Questionnaire, Counter: survey.CounterCode(r.Counter),
+		Channel: survey.Channel(p.Channel), Stage: survey.Stage(p.Stage),
+		ResolvingUnit: survey.UnitCode(p.ResolvingUnit), Field: survey.FieldCode(p.Field),
+		Procedure: survey.ProcedureCode(p.Procedure), Respondent: survey.RespondentKind(p.Respondent),
+		Replaces:  survey.RecordID{Chain: p.ReplacesChain, Sequence: p.Replaces},
+		Continues: survey.RecordID{Chain: p.ContChain, Sequence: p.Continues},
+		Answers:   make([]survey.Answer, len(p.Answers)),
+	}
+	for i, a := range p.Answers {
+		got := survey.Answer{Question: survey.QuestionCode(a.Question), Kind: survey.AtLevel}
+		switch {
+		case a.Value == valueBlank:
+			got.Kind = survey.Blank
+		case a.Value == valueNotApplicable:
+			got.Kind = survey.NotApplicable
+		case a.Value < 0 || a.Value > int(survey.MaxLevel):
+			return survey.Response{}, fmt.Errorf("payload cannot be read: %d is not a level", a.Value)
+		default:
+			got.Level = survey.Level(a.Value)
+		}
+		resp.Answers[i] = got
+	}
+	for _, f := range p.Flags {
+		resp.Flags = append(resp.Flags, survey.Flag(f))
+	}
+	return resp, nil
+}
+
+// Comment is the free text that goes with a record, beside the chain: erasing it and
+// its salt leaves the chain whole.
+type Comment struct {
+	_        struct{} `cbor:",toarray"`
+	Sequence uint64
+	Salt     [16]byte
+	Text     string
+}
+
+// Commit is the salted commitment that the record carries instead of the text.
+func (c *Comment) Commit() survey.Hash {
+	b := append([]byte("hailong/comment/v1"), c.Salt[:]...)
+	return sha256.Sum256(append(b, c.Text...))
+}

@@ -1,0 +1,101 @@
+package custody
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"hailong/survey"
+)
+
+// RecordVersion is the version of the envelope that this program writes.
+const RecordVersion = 1
+
+// Kind says what a record is about.
+type Kind uint8
+
+// The kinds of records. Others than responses are reserved for the journal's own
+// events (start, stop, clock step), which are records too.
+const (
+	ResponseRecord Kind = 1
+)
+
+// Record is the envelope of one journal record. Only a Record made by [Seal] or read
+// by [DecodeRecord] has its Bytes and Hash.
+type Record struct {
+	Version        uint         `cbor:"1,keyasint"`
+	Chain          survey.Chain `cbor:"2,keyasint"`
+	Sequence       uint64       `cbor:"3,keyasint"`
+	Previous       survey.Hash  `cbor:"4,keyasint"` // zero for sequence 1
+	Nonce          survey.Nonce `cbor:"5,keyasint"`
+	Kind           Kind         `cbor:"6,keyasint"`
+	Counter        string       `cbor:"7,keyasint"`
+	Wall           int64        `cbor:"8,keyasint"`  // the kiosk's clock, ms since 1970
+	Mono           int64        `cbor:"9,keyasint"`  // ms since Boot began; never goes back within it
+	Boot           [16]byte     `cbor:"10,keyasint"` // drawn when the kiosk program starts
+	Questionnaire  survey.Hash  `cbor:"11,keyasint"` // the version as it was shown
+	PayloadVersion uint         `cbor:"12,keyasint"`
+	Payload        []byte       `cbor:"13,keyasint"`
+	Comment        *survey.Hash `cbor:"14,keyasint,omitempty"` // salted commitment to a comment kept beside the chain
+
+	Bytes []byte      `cbor:"-"` // the record as written or received
+	Hash  survey.Hash `cbor:"-"` // over Bytes
+	Fault error       `cbor:"-"` // why Bytes could not be read; then only Bytes and Hash hold
+}
+
+// ID is the record's identity.
+func (r *Record) ID() survey.RecordID { return survey.RecordID{Chain: r.Chain, Sequence: r.Sequence} }
+
+// At is the kiosk's wall clock when the record was made.
+func (r *Record) At() time.Time { return time.UnixMilli(r.Wall).In(survey.Zone) }
+
+// Seal gives a record its bytes and hash. The record must not change afterwards.
+func Seal(r Record) Record {
+	r.Bytes = encode(r)
+	r.Hash = HashRecord(r.Bytes)
+	return r
+}
+
+const recordDomain = "hailong/record/v1"
+
+// HashRecord is the hash of a record's bytes: SHA-256 over "hailong/record/v1" and them.
+func HashRecord(b []byte) survey.Hash {
+	buf := make([]byte, 0, 512)
+	return sha256.Sum256(append(append(buf, recordDomain...), b...))
+}
+
+// errRecord is the start of every fault of a record.
+var errRecord = errors.New("record cannot be read")
+
+// DecodeRecord reads a record. The bytes are kept, not copied. Bytes that cannot be
+// read give a Record with Bytes, Hash and Fault, because a chain keeps them too.
+func DecodeRecord(b []byte) Record {
+	var r Record
+	err := strict.Unmarshal(b, &r)
+	switch {
+	case err != nil:
+	case r.Version != RecordVersion:
+		err = fmt.Errorf("version %d is not known", r.Version)
+	case r.Sequence == 0 || r.Chain.IsZero():
+		err = errors.New("it has no identity")
+	}
+	if err != nil {
+		r = Record{Fault: fmt.Errorf("%w: %w", errRecord, err)}
+	}
+	r.Bytes = b
+	r.Hash = HashRecord(b)
+	return r
+}
+
+// Entry is the response that a record holds, without its comment.
+func (r *Record) Entry() (survey.Entry, error) {
+	if r.Fault != nil {
+		return survey.Entry{}, r.Fault
+	}
+	resp, err := r.Response()
+	if err != nil {
+		return survey.Entry{}, err
+	}
+	return survey.Entry{ID: r.ID(), Nonce: r.Nonce, At: r.At(), Response: resp}, nil
+}
