@@ -25,10 +25,10 @@ func (h *Header) Last() uint64 { return h.First + h.Count - 1 }
 
 // Batch is a contiguous run of records of one chain, signed by its kiosk.
 type Batch struct {
-	Header   Header
-	Records  []Record
-	Comments []Comment // of these records; not signed: each is vouched for by its commitment
-	Bytes    []byte    // header, signature and records as received: what a store keeps
+	Header    Header
+	Records   []Record
+	Comments  []Comment // of these records; not signed: each is vouched for by its commitment
+	Bytes     []byte    // header, signature and records as received: what a store keeps
 	signed    []byte
 	signature []byte
 }

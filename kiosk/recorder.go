@@ -1,0 +1,252 @@
+// Package kiosk turns a press or a form into a valid response and hands it to the
+// journal. It does no I/O of its own: what a press means is decided here, the same
+// for a finger on the screen, a button and a phone.
+package kiosk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"hailong/survey"
+)
+
+// Journal is what the Recorder needs of the kiosk's journal.
+type Journal interface {
+	// Append keeps a draft durably and returns its entry. When it returns without an
+	// error the entry is on stable storage. A draft whose nonce the journal already
+	// holds changes nothing: the entry kept first comes back, and appended is false.
+	// An error that is [ErrUnknown] leaves open whether the draft was kept: asking
+	// again with the same nonce settles it. Safe for many goroutines.
+	Append(ctx context.Context, d survey.Draft) (e survey.Entry, appended bool, err error)
+	// Find is the entry with that nonce, if the journal still holds it.
+	Find(n survey.Nonce) (survey.Entry, bool, error)
+	// Get is the entry with that identity, if the journal still holds it.
+	Get(id survey.RecordID) (survey.Entry, bool, error)
+}
+
+var (
+	// ErrUnknown says that it is not known whether a press was kept. Send it again
+	// with the same key.
+	ErrUnknown = errors.New("it is not known whether the answer was kept; send it again with the same key")
+	// ErrConflict says that a key was used before for another content.
+	ErrConflict = errors.New("this idempotency key was used before for other content")
+)
+
+// Press is a response as it comes in, before anything is checked. Empty Stage and
+// Counter mean the recorder's own.
+type Press struct {
+	Questionnaire string // code or code@hash
+	Answers       []survey.Answer
+	Channel       survey.Channel
+	Stage         survey.Stage
+	Counter       survey.CounterCode
+	ResolvingUnit survey.UnitCode
+	Field         survey.FieldCode
+	Procedure     survey.ProcedureCode
+	Respondent    survey.RespondentKind
+	Comment       string
+	Replaces      survey.RecordID
+	Continues     survey.RecordID
+	Key           string // idempotency key: the same key, the same entry
+}
+
+// MaxKey is the longest idempotency key accepted, in bytes.
+const MaxKey = 200
+
+// Settings are what a kiosk needs to know to judge a press.
+type Settings struct {
+	Catalogue *survey.Catalogue
+	Counters  []survey.CounterCode // served here; the first is meant where a press names none
+	Stage     survey.Stage         // meant where a press names none
+	Repeat    time.Duration        // repeat-press interval; 0 = off
+	Test      bool                 // every record is marked as a test
+	Now       func() time.Time     // the clock, with its monotonic reading
+}
+
+// Recorder makes entries out of presses. Safe for many goroutines.
+type Recorder struct {
+	settings Settings
+	journal  Journal
+
+	mu   sync.Mutex // protects last
+	last map[survey.CounterCode]time.Time
+}
+
+// NewRecorder makes a Recorder over a journal. At least one counter must be given.
+func NewRecorder(s Settings, j Journal) *Recorder {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Stage == "" {
+		s.Stage = survey.Result
+	}
+	return &Recorder{settings: s, journal: j, last: map[survey.CounterCode]time.Time{}}
+}
+
+// Record keeps a press and returns its entry once it is durable. The same key gives
+// the same entry for as long as the journal holds it. Errors are [survey.Problems]
+// for a press that is not valid, [ErrConflict], [ErrUnknown], or the journal's own.
+func (r *Recorder) Record(ctx context.Context, p Press) (survey.Entry, error) {
+	if err := r.keyProblem(p.Key); err != nil {
+		return survey.Entry{}, err
+	}
+	nonce := survey.KeyNonce(p.Key)
+	if e, ok, err := r.journal.Find(nonce); err != nil {
+		return survey.Entry{}, fmt.Errorf("look for the key's record: %w", err)
+	} else if ok {
+		return r.again(p, e)
+	}
+	d, err := r.draft(p, nonce)
+	if err != nil {
+		return survey.Entry{}, err
+	}
+	e, appended, err := r.journal.Append(ctx, d)
+	if err != nil {
+		return survey.Entry{}, fmt.Errorf("keep the answer: %w", err)
+	}
+	if !appended {
+		return r.again(p, e)
+	}
+	return e, nil
+}
+
+func (r *Recorder) keyProblem(key string) error {
+	if key != "" && len(key) <= MaxKey {
+		return nil
+	}
+	return survey.Problems{{
+		Path: "idempotency_key",
+		Vi:   fmt.Sprintf("cần một khóa riêng cho mỗi lượt trả lời, 1 đến %d ký tự; gửi lại cùng một lượt thì dùng lại khóa đó", MaxKey),
+		En:   fmt.Sprintf("one key of 1 to %d characters is needed for each response; send the same response again with the same key", MaxKey),
+	}}
+}
+
+// again answers a key that was used before: the entry kept then, if it says the same.
+func (r *Recorder) again(p Press, e survey.Entry) (survey.Entry, error) {
+	want, err := r.response(p)
+	if err != nil {
+		return survey.Entry{}, err
+	}
+	kept := e.Response
+	if q, ok := r.settings.Catalogue.ByHash(kept.Questionnaire); ok && p.Questionnaire == string(q.Code) {
+		want.Questionnaire = kept.Questionnaire // the code alone meant the version of then
+	}
+	if !want.SameContent(&kept) || p.Comment != e.Comment {
+		return survey.Entry{}, ErrConflict
+	}
+	return e, nil
+}
+
+// response is the press as a response, checked against its questionnaire.
+func (r *Recorder) response(p Press) (survey.Response, error) {
+	v, ok := r.settings.Catalogue.Find(p.Questionnaire)
+	if !ok {
+		have := r.settings.Catalogue.Codes()
+		return survey.Response{}, survey.Problems{{
+			Path: "questionnaire", Value: p.Questionnaire,
+			Vi: "thiết bị này không có phiếu hỏi đó; có: " + have, En: "this kiosk has no such questionnaire; it has: " + have,
+		}}
+	}
+	resp := survey.Response{
+		Questionnaire: v.Hash, Answers: inOrder(p.Answers, v.Questionnaire), Channel: p.Channel, Stage: p.Stage, Counter: p.Counter,
+		ResolvingUnit: p.ResolvingUnit, Field: p.Field, Procedure: p.Procedure, Respondent: p.Respondent,
+		Replaces: p.Replaces, Continues: p.Continues,
+	}
+	if resp.Stage == "" {
+		resp.Stage = r.settings.Stage
+	}
+	if resp.Counter == "" {
+		resp.Counter = r.settings.Counters[0]
+	}
+	var ps survey.Problems
+	if err := resp.Validate(v.Questionnaire); err != nil {
+		errors.As(err, &ps)
+	}
+	if !slices.Contains(r.settings.Counters, resp.Counter) {
+		have := fmt.Sprint(r.settings.Counters)
+		ps.Add("counter", string(resp.Counter), "thiết bị này không phục vụ quầy đó; phục vụ: "+have, "this kiosk does not serve that counter; it serves: "+have)
+	}
+	ps.Check(survey.CommentProblem(p.Comment))
+	return resp, ps.Err()
+}
+
+// inOrder sorts answers into the questionnaire's order, unknown questions last.
+func inOrder(answers []survey.Answer, q *survey.Questionnaire) []survey.Answer {
+	place := map[survey.QuestionCode]int{}
+	for i, x := range q.Questions {
+		place[x.Code] = i - len(q.Questions)
+	}
+	sorted := slices.Clone(answers)
+	slices.SortStableFunc(sorted, func(a, b survey.Answer) int { return place[a.Question] - place[b.Question] })
+	return sorted
+}
+
+func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
+	resp, err := r.response(p)
+	if err != nil {
+		return survey.Draft{}, err
+	}
+	linked, err := r.link(&resp)
+	if err != nil {
+		return survey.Draft{}, err
+	}
+	if r.settings.Test {
+		resp.WithFlag(survey.Test)
+	}
+	switch {
+	case linked != nil && linked.Response.Has(survey.TooSoon) && !resp.Replaces.IsZero():
+		resp.WithFlag(survey.TooSoon) // changing one's mind does not launder a repeat
+	case linked == nil && r.tooSoon(resp.Counter, resp.Channel):
+		resp.WithFlag(survey.TooSoon)
+	}
+	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
+}
+
+// tooSoon reports whether a press follows the one before on the same counter's screen
+// or buttons too closely, and remembers it.
+func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel) bool {
+	if ch != survey.Button && ch != survey.Touch {
+		return false
+	}
+	now := r.settings.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, pressed := r.last[c]
+	r.last[c] = now
+	return r.settings.Repeat > 0 && pressed && now.Sub(before) < r.settings.Repeat
+}
+
+// link checks the record that a response replaces or continues, and returns it.
+func (r *Recorder) link(resp *survey.Response) (*survey.Entry, error) {
+	id, path := resp.Replaces, "replaces"
+	if id.IsZero() {
+		id, path = resp.Continues, "continues"
+	}
+	if id.IsZero() {
+		return nil, nil
+	}
+	e, ok, err := r.journal.Get(id)
+	if err != nil {
+		return nil, fmt.Errorf("look for the record that this one %s: %w", path, err)
+	}
+	var ps survey.Problems
+	switch {
+	case !ok:
+		ps.Add(path, id.String(), "thiết bị này không có phiếu đó", "this kiosk holds no such record")
+	case e.Response.Counter != resp.Counter:
+		ps.Add(path, id.String(), "phiếu đó thuộc quầy khác", "that record belongs to another counter")
+	case path == "continues" && e.Response.Questionnaire == resp.Questionnaire && answersAgain(&e.Response, resp):
+		ps.Add(path, id.String(), "phiếu nối tiếp trả lời lại câu đã trả lời", "a continuing response answers a question again")
+	}
+	return &e, ps.Err()
+}
+
+func answersAgain(before, now *survey.Response) bool {
+	return slices.ContainsFunc(now.Answers, func(a survey.Answer) bool {
+		return slices.ContainsFunc(before.Answers, func(b survey.Answer) bool { return a.Question == b.Question && b.Kind == survey.AtLevel })
+	})
+}
