@@ -27,6 +27,7 @@ type Receipt struct {
 	BackupSum  survey.Hash    `cbor:"8,keyasint"`
 	ServerTime int64          `cbor:"9,keyasint"`            // the centre's clock, ms since 1970
 	Refused    string         `cbor:"10,keyasint,omitempty"` // why the last batch was refused, if it was
+	Started    bool           `cbor:"11,keyasint,omitempty"` // the centre has just started: what was under way may be lost
 }
 
 // Head is the durable mark.
@@ -48,6 +49,9 @@ func ParseMarkRequest(b []byte) (MarkRequest, error) {
 	var m MarkRequest
 	if err := open.Unmarshal(b, &m); err != nil {
 		return m, fmt.Errorf("mark request cannot be read: %w", err)
+	}
+	if m.Chain.IsZero() {
+		return m, errors.New("mark request names no chain")
 	}
 	return m, nil
 }

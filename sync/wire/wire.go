@@ -14,7 +14,11 @@
 // under hailong.v1.
 package wire
 
-import "hailong/survey"
+import (
+	"strings"
+
+	"hailong/survey"
+)
 
 // Prefix begins every subject.
 const Prefix = "hailong.v1."
@@ -62,8 +66,8 @@ const CentreInboxPrefix = Prefix + "inbox-centre"
 // not such a subject.
 func Kiosk(subject string) survey.KioskID {
 	for _, prefix := range []string{batch, mark, heartbeat} {
-		if len(subject) > len(prefix) && subject[:len(prefix)] == prefix {
-			return survey.KioskID(subject[len(prefix):])
+		if name, ok := strings.CutPrefix(subject, prefix); ok && !strings.ContainsAny(name, ".*>") {
+			return survey.KioskID(name)
 		}
 	}
 	return ""

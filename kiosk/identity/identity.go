@@ -1,0 +1,180 @@
+// Package identity keeps who a kiosk is: its Ed25519 key, made on the box and never
+// exported, what its enrolment said, and that it once had a journal. It lies outside
+// the journal, in two copies, so that a journal that is lost is noticed.
+//
+// Each copy is written whole: to a temporary file, synced, renamed over the old one,
+// and the folder synced. A copy that cannot be read is made anew from the other.
+package identity
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// The two copies inside the kiosk's data folder.
+const (
+	FirstCopy  = "identity.json"
+	SecondCopy = "identity.copy.json"
+)
+
+// ErrDamaged says that neither copy can be read.
+var ErrDamaged = errors.New("the kiosk's identity is damaged in both copies")
+
+// Counter is a counter that the kiosk serves, with the words its screen shows.
+type Counter struct {
+	Code     survey.CounterCode `json:"code"`
+	Name     survey.Words       `json:"name"`
+	Unit     survey.UnitCode    `json:"unit"`
+	UnitName survey.Words       `json:"unit_name"`
+}
+
+// Enrolment is what the centre said when it took the kiosk in.
+type Enrolment struct {
+	Name      string           `json:"name"`
+	Role      survey.KioskRole `json:"role"`
+	Counters  []Counter        `json:"counters"`
+	CentreKey []byte           `json:"centre_key"` // Ed25519; receipts are signed with it
+	NATS      string           `json:"nats"`       // where to connect
+}
+
+// Identity is who the kiosk is.
+type Identity struct {
+	Seed      []byte       `json:"seed"`      // Ed25519 private seed, 32 bytes
+	Enrolment *Enrolment   `json:"enrolment"` // nil before the centre took it in
+	Chain     survey.Chain `json:"-"`         // its journal's chain; zero before there was one
+}
+
+// stored is the file's form.
+type stored struct {
+	Identity
+	Chain string `json:"chain"`
+}
+
+// Kiosk is the kiosk's name, which its key gives it.
+func (id *Identity) Kiosk() survey.KioskID {
+	return custody.KioskName(id.Key().Public().(ed25519.PublicKey))
+}
+
+// Key is the kiosk's private key.
+func (id *Identity) Key() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(id.Seed) }
+
+// Public is the kiosk's public key.
+func (id *Identity) Public() ed25519.PublicKey { return id.Key().Public().(ed25519.PublicKey) }
+
+// Load reads the identity in folder dir, or makes a new one, with a new key, where
+// there is none at all.
+func Load(dir string) (*Identity, error) {
+	first, err1 := read(filepath.Join(dir, FirstCopy))
+	second, err2 := read(filepath.Join(dir, SecondCopy))
+	switch {
+	case errors.Is(err1, os.ErrNotExist) && errors.Is(err2, os.ErrNotExist):
+		return create(dir)
+	case err1 == nil && err2 == nil:
+		return newer(first, second), nil
+	case err1 == nil:
+		return first, first.Save(dir)
+	case err2 == nil:
+		return second, second.Save(dir)
+	}
+	return nil, fmt.Errorf("%w: %w", ErrDamaged, errors.Join(err1, err2))
+}
+
+// newer is the copy that knows more. They differ only after a stop between the two
+// writes, the first copy being written first.
+func newer(first, second *Identity) *Identity {
+	if first.Chain.IsZero() && !second.Chain.IsZero() {
+		return second
+	}
+	return first
+}
+
+func create(dir string) (*Identity, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	id := &Identity{Seed: make([]byte, ed25519.SeedSize)}
+	if _, err := rand.Read(id.Seed); err != nil {
+		return nil, fmt.Errorf("make the kiosk's key: %w", err)
+	}
+	return id, id.Save(dir)
+}
+
+func read(path string) (*Identity, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var s stored
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	if len(s.Seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%s: the key has %d bytes, not %d", filepath.Base(path), len(s.Seed), ed25519.SeedSize)
+	}
+	if s.Chain != "" {
+		if s.Identity.Chain, err = survey.ParseChain(s.Chain); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+	}
+	return &s.Identity, nil
+}
+
+// Save writes both copies. When it returns without an error they are on stable
+// storage.
+func (id *Identity) Save(dir string) error {
+	s := stored{Identity: *id}
+	if !id.Chain.IsZero() {
+		s.Chain = id.Chain.String()
+	}
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the kiosk's identity: %w", err)
+	}
+	for _, name := range []string{FirstCopy, SecondCopy} {
+		if err := writeDurably(filepath.Join(dir, name), b); err != nil {
+			return fmt.Errorf("write the kiosk's identity: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeDurably replaces a file whole: the old content or the new is there, never a
+// part, and the new one survives a power cut once this returns.
+func writeDurably(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a rename durable where the system can; Windows has no such call.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

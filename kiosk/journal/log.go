@@ -1,0 +1,164 @@
+package journal
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// The log file: a header (magic, chain), then one frame per record: its length (4
+// bytes, big-endian), CRC-32C of the bytes (4 bytes), the bytes.
+const (
+	logMagic    = "HAILONG-LOG-1\n"
+	logHeader   = len(logMagic) + 16
+	frameHeader = 8
+	maxRecord   = 64 << 10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendFrame adds one record's frame to b.
+func appendFrame(b, record []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(record)))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(record, castagnoli))
+	return append(b, record...)
+}
+
+// logFile is the open log. Its own goroutine appends and syncs, so that bbolt's sync
+// runs meanwhile.
+type logFile struct {
+	f    *os.File
+	size int64 // owned by the goroutine between append and its answer
+	work chan []byte
+	done chan error
+}
+
+func startLog(f *os.File, size int64) *logFile {
+	l := &logFile{f: f, size: size, work: make(chan []byte), done: make(chan error, 1)}
+	go func() {
+		for b := range l.work {
+			l.done <- l.write(b)
+		}
+	}()
+	return l
+}
+
+// append begins to write frames and sync; the answer comes on the channel. Only one
+// append may be under way.
+func (l *logFile) append(frames []byte) <-chan error {
+	l.work <- frames
+	return l.done
+}
+
+func (l *logFile) write(frames []byte) error {
+	if len(frames) == 0 {
+		return nil
+	}
+	if _, err := l.f.WriteAt(frames, l.size); err != nil {
+		return fmt.Errorf("append: %w", err)
+	}
+	if err := datasync(l.f); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	l.size += int64(len(frames))
+	return nil
+}
+
+func (l *logFile) close() error {
+	close(l.work)
+	return l.f.Close()
+}
+
+// createLog makes the log of a chain, on stable storage with its folder entry.
+func createLog(path string, chain survey.Chain) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make the log: %w", err)
+	}
+	if err := writeLogHeader(f, chain); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func writeLogHeader(f *os.File, chain survey.Chain) error {
+	if _, err := f.WriteAt(append([]byte(logMagic), chain[:]...), 0); err != nil {
+		return fmt.Errorf("write the log's header: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync the log's header: %w", err)
+	}
+	return nil
+}
+
+// syncDir makes a folder's entries durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open the folder to sync it: %w", err)
+	}
+	return errors.Join(syncFolder(d), d.Close())
+}
+
+// scanned is what a log holds: how far its unbroken run of valid records goes.
+type scanned struct {
+	chain survey.Chain
+	head  custody.Head
+	size  int64 // where the run ends
+}
+
+// scanLog reads a log from its first byte and visits every record of the run: frames
+// whose checksum fits, of one chain, without gaps, each carrying the hash of the one
+// before. What follows the run was never promised to anyone by this file.
+func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
+	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, 1<<62), 256<<10)
+	head := make([]byte, logHeader)
+	if _, err := io.ReadFull(r, head); err != nil || string(head[:len(logMagic)]) != logMagic {
+		return scanned{}, fmt.Errorf("%w: the log has no header", ErrDamaged)
+	}
+	s := scanned{chain: survey.Chain(head[len(logMagic):]), size: int64(logHeader)}
+	for {
+		b, err := readFrame(r)
+		if err != nil {
+			return s, nil // the end, or a frame that was never completed
+		}
+		rec := custody.DecodeRecord(b)
+		if rec.Fault != nil || rec.Chain != s.chain || rec.Sequence != s.head.Sequence+1 || rec.Previous != s.head.Hash {
+			return s, nil
+		}
+		if err := visit(&rec); err != nil {
+			return s, err
+		}
+		s.head = custody.Head{Sequence: rec.Sequence, Hash: rec.Hash}
+		s.size += frameHeader + int64(len(b))
+	}
+}
+
+var errFrame = errors.New("not a whole frame")
+
+func readFrame(r io.Reader) ([]byte, error) {
+	var h [frameHeader]byte
+	if _, err := io.ReadFull(r, h[:]); err != nil {
+		return nil, errFrame
+	}
+	n := binary.BigEndian.Uint32(h[:4])
+	if n == 0 || n > maxRecord {
+		return nil, errFrame
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(r, b); err != nil || crc32.Checksum(b, castagnoli) != binary.BigEndian.Uint32(h[4:]) {
+		return nil, errFrame
+	}
+	return b, nil
+}

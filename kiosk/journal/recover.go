@@ -1,0 +1,294 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// repair says how the two files are brought together.
+type repair uint8
+
+const (
+	keep       repair = iota + 1 // they agree
+	completeDB                   // the log goes further, and validly extends bbolt
+	mendLog                      // bbolt goes further, or the log holds bytes past its run
+	refuse                       // they contradict each other
+)
+
+// reconcile decides between what the log holds and what bbolt holds. logAt is the hash
+// that the log has at bbolt's last sequence, dbAt the one that bbolt has at the log's;
+// only the one inside the other file is looked at. logSize is the log's whole size.
+func reconcile(db custody.Head, log scanned, logSize int64, logAt, dbAt survey.Hash) repair {
+	switch {
+	case log.head.Sequence > db.Sequence && (db.Sequence == 0 || logAt == db.Hash):
+		return completeDB
+	case log.head.Sequence > db.Sequence:
+		return refuse
+	case log.head.Sequence > 0 && dbAt != log.head.Hash:
+		return refuse
+	case log.head.Sequence < db.Sequence || log.size != logSize:
+		return mendLog
+	default:
+		return keep
+	}
+}
+
+// load reads both files, brings them together, and leaves the journal ready to write.
+func (j *Journal) load(dir string) error {
+	path := filepath.Join(dir, segmentLog)
+	if err := j.prepare(path); err != nil {
+		return err
+	}
+	head, clean, err := j.readMeta()
+	if err != nil {
+		return err
+	}
+	f, err := j.openLog(path)
+	if err != nil {
+		return err
+	}
+	size, err := f.Seek(0, 2)
+	if err != nil {
+		return errors.Join(fmt.Errorf("size of the log: %w", err), f.Close())
+	}
+	if clean != (cleanMark{size, head}) {
+		if size, head, err = j.recover(f, size, head); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	j.head.Store(&head)
+	j.log = startLog(f, size)
+	return j.unmarkClean()
+}
+
+// prepare makes the buckets of a new journal. The bbolt file is made and synced whole
+// here, before any press, because its first moments are its weakest.
+func (j *Journal) prepare(logPath string) error {
+	return j.db.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket(bucketMeta) != nil {
+			return nil
+		}
+		chain, err := j.newChain(logPath)
+		if err != nil {
+			return err
+		}
+		for _, name := range [][]byte{bucketMeta, bucketRecords, bucketNonces, bucketComments} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return fmt.Errorf("make bucket %s: %w", name, err)
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keyKiosk, []byte(j.opts.Kiosk)), meta.Put(keyChain, chain[:]))
+	})
+}
+
+// newChain is the chain of a bbolt file that has none yet: the log's, if there is a
+// log to rebuild it from; the one that the identity remembers must be it; otherwise a
+// new one.
+func (j *Journal) newChain(logPath string) (survey.Chain, error) {
+	chain := j.opts.Chain
+	f, err := os.Open(logPath)
+	if err == nil {
+		s, serr := scanLog(f, func(*custody.Record) error { return nil })
+		if err := errors.Join(serr, f.Close()); err != nil {
+			return chain, err
+		}
+		return s.chain, nil
+	}
+	if !chain.IsZero() {
+		return chain, nil
+	}
+	_, err = rand.Read(chain[:])
+	return chain, err
+}
+
+// cleanMark is the state noted at a clean stop: the log's size and the last record.
+type cleanMark struct {
+	size int64
+	head custody.Head
+}
+
+func (m cleanMark) encode() []byte {
+	b := binary.BigEndian.AppendUint64(nil, uint64(m.size))
+	b = binary.BigEndian.AppendUint64(b, m.head.Sequence)
+	return append(b, m.head.Hash[:]...)
+}
+
+func decodeClean(b []byte) (m cleanMark) {
+	if len(b) == 48 {
+		m.size = int64(binary.BigEndian.Uint64(b))
+		m.head = custody.Head{Sequence: binary.BigEndian.Uint64(b[8:]), Hash: survey.Hash(b[16:])}
+	}
+	return m
+}
+
+// readMeta checks whose journal this is and reads bbolt's last record.
+func (j *Journal) readMeta() (head custody.Head, clean cleanMark, err error) {
+	err = j.db.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if owner := survey.KioskID(meta.Get(keyKiosk)); owner != j.opts.Kiosk {
+			return fmt.Errorf("%w: it was written by %s, this kiosk is %s", ErrForeign, owner, j.opts.Kiosk)
+		}
+		copy(j.chain[:], meta.Get(keyChain))
+		if want := j.opts.Chain; !want.IsZero() && want != j.chain {
+			return fmt.Errorf("%w: it is chain %s, this kiosk's is %s", ErrForeign, j.chain, want)
+		}
+		if k, v := tx.Bucket(bucketRecords).Cursor().Last(); k != nil {
+			head = custody.Head{Sequence: sequenceOf(k), Hash: custody.HashRecord(v)}
+		}
+		clean = decodeClean(meta.Get(keyClean))
+		if b := meta.Get(keyReceipt); b != nil {
+			j.receipt.Store(&keptReceipt{bytes: append([]byte(nil), b...)})
+		}
+		return nil
+	})
+	return head, clean, err
+}
+
+// openLog opens the log, making it where it is missing: bbolt rebuilds it then.
+func (j *Journal) openLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return createLog(path, j.chain)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the log: %w", err)
+	}
+	return f, nil
+}
+
+// recover runs after an unclean stop. It returns the log's size and the last record.
+func (j *Journal) recover(f *os.File, size int64, head custody.Head) (int64, custody.Head, error) {
+	var logAt survey.Hash
+	log, err := scanLog(f, func(r *custody.Record) error {
+		if r.Sequence == head.Sequence {
+			logAt = r.Hash
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, head, err
+	}
+	if log.chain != j.chain {
+		return 0, head, fmt.Errorf("%w: the log is of chain %s, bbolt of %s", ErrDamaged, log.chain, j.chain)
+	}
+	dbAt, err := j.hashAt(log.head.Sequence)
+	if err != nil {
+		return 0, head, err
+	}
+	switch reconcile(head, log, size, logAt, dbAt) {
+	case completeDB:
+		if err := f.Truncate(log.size); err != nil {
+			return 0, head, fmt.Errorf("cut the log's torn end: %w", err)
+		}
+		return log.size, log.head, j.complete(f, head.Sequence)
+	case mendLog:
+		size, err := j.mend(f, log)
+		return size, head, err
+	case refuse:
+		return 0, head, fmt.Errorf("%w: the log (to %d) and bbolt (to %d) contradict each other", ErrDamaged, log.head.Sequence, head.Sequence)
+	}
+	return size, head, nil
+}
+
+// completeChunk is how many records are added to bbolt in one transaction.
+const completeChunk = 1000
+
+// complete adds the records after seq, which only the log has, to bbolt. Comments,
+// which the log never holds, are not among them: nobody was thanked for those yet, or
+// bbolt was lost and with it the texts.
+func (j *Journal) complete(f *os.File, seq uint64) error {
+	var chunk []*custody.Record
+	flush := func() error {
+		err := j.db.Update(func(tx *bbolt.Tx) error {
+			rows := rowsOf(tx)
+			for _, r := range chunk {
+				if err := rows.put(r, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		chunk = chunk[:0]
+		return err
+	}
+	_, err := scanLog(f, func(r *custody.Record) error {
+		if r.Sequence > seq {
+			chunk = append(chunk, r)
+		}
+		if len(chunk) == completeChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return fmt.Errorf("complete bbolt from the log: %w", err)
+	}
+	return nil
+}
+
+// mend cuts the log after its run and adds the records that only bbolt has.
+func (j *Journal) mend(f *os.File, log scanned) (int64, error) {
+	if err := f.Truncate(log.size); err != nil {
+		return 0, fmt.Errorf("cut the log's torn end: %w", err)
+	}
+	size := log.size
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		var frames []byte
+		flush := func() error {
+			_, err := f.WriteAt(frames, size)
+			size += int64(len(frames))
+			frames = frames[:0]
+			return err
+		}
+		c := tx.Bucket(bucketRecords).Cursor()
+		for k, v := c.Seek(sequenceKey(log.head.Sequence + 1)); k != nil; k, v = c.Next() {
+			if frames = appendFrame(frames, v); len(frames) >= 1<<20 {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		return flush()
+	})
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("complete the log from bbolt: %w", err)
+	}
+	return size, nil
+}
+
+// hashAt is the hash of the record that bbolt has at seq; zero if it has none.
+func (j *Journal) hashAt(seq uint64) (h survey.Hash, err error) {
+	err = j.db.View(func(tx *bbolt.Tx) error {
+		if b := tx.Bucket(bucketRecords).Get(sequenceKey(seq)); b != nil {
+			h = custody.HashRecord(b)
+		}
+		return nil
+	})
+	return h, err
+}
+
+func (j *Journal) markClean() error {
+	return j.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(keyClean, cleanMark{j.log.size, j.Head()}.encode())
+	})
+}
+
+func (j *Journal) unmarkClean() error {
+	return j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyClean) })
+}

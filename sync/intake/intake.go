@@ -1,0 +1,279 @@
+package intake
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+	"hailong/sync/wire"
+)
+
+// Store is what intake needs of the central store.
+type Store interface {
+	// Epoch is the store's present life.
+	Epoch() custody.Epoch
+	// Keep takes verified batches in one transaction, durable when it returns. Repeats
+	// change nothing. The answers are in the order of the arrivals.
+	Keep(ctx context.Context, arrivals []custody.Arrival) ([]custody.Kept, error)
+	// Reject keeps, durably, what was not admitted, with the reason.
+	Reject(ctx context.Context, r custody.Rejected) error
+	// Head is how far a chain has come; the zero Head for an unknown one.
+	Head(ctx context.Context, chain survey.Chain) (custody.Head, error)
+	// Chains are all chains with their heads.
+	Chains(ctx context.Context) ([]custody.ChainState, error)
+}
+
+// Options are what intake needs.
+type Options struct {
+	Store Store
+	Conn  *nats.Conn
+	Keys  Keys
+	Sign  ed25519.PrivateKey // the centre's key, for receipts
+	Now   func() time.Time   // nil = time.Now
+	Log   *slog.Logger
+	// OnKept, if set, hears after each commit which counters' counts changed, and what
+	// case each batch was. It must not block.
+	OnKept func(counters []survey.CounterCode, kept []custody.Kept)
+	// OnRejected, if set, hears of each delivery that was not admitted.
+	OnRejected func(custody.Rejected)
+}
+
+// How much is taken at once: enough to share one commit, bounded in memory
+// (maxFetch × the largest message).
+const (
+	maxFetch = 64
+	fetchFor = 2 * time.Second
+	// redeliver is how long the bus waits for an acknowledgement before it delivers a
+	// message again: short, because what was under way at a restart waits for it.
+	redeliver = 5 * time.Second
+	storeWait = 500 * time.Millisecond // after the store failed
+)
+
+// Intake takes batches from the bus into the store.
+type Intake struct{ Options }
+
+// New makes an intake.
+func New(o Options) *Intake {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Intake{o}
+}
+
+// Run works until ctx ends. It returns early only if the bus cannot be used at all.
+func (in *Intake) Run(ctx context.Context) error {
+	consumer, err := in.consumer(ctx)
+	if err != nil {
+		return err
+	}
+	marks, err := in.Conn.Subscribe(wire.AllMarks, func(m *nats.Msg) { in.answerMark(ctx, m) })
+	if err != nil {
+		return fmt.Errorf("listen for mark requests: %w", err)
+	}
+	defer func() { _ = marks.Unsubscribe() }() // the connection closes next
+	if err := in.greet(ctx); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		messages := in.fetch(ctx, consumer)
+		if len(messages) == 0 {
+			continue
+		}
+		if err := in.take(ctx, messages); err != nil && ctx.Err() == nil {
+			in.Log.Error("batches not kept; they will be delivered again", "batches", len(messages), "error", err)
+			for _, m := range messages {
+				_ = m.NakWithDelay(storeWait) // lost, it is delivered again after the ack wait
+			}
+			pause(ctx, storeWait)
+		}
+	}
+	return nil
+}
+
+func (in *Intake) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	js, err := jetstream.New(in.Conn)
+	if err != nil {
+		return nil, fmt.Errorf("use the bus's streams: %w", err)
+	}
+	c, err := js.CreateOrUpdateConsumer(ctx, wire.Stream, jetstream.ConsumerConfig{
+		Durable: wire.Consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: redeliver,
+		MaxDeliver: -1, MaxAckPending: 4 * maxFetch,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make consumer %s: %w", wire.Consumer, err)
+	}
+	return c, nil
+}
+
+// fetch waits for deliveries and returns those that are there, at most maxFetch.
+func (in *Intake) fetch(ctx context.Context, c jetstream.Consumer) []jetstream.Msg {
+	batch, err := c.FetchNoWait(maxFetch)
+	messages := collect(batch, err)
+	if len(messages) == 0 && ctx.Err() == nil {
+		batch, err = c.Fetch(1, jetstream.FetchMaxWait(fetchFor))
+		messages = collect(batch, err)
+		if err != nil {
+			in.Log.Warn("the bus gives nothing", "error", err)
+			pause(ctx, storeWait)
+		}
+	}
+	return messages
+}
+
+func collect(batch jetstream.MessageBatch, err error) []jetstream.Msg {
+	if err != nil {
+		return nil
+	}
+	var list []jetstream.Msg
+	for m := range batch.Messages() {
+		list = append(list, m)
+	}
+	return list
+}
+
+// take keeps deliveries, acknowledges them, and sends receipts.
+func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
+	judged := in.judge(messages)
+	var arrivals []custody.Arrival
+	for _, j := range judged {
+		if j.Rejected != nil {
+			if err := in.Store.Reject(ctx, *j.Rejected); err != nil {
+				return fmt.Errorf("keep a rejected batch: %w", err)
+			}
+			in.Log.Error("batch rejected", "kiosk", j.Kiosk, "reason", j.Rejected.Reason)
+			if in.OnRejected != nil {
+				in.OnRejected(*j.Rejected)
+			}
+			continue
+		}
+		arrivals = append(arrivals, *j.Arrival)
+	}
+	var kept []custody.Kept
+	if len(arrivals) > 0 {
+		var err error
+		if kept, err = in.Store.Keep(ctx, arrivals); err != nil {
+			return fmt.Errorf("keep batches: %w", err)
+		}
+	}
+	if err := in.reply(ctx, Settle(judged, kept)); err != nil {
+		in.Log.Warn("receipts not sent; the kiosks will ask", "error", err)
+	}
+	for _, m := range messages {
+		if err := m.Ack(); err != nil {
+			in.Log.Warn("delivery not acknowledged; it will come again", "error", err)
+		}
+	}
+	in.tell(kept)
+	return nil
+}
+
+// judge checks deliveries on all processors.
+func (in *Intake) judge(messages []jetstream.Msg) []Judged {
+	judged := make([]Judged, len(messages))
+	now := in.Now()
+	var next sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), len(messages))
+	for w := range workers {
+		next.Go(func() {
+			for i := w; i < len(messages); i += workers {
+				judged[i] = Admit(Delivery{messages[i].Subject(), messages[i].Data()}, in.Keys, now)
+			}
+		})
+	}
+	next.Wait()
+	return judged
+}
+
+func (in *Intake) tell(kept []custody.Kept) {
+	if in.OnKept == nil || len(kept) == 0 {
+		return
+	}
+	var counters []survey.CounterCode
+	for _, k := range kept {
+		counters = append(counters, k.Counters...)
+		if k.Case == custody.Fork {
+			in.Log.Error("fork: two journals claim the same numbers; both are kept, the first counts", "head", k.Head.Sequence)
+		}
+	}
+	in.OnKept(counters, kept)
+}
+
+// reply signs receipts and sends them. A refusal carries the chain's present mark.
+func (in *Intake) reply(ctx context.Context, replies []Reply) error {
+	var all error
+	for _, r := range replies {
+		if r.Head == (custody.Head{}) {
+			head, err := in.Store.Head(ctx, r.Chain)
+			if err != nil {
+				all = errors.Join(all, err)
+				continue
+			}
+			r.Head = head
+		}
+		all = errors.Join(all, in.Conn.Publish(wire.Receipt(r.Kiosk), in.receipt(r, false)))
+	}
+	return all
+}
+
+func (in *Intake) receipt(r Reply, started bool) []byte {
+	return custody.SignReceipt(custody.Receipt{
+		Epoch: in.Store.Epoch(), Kiosk: r.Kiosk, Chain: r.Chain, Durable: r.Head.Sequence, DurableSum: r.Head.Hash,
+		ServerTime: in.Now().UnixMilli(), Refused: r.Refused, Started: started,
+	}, in.Sign)
+}
+
+// greet sends every kiosk its mark when intake starts, so that what was lost with the
+// last life of the bus or the centre is sent again without waiting.
+func (in *Intake) greet(ctx context.Context) error {
+	chains, err := in.Store.Chains(ctx)
+	if err != nil {
+		return fmt.Errorf("read the chains: %w", err)
+	}
+	for _, c := range chains {
+		r := Reply{Kiosk: c.Kiosk, Chain: c.Chain, Head: c.Head}
+		if err := in.Conn.Publish(wire.Receipt(c.Kiosk), in.receipt(r, true)); err != nil {
+			return fmt.Errorf("greet kiosk %s: %w", c.Kiosk, err)
+		}
+	}
+	return nil
+}
+
+// answerMark answers a kiosk that asks how far its chain has come here.
+func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
+	kiosk := wire.Kiosk(m.Subject)
+	req, err := custody.ParseMarkRequest(m.Data)
+	if err != nil {
+		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)
+		return
+	}
+	if _, enrolled := in.Keys(kiosk); !enrolled {
+		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
+		return
+	}
+	head, err := in.Store.Head(ctx, req.Chain)
+	if err != nil {
+		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
+		return
+	}
+	r := Reply{Kiosk: kiosk, Chain: req.Chain, Head: head}
+	if err := m.Respond(in.receipt(r, false)); err != nil {
+		in.Log.Warn("mark not answered", "kiosk", kiosk, "error", err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

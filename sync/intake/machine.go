@@ -1,0 +1,105 @@
+// Package intake takes what the bus delivers into the central store and sends receipts
+// back. What to do with deliveries is decided by [Admit] and [Settle], pure steps;
+// [Intake] is the thin runner around them.
+//
+// A delivery is acknowledged to the bus only after the store has committed it, or
+// committed why it is not admitted. Repeats, gaps and forks are the store's to tell;
+// whatever the case, the sender hears the present mark, so it always knows where to go
+// on.
+package intake
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+	"hailong/sync/wire"
+)
+
+// Delivery is one message from the bus.
+type Delivery struct {
+	Subject string
+	Data    []byte
+}
+
+// Keys says which key a kiosk signs with; false when it is not enrolled or shut out.
+type Keys func(survey.KioskID) (ed25519.PublicKey, bool)
+
+// Judged is a delivery after its bytes were looked at: an arrival for the store, or
+// the reason why it is not one.
+type Judged struct {
+	Kiosk    survey.KioskID
+	Chain    survey.Chain     // of the batch, where its header could be read
+	Arrival  *custody.Arrival // nil when rejected
+	Rejected *custody.Rejected
+}
+
+var (
+	errUnknownKiosk = errors.New("no kiosk of that name is enrolled")
+	errOtherKiosk   = errors.New("the batch names another kiosk than the subject it came on")
+)
+
+// Admit checks one delivery by itself: it can be read, comes from an enrolled kiosk,
+// is signed by it, and its records form the chain that the signature vouches for.
+func Admit(d Delivery, keys Keys, now time.Time) Judged {
+	j := Judged{Kiosk: wire.Kiosk(d.Subject)}
+	b, err := custody.ParseMessage(d.Data)
+	if err == nil {
+		j.Chain = b.Header.Chain
+		key, enrolled := keys(j.Kiosk)
+		switch {
+		case !enrolled:
+			err = errUnknownKiosk
+		case b.Header.Kiosk != j.Kiosk:
+			err = errOtherKiosk
+		default:
+			err = b.Verify(key)
+		}
+	}
+	if err != nil {
+		j.Rejected = &custody.Rejected{Kiosk: j.Kiosk, Reason: err.Error(), Bytes: d.Data, Received: now}
+		return j
+	}
+	j.Arrival = &custody.Arrival{Batch: b, Received: now}
+	return j
+}
+
+// Reply is a receipt to send.
+type Reply struct {
+	Kiosk   survey.KioskID
+	Chain   survey.Chain
+	Head    custody.Head
+	Refused string
+}
+
+// Settle says which receipts follow from a commit: one per chain, with its head after
+// the last of its batches, and one for each rejected delivery, with the reason. kept
+// belongs to the arrivals among judged, in their order.
+func Settle(judged []Judged, kept []custody.Kept) []Reply {
+	var replies []Reply
+	at := map[survey.Chain]int{}
+	for _, j := range judged {
+		if j.Rejected != nil {
+			if j.Kiosk != "" && !j.Chain.IsZero() {
+				replies = append(replies, Reply{Kiosk: j.Kiosk, Chain: j.Chain, Refused: j.Rejected.Reason})
+			}
+			continue
+		}
+		k := kept[0]
+		kept = kept[1:]
+		r := Reply{Kiosk: j.Kiosk, Chain: j.Chain, Head: k.Head}
+		if k.Case == custody.Fork {
+			r.Refused = "fork: the store holds other records under these numbers"
+		}
+		if i, ok := at[j.Chain]; ok {
+			r.Refused = max(r.Refused, replies[i].Refused)
+			replies[i] = r
+			continue
+		}
+		at[j.Chain] = len(replies)
+		replies = append(replies, r)
+	}
+	return replies
+}

@@ -1,0 +1,248 @@
+// Package uplink carries a kiosk's journal to the centre and the centre's receipts
+// back. What to do is decided by [Machine], a step function without clock or network
+// of its own; [Uplink] is the thin runner around it.
+//
+// The journal is the queue. The machine sends batches from a cursor that lives in
+// memory; only the centre's signed receipts move the durable mark. Whenever it is in
+// doubt (at start, after a reconnect, when the mark stands still) it asks the centre
+// for its mark and goes on from there. A record may arrive twice; it counts once.
+package uplink
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"hailong/survey/custody"
+)
+
+// Tuning are the machine's waits and window.
+type Tuning struct {
+	Window    int           // batches sent and not yet acknowledged by the bus
+	Stall     time.Duration // how long the mark may stand still before the centre is asked; doubles each time
+	StallMax  time.Duration
+	Retry     time.Duration // wait after a failed publish or an unanswered question; doubles each time
+	RetryMax  time.Duration // between failed publishes
+	AskMax    time.Duration // between unanswered questions
+	AskAnswer time.Duration // how long a question may stay unanswered
+}
+
+// Defaults are the waits of a kiosk in service.
+var Defaults = Tuning{
+	Window: 16, Stall: 5 * time.Second, StallMax: 5 * time.Minute, Retry: 250 * time.Millisecond,
+	RetryMax: 30 * time.Second, AskMax: 8 * time.Second, AskAnswer: 3 * time.Second,
+}
+
+// Event is something that happened. Exactly one of the fields below Kind is used.
+type Event struct {
+	Kind    EventKind
+	Head    uint64          // Appended, Started: the journal's last sequence
+	First   uint64          // Acked, Failed: the batch's first sequence
+	Last    uint64          // Sent: the batch's last sequence
+	Receipt custody.Receipt // Receipted, Marked: verified, of this journal's chain
+	Differs bool            // Receipted, Marked: its hash is not the journal's
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// The events.
+const (
+	Started   EventKind = iota + 1 // the journal is open up to Head; the last stored receipt, if any, is given
+	Up                             // the link came up
+	Down                           // the link went down
+	Appended                       // the journal grew to Head
+	Sent                           // a batch up to Last was handed to the link
+	Acked                          // the bus took the batch beginning at First
+	Failed                         // the bus did not take it
+	Receipted                      // a receipt came by itself
+	Marked                         // the answer to a question
+	Unmarked                       // a question stayed unanswered
+	Tick                           // time passed
+)
+
+// Action is something to do.
+type Action struct {
+	Kind ActionKind
+	From uint64    // Send: the first sequence of the next batch
+	At   time.Time // Wake: when to send the next Tick
+	Why  Alarm     // Raise
+}
+
+// ActionKind says what to do.
+type ActionKind uint8
+
+// The actions.
+const (
+	Send  ActionKind = iota + 1 // build a batch from From on, hand it to the link, and say Sent
+	Ask                         // ask the centre for its mark, and say Marked or Unmarked
+	Keep                        // keep the event's receipt: it is the latest
+	Wake                        // say Tick at At, or at any time before
+	Raise                       // tell people
+)
+
+// Alarm is something that a person should look at.
+type Alarm string
+
+// The alarms.
+const (
+	Forked  Alarm = "the centre holds another record under a number of this journal: a copy of this kiosk may be at work"
+	Ahead   Alarm = "the centre has more records than this journal: the journal is an old copy"
+	Receded Alarm = "the centre's mark went down without a new epoch: its store may have been replaced by hand"
+	Refused Alarm = "the centre refused a batch"
+)
+
+// Machine decides what the uplink does. Not safe for concurrent use.
+type Machine struct {
+	tuning Tuning
+	up     bool
+	asking bool      // the centre's mark is wanted before anything is sent
+	askBy  time.Time // when the question under way is given up; zero = none is
+	head   uint64
+	cursor uint64 // sent up to here, in memory only
+	flight []uint64
+	last   custody.Receipt // latest receipt; its Durable is the mark
+
+	progress time.Time // when the mark last moved, or sending began
+	stall    time.Duration
+	ready    time.Time // no publish or question before this
+	retry    time.Duration
+	askRetry time.Duration
+	jitter   func(time.Duration) time.Duration
+}
+
+// NewMachine makes a machine. seed decides its jitter.
+func NewMachine(t Tuning, seed uint64) *Machine {
+	rnd := rand.New(rand.NewPCG(seed, seed))
+	return &Machine{tuning: t, stall: t.Stall, jitter: func(d time.Duration) time.Duration {
+		return d/2 + time.Duration(rnd.Int64N(int64(d/2)+1))
+	}}
+}
+
+// Durable is the mark: everything up to it is committed in the centre's store.
+func (m *Machine) Durable() uint64 { return m.last.Durable }
+
+// Step takes one event and returns what to do, in order.
+func (m *Machine) Step(now time.Time, e Event) []Action {
+	var out []Action
+	switch e.Kind {
+	case Started:
+		m.head, m.last, m.cursor = e.Head, e.Receipt, min(e.Receipt.Durable, e.Head)
+	case Up:
+		if !m.up {
+			m.up = true
+			m.doubt(now)
+		}
+	case Down:
+		m.up, m.asking, m.flight = false, false, nil
+	case Appended:
+		m.head = max(m.head, e.Head)
+	case Sent:
+		if m.cursor == m.last.Durable {
+			m.progress = now // nothing was under way; the wait for a receipt begins now
+		}
+		m.cursor = max(m.cursor, e.Last)
+	case Acked:
+		m.land(e.First)
+		m.retry = 0
+	case Failed:
+		m.land(e.First)
+		m.cursor = min(m.cursor, max(e.First-1, m.last.Durable))
+		m.retry = min(max(2*m.retry, m.tuning.Retry), m.tuning.RetryMax)
+		m.ready = now.Add(m.jitter(m.retry))
+	case Receipted, Marked:
+		out = m.receipt(now, e)
+	case Unmarked:
+		m.askBy = time.Time{}
+		m.askRetry = min(max(2*m.askRetry, m.tuning.Retry), m.tuning.AskMax)
+		m.ready = now.Add(m.jitter(m.askRetry))
+	}
+	return append(out, m.plan(now)...)
+}
+
+// doubt forgets what is under way and has the centre asked.
+func (m *Machine) doubt(now time.Time) {
+	m.flight, m.cursor = nil, min(m.last.Durable, m.head)
+	m.stall, m.retry, m.askRetry = m.tuning.Stall, 0, 0
+	m.ready, m.progress = now, now
+	m.asking, m.askBy = true, time.Time{}
+}
+
+// land takes a batch out of flight.
+func (m *Machine) land(first uint64) {
+	for i, f := range m.flight {
+		if f == first {
+			m.flight = append(m.flight[:i], m.flight[i+1:]...)
+			return
+		}
+	}
+}
+
+// receipt takes the centre's word.
+func (m *Machine) receipt(now time.Time, e Event) []Action {
+	answered := e.Kind == Marked && m.asking
+	if answered {
+		m.asking, m.askRetry = false, 0
+	}
+	r := e.Receipt
+	switch {
+	case e.Differs && r.Durable <= m.head:
+		return []Action{{Kind: Raise, Why: Forked}}
+	case r.Durable > m.head:
+		return []Action{{Kind: Raise, Why: Ahead}}
+	case r.Epoch == m.last.Epoch && r.Durable < m.last.Durable:
+		if r.ServerTime > m.last.ServerTime {
+			return []Action{{Kind: Raise, Why: Receded}}
+		}
+		return nil // an older word that came late
+	}
+	var out []Action
+	if r.Epoch != m.last.Epoch || r.Started {
+		m.cursor, m.flight = r.Durable, nil // what was under way may be lost with the centre's last life
+	}
+	if r.Durable > m.last.Durable {
+		m.progress, m.stall = now, m.tuning.Stall
+	}
+	m.last = r
+	m.cursor = max(m.cursor, r.Durable)
+	if answered && len(m.flight) == 0 {
+		m.cursor = r.Durable // nobody else has it
+		m.progress = now
+	}
+	if r.Refused != "" {
+		out = append(out, Action{Kind: Raise, Why: Refused})
+		m.retry = min(max(2*m.retry, m.tuning.Retry), m.tuning.RetryMax)
+		m.ready = now.Add(m.jitter(m.retry))
+	}
+	return append(out, Action{Kind: Keep})
+}
+
+// plan is what to do next in the present state.
+func (m *Machine) plan(now time.Time) []Action {
+	if !m.up {
+		return nil
+	}
+	if m.cursor > m.last.Durable && len(m.flight) == 0 && !now.Before(m.progress.Add(m.stall)) {
+		m.asking, m.askBy = true, time.Time{}
+		m.progress = now
+		m.stall = min(m.jitter(4*m.stall), m.tuning.StallMax) // doubles, or a little more
+	}
+	if now.Before(m.ready) {
+		return []Action{{Kind: Wake, At: m.ready}}
+	}
+	if m.asking {
+		if now.Before(m.askBy) {
+			return []Action{{Kind: Wake, At: m.askBy}}
+		}
+		m.askBy = now.Add(m.tuning.AskAnswer)
+		return []Action{{Kind: Ask}, {Kind: Wake, At: m.askBy}}
+	}
+	var out []Action
+	if m.cursor < m.head && len(m.flight) < m.tuning.Window {
+		m.flight = append(m.flight, m.cursor+1)
+		out = append(out, Action{Kind: Send, From: m.cursor + 1})
+	}
+	if m.cursor > m.last.Durable {
+		out = append(out, Action{Kind: Wake, At: m.progress.Add(m.stall)})
+	}
+	return out
+}

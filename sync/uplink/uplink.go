@@ -1,0 +1,312 @@
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+	"hailong/sync/wire"
+)
+
+// Journal is what the uplink needs of the kiosk's journal.
+type Journal interface {
+	Chain() survey.Chain
+	Head() custody.Head
+	Changed() <-chan struct{}
+	// Batch copies durable records from sequence first on, at least one and at most so
+	// many that their bytes come to maxBytes, and signs them. It gives nil when first
+	// lies after the head.
+	Batch(first uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error)
+	// HashAt is the hash of the record with that sequence, zero if there is none.
+	HashAt(sequence uint64) (survey.Hash, error)
+	// Receipt is the last receipt kept, as signed; nil if there is none.
+	Receipt() []byte
+	// SetReceipt keeps a receipt as signed. It need not be durable when it returns.
+	SetReceipt(signed []byte)
+}
+
+// Bus is the connection to the message server.
+type Bus interface {
+	// Request sends data and waits for the answer.
+	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
+	// Subscribe hands every message on subject to hear until stop is called.
+	Subscribe(subject string, hear func(data []byte)) (stop func(), err error)
+}
+
+// The size of a batch: small enough for a slow line, large enough that the bus is
+// never the bottleneck.
+const (
+	maxBatchRecords = 1000
+	maxBatchBytes   = 64 << 10
+)
+
+// publishWait is how long the bus may take to acknowledge a batch.
+const publishWait = 10 * time.Second
+
+// Options are what an uplink needs.
+type Options struct {
+	Kiosk     survey.KioskID
+	Key       ed25519.PrivateKey
+	CentreKey ed25519.PublicKey // receipts are signed with it
+	Journal   Journal
+	Bus       Bus
+	Tuning    Tuning // zero = Defaults
+	Seed      uint64 // of the jitter
+	Log       *slog.Logger
+}
+
+// State is how the uplink stands, for status pages.
+type State struct {
+	Up      bool
+	Since   time.Time // when Up last changed
+	Problem string    // why it is down, or the alarm raised last; "" = none
+	Durable uint64    // the durable mark
+	Receipt time.Time // when the last receipt came; zero if none has
+}
+
+// Uplink runs a machine over a journal and a bus.
+type Uplink struct {
+	Options
+	machine *Machine
+	events  chan heard
+	state   atomic.Pointer[State]
+	under   sync.WaitGroup // requests under way
+}
+
+// heard is an event with the bytes of its receipt.
+type heard struct {
+	Event
+	signed []byte
+	link   *State // Up, Down: the link's side of the new state
+}
+
+// New makes an uplink. The last receipt kept by the journal is its starting point.
+func New(o Options) *Uplink {
+	if o.Tuning == (Tuning{}) {
+		o.Tuning = Defaults
+	}
+	u := &Uplink{Options: o, machine: NewMachine(o.Tuning, o.Seed), events: make(chan heard, 64)}
+	last, err := u.open(o.Journal.Receipt())
+	if err != nil {
+		last = custody.Receipt{} // of another centre or chain: ask anew
+	}
+	u.machine.Step(time.Time{}, Event{Kind: Started, Head: o.Journal.Head().Sequence, Receipt: last})
+	u.state.Store(&State{Durable: u.machine.Durable()})
+	return u
+}
+
+// State is how the uplink stands now.
+func (u *Uplink) State() State { return *u.state.Load() }
+
+// Link tells the uplink that the connection came up or went down. It never blocks for
+// longer than the uplink takes to read one event.
+func (u *Uplink) Link(ctx context.Context, up bool, problem error) {
+	s := &State{Up: up, Since: time.Now()}
+	if problem != nil {
+		s.Problem = problem.Error()
+	}
+	kind := Down
+	if up {
+		kind = Up
+	}
+	u.say(ctx, heard{Event: Event{Kind: kind}, link: s})
+}
+
+func (u *Uplink) say(ctx context.Context, h heard) {
+	select {
+	case u.events <- h:
+	case <-ctx.Done():
+	}
+}
+
+// Run carries until ctx ends, and then waits for what it started.
+func (u *Uplink) Run(ctx context.Context) error {
+	defer u.under.Wait()
+	stop, err := u.Bus.Subscribe(wire.Receipt(u.Kiosk), func(data []byte) { u.hearReceipt(ctx, Receipted, data) })
+	if err != nil {
+		return fmt.Errorf("listen for receipts: %w", err)
+	}
+	defer stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		var h heard
+		select {
+		case <-ctx.Done():
+			return nil
+		case h = <-u.events:
+		case <-u.Journal.Changed():
+			h.Event = Event{Kind: Appended, Head: u.Journal.Head().Sequence}
+		case <-timer.C:
+			h.Kind = Tick
+		}
+		u.step(ctx, h, timer)
+	}
+}
+
+// step feeds one event to the machine, and what follows from it.
+func (u *Uplink) step(ctx context.Context, h heard, timer *time.Timer) {
+	u.noteLink(h)
+	for todo := []heard{h}; len(todo) > 0; todo = todo[1:] {
+		now := time.Now()
+		wake := time.Hour
+		for _, a := range u.machine.Step(now, todo[0].Event) {
+			switch a.Kind {
+			case Send:
+				todo = append(todo, u.send(ctx, a.From))
+			case Ask:
+				u.ask(ctx)
+			case Keep:
+				u.keep(todo[0])
+			case Raise:
+				u.raise(a.Why, todo[0])
+			case Wake:
+				wake = min(wake, max(time.Until(a.At), time.Millisecond))
+			}
+		}
+		timer.Reset(wake)
+	}
+}
+
+func (u *Uplink) noteLink(h heard) {
+	if h.link == nil {
+		return
+	}
+	s := u.State()
+	if s.Up != h.link.Up || s.Since.IsZero() {
+		u.Log.Info("link to the centre", "up", h.link.Up, "problem", h.link.Problem)
+		s.Since = h.link.Since
+	}
+	s.Up, s.Problem = h.link.Up, h.link.Problem
+	u.state.Store(&s)
+}
+
+// send builds the batch from first on and publishes it in the background.
+func (u *Uplink) send(ctx context.Context, first uint64) heard {
+	b, err := u.Journal.Batch(first, maxBatchRecords, maxBatchBytes, u.Kiosk, u.Key)
+	if err != nil || b == nil {
+		u.Log.Error("the journal cannot be read for sending", "from", first, "error", err)
+		return heard{Event: Event{Kind: Failed, First: first}}
+	}
+	u.under.Add(1)
+	go func() {
+		defer u.under.Done()
+		e := Event{Kind: Acked, First: first}
+		if err := u.publish(ctx, b.Message()); err != nil {
+			e.Kind = Failed
+			u.Log.Debug("batch not taken by the bus", "from", first, "error", err)
+		}
+		u.say(ctx, heard{Event: e})
+	}()
+	return heard{Event: Event{Kind: Sent, Last: b.Header.Last()}}
+}
+
+// publish hands a message to the stream and waits until the stream has it. No message
+// id goes with it: a batch sent again must arrive again, because it asks once more for
+// a receipt that was lost.
+func (u *Uplink) publish(ctx context.Context, message []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	answer, err := u.Bus.Request(ctx, wire.Batch(u.Kiosk), message)
+	if err != nil {
+		return err
+	}
+	var ack struct {
+		Stream string
+		Error  *struct {
+			Code        int
+			Description string
+		}
+	}
+	if err := json.Unmarshal(answer, &ack); err != nil {
+		return fmt.Errorf("the bus's acknowledgement cannot be read: %w", err)
+	}
+	if ack.Error != nil {
+		return fmt.Errorf("the bus refused it: %d %s", ack.Error.Code, ack.Error.Description)
+	}
+	if ack.Stream == "" {
+		return errors.New("no stream took it")
+	}
+	return nil
+}
+
+// ask asks for the mark in the background.
+func (u *Uplink) ask(ctx context.Context) {
+	u.under.Add(1)
+	go func() {
+		defer u.under.Done()
+		wait, cancel := context.WithTimeout(ctx, u.Tuning.AskAnswer)
+		defer cancel()
+		answer, err := u.Bus.Request(wait, wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
+		if err != nil {
+			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
+			return
+		}
+		u.hearReceipt(ctx, Marked, answer)
+	}()
+}
+
+// hearReceipt turns bytes into an event, if they are the centre's word about our chain.
+func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
+	r, err := u.open(data)
+	if err != nil {
+		u.Log.Warn("receipt ignored", "error", err)
+		if kind == Marked {
+			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
+		}
+		return
+	}
+	e := Event{Kind: kind, Receipt: r}
+	if r.Durable > 0 {
+		have, err := u.Journal.HashAt(r.Durable)
+		if err != nil {
+			u.Log.Warn("receipt not compared with the journal", "error", err)
+			return
+		}
+		e.Differs = have != r.DurableSum
+	}
+	u.say(ctx, heard{Event: e, signed: data})
+}
+
+// open verifies a receipt and that it is about this journal.
+func (u *Uplink) open(data []byte) (custody.Receipt, error) {
+	if data == nil {
+		return custody.Receipt{}, nil
+	}
+	r, err := custody.OpenReceipt(data, u.CentreKey)
+	if err != nil {
+		return r, err
+	}
+	if r.Kiosk != u.Kiosk || r.Chain != u.Journal.Chain() {
+		return r, fmt.Errorf("it is about kiosk %s, chain %s", r.Kiosk, r.Chain)
+	}
+	return r, nil
+}
+
+func (u *Uplink) keep(h heard) {
+	u.Journal.SetReceipt(h.signed)
+	s := u.State()
+	s.Durable, s.Receipt = u.machine.Durable(), time.Now()
+	if s.Up && h.Receipt.Refused == "" {
+		s.Problem = ""
+	}
+	u.state.Store(&s)
+}
+
+func (u *Uplink) raise(why Alarm, h heard) {
+	u.Log.Error("alarm", "why", string(why), "durable", h.Receipt.Durable, "refused", h.Receipt.Refused)
+	s := u.State()
+	s.Problem = string(why)
+	if h.Receipt.Refused != "" {
+		s.Problem += ": " + h.Receipt.Refused
+	}
+	u.state.Store(&s)
+}
