@@ -57,7 +57,6 @@ type Options struct {
 	Key       ed25519.PrivateKey
 	CentreKey ed25519.PublicKey // receipts are signed with it
 	Journal   Journal
-	Bus       Bus
 	Tuning    Tuning // zero = Defaults
 	Seed      uint64 // of the jitter
 	Log       *slog.Logger
@@ -75,6 +74,7 @@ type State struct {
 // Uplink runs a machine over a journal and a bus.
 type Uplink struct {
 	Options
+	bus     Bus
 	machine *Machine
 	events  chan heard
 	state   atomic.Pointer[State]
@@ -127,10 +127,12 @@ func (u *Uplink) say(ctx context.Context, h heard) {
 	}
 }
 
-// Run carries until ctx ends, and then waits for what it started.
-func (u *Uplink) Run(ctx context.Context) error {
+// Run carries over bus until ctx ends, and then waits for what it started. It may be
+// called once.
+func (u *Uplink) Run(ctx context.Context, bus Bus) error {
+	u.bus = bus
 	defer u.under.Wait()
-	stop, err := u.Bus.Subscribe(wire.Receipt(u.Kiosk), func(data []byte) { u.hearReceipt(ctx, Receipted, data) })
+	stop, err := u.bus.Subscribe(wire.Receipt(u.Kiosk), func(data []byte) { u.hearReceipt(ctx, Receipted, data) })
 	if err != nil {
 		return fmt.Errorf("listen for receipts: %w", err)
 	}
@@ -215,7 +217,7 @@ func (u *Uplink) send(ctx context.Context, first uint64) heard {
 func (u *Uplink) publish(ctx context.Context, message []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	answer, err := u.Bus.Request(ctx, wire.Batch(u.Kiosk), message)
+	answer, err := u.bus.Request(ctx, wire.Batch(u.Kiosk), message)
 	if err != nil {
 		return err
 	}
@@ -245,7 +247,7 @@ func (u *Uplink) ask(ctx context.Context) {
 		defer u.under.Done()
 		wait, cancel := context.WithTimeout(ctx, u.Tuning.AskAnswer)
 		defer cancel()
-		answer, err := u.Bus.Request(wait, wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
+		answer, err := u.bus.Request(wait, wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
 		if err != nil {
 			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
 			return

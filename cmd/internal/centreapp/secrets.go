@@ -1,0 +1,79 @@
+package centreapp
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hailong/survey/console"
+)
+
+// The files of secrets in the data folder, readable by their owner only.
+const (
+	keyFile = "centre.key"
+	// TokenFile holds the administrator's API token, made at the first start.
+	TokenFile = "admin.token"
+)
+
+// loadKey reads the centre's signing key, or makes it where there is no store yet. A
+// store without its key is refused: kiosks would believe none of its receipts.
+func loadKey(dir string, fresh bool) (ed25519.PrivateKey, error) {
+	path := filepath.Join(dir, keyFile)
+	b, err := os.ReadFile(path)
+	if err == nil {
+		seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
+		if err != nil || len(seed) != ed25519.SeedSize {
+			return nil, fmt.Errorf("%s is damaged: 64 hexadecimal digits are needed; restore it from a backup", path)
+		}
+		return ed25519.NewKeyFromSeed(seed), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("read the centre's key: %w", err)
+	}
+	if !fresh {
+		return nil, fmt.Errorf("%s is missing although there is a store: restore it from a backup, because kiosks believe no other key", path)
+	}
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := rand.Read(seed); err != nil {
+		return nil, fmt.Errorf("make the centre's key: %w", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), writeSecret(path, hex.EncodeToString(seed)+"\n")
+}
+
+// adminToken reads the administrator's token, or makes one at the first start.
+func adminToken(ctx context.Context, dir string, c *console.Console) error {
+	path := filepath.Join(dir, TokenFile)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	token, err := c.MintToken(ctx, "administrator")
+	if err != nil {
+		return fmt.Errorf("make the administrator's token: %w", err)
+	}
+	return writeSecret(path, token+"\n")
+}
+
+// writeSecret writes a small file whole and durably, readable by its owner only.
+func writeSecret(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // made 0600
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}

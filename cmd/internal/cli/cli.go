@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"hailong/survey"
+)
+
+// Format is how a command prints what it found.
+type Format string
+
+// The formats.
+const (
+	AsTable Format = "table"
+	AsJSON  Format = "json"
+	AsCSV   Format = "csv"
+)
+
+// Globals are the options that all commands share.
+type Globals struct {
+	Server string `env:"HAILONG_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Địa chỉ trung tâm / the centre's address"`
+	Token  string `env:"HAILONG_TOKEN" help:"Mã truy cập API, nên đặt qua biến môi trường / API token, best set through the environment"`
+	Output Format `short:"o" enum:"table,json,csv" default:"table" help:"Cách in kết quả: ${enum} / output format"`
+}
+
+func (g *Globals) globals() *Globals { return g }
+
+// Commands are the commands that use a centre.
+type Commands struct {
+	Scores  ScoresCmd  `cmd:"" help:"Điểm hài lòng / satisfaction scores"`
+	Kiosks  KiosksCmd  `cmd:"" help:"Thiết bị đánh giá / kiosks"`
+	Units   UnitsCmd   `cmd:"" help:"Đơn vị và quầy / units and counters"`
+	Version VersionCmd `cmd:"" help:"Phiên bản chương trình / the program's version"`
+}
+
+// Grammar is a pointer to a struct for kong that embeds [Globals].
+type Grammar interface{ globals() *Globals }
+
+// Terminal is where a command writes, and the language of whoever reads it.
+type Terminal struct {
+	Out, Err io.Writer
+	Lang     survey.Lang
+}
+
+// LangOf is the language of the environment: Vietnamese where LC_ALL, LC_MESSAGES or
+// LANG (the first one set counts) begins with vi, English otherwise.
+func LangOf(getenv func(string) string) survey.Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := getenv(name); v != "" {
+			if lang, _, _ := strings.Cut(strings.ReplaceAll(v, ".", "_"), "_"); lang == "vi" {
+				return survey.Vietnamese
+			}
+			return survey.English
+		}
+	}
+	return survey.English
+}
+
+// Run reads the arguments, runs the command they name and returns the exit code. A
+// command is a struct with a method Run whose parameters may be a context.Context, a
+// *Globals and a *Terminal; its error is printed here. An error with a method
+// ExitCode() int chooses the code.
+func Run(ctx context.Context, name string, grammar Grammar, args []string, t *Terminal) int {
+	helped := false
+	parser, err := kong.New(grammar,
+		kong.Name(name),
+		kong.Description("Hài Lòng: đo mức độ hài lòng tại bộ phận một cửa / satisfaction at one-stop counters"),
+		kong.Writers(t.Out, t.Err),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
+		kong.Vars{"groupings": groupings()},
+		kong.Bind(grammar.globals(), t),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		panic("cli: the grammar is wrong: " + err.Error())
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	if err != nil {
+		return report(name, wrongUsage(name, err), t)
+	}
+	return report(name, command.Run(), t)
+}
+
+// wrongUsage says how to get help. Kong's own message is English.
+func wrongUsage(name string, err error) error {
+	return &Error{
+		Vi:   fmt.Sprintf("sai cách dùng: %v\nXem: %s --help", err, name),
+		En:   fmt.Sprintf("wrong usage: %v\nSee: %s --help", err, name),
+		Code: usage,
+	}
+}
+
+// report prints the error, if any, in the terminal's language, and is the exit code.
+func report(name string, err error, t *Terminal) int {
+	if err == nil {
+		return 0
+	}
+	text := err.Error()
+	if bilingual := (interface{ Text(survey.Lang) string })(nil); errors.As(err, &bilingual) {
+		text = bilingual.Text(t.Lang)
+	}
+	fmt.Fprintf(t.Err, "%s: %s\n", name, printable(text))
+	if coded := (interface{ ExitCode() int })(nil); errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return failed
+}

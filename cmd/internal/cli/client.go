@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"hailong/survey"
+)
+
+// How long the centre may take, and how much it may say. A structure of a whole country
+// is below a mebibyte.
+const (
+	dialTimeout    = 5 * time.Second
+	requestTimeout = 60 * time.Second
+	maxAnswer      = 64 << 20
+)
+
+// client calls a centre's API.
+type client struct {
+	base  *url.URL
+	token string
+	lang  survey.Lang
+	http  *http.Client
+}
+
+func newClient(g *Globals, t *Terminal) (*client, error) {
+	base, err := url.Parse(g.Server)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return nil, &Error{
+			Vi:   fmt.Sprintf("--server = %q: cần địa chỉ dạng http://máy:cổng hoặc https://…", g.Server),
+			En:   fmt.Sprintf("--server = %q: an address like http://host:port or https://… is needed", g.Server),
+			Code: usage,
+		}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	return &client{base: base, token: g.Token, lang: t.Lang, http: &http.Client{
+		Timeout:   requestTimeout,
+		Transport: transport,
+		// The API never redirects; following one could hand the token to somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// do sends one request, with in as JSON unless nil, and returns the JSON that answers
+// it. Anything but success is an error that says what to do.
+func (c *client) do(ctx context.Context, method, path string, query url.Values, in any) ([]byte, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("write the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	u := c.base.JoinPath(path)
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	req.Header.Set("Accept", "application/json, application/problem+json")
+	req.Header.Set("Accept-Language", string(c.lang))
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if len(answer) > maxAnswer {
+		return nil, c.stranger("answer too long")
+	}
+	return c.understood(res, answer)
+}
+
+// understood is the JSON of a success, or the error that the answer tells.
+func (c *client) understood(res *http.Response, answer []byte) ([]byte, error) {
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	switch {
+	case res.StatusCode >= 200 && res.StatusCode < 300 && kind == "application/json" && json.Valid(answer):
+		return answer, nil
+	case kind == "application/problem+json":
+		return nil, c.problem(res, answer)
+	default:
+		return nil, c.stranger(res.Status)
+	}
+}
+
+// unreachable says that no answer came.
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &Error{Vi: "đã dừng theo yêu cầu", En: "interrupted", Err: ctx.Err()}
+	}
+	cause := err
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		cause = urlErr.Err
+	}
+	return &Error{
+		Vi:  fmt.Sprintf("không kết nối được tới trung tâm %s: %v\nTrung tâm có đang chạy không? Địa chỉ đặt bằng --server hoặc HAILONG_SERVER.", c.base.Redacted(), cause),
+		En:  fmt.Sprintf("the centre %s cannot be reached: %v\nIs it running? The address is set with --server or HAILONG_SERVER.", c.base.Redacted(), cause),
+		Err: err,
+	}
+}
+
+// stranger says that somebody answers there, but not a centre's API.
+func (c *client) stranger(what string) error {
+	return &Error{
+		Vi: fmt.Sprintf("%s có trả lời (%s), nhưng không giống API của trung tâm Hài Lòng; hãy xem lại --server", c.base.Redacted(), what),
+		En: fmt.Sprintf("%s answers (%s), but not like the API of a Hài Lòng centre; check --server", c.base.Redacted(), what),
+	}
+}
+
+// problem is the API's own error (RFC 9457). Its words come in the language asked for.
+type problem struct {
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Path    string `json:"path"`
+		Value   string `json:"value"`
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+func (c *client) problem(res *http.Response, answer []byte) error {
+	var p problem
+	if json.Unmarshal(answer, &p) != nil || p.Title == "" {
+		return c.stranger(res.Status)
+	}
+	text := p.text()
+	e := &Error{Vi: text, En: text}
+	if res.StatusCode == http.StatusUnauthorized {
+		e.Vi += "\nMã truy cập đặt bằng --token hoặc HAILONG_TOKEN."
+		e.En += "\nThe token is set with --token or HAILONG_TOKEN."
+	}
+	if after := res.Header.Get("Retry-After"); after != "" {
+		e.Vi += fmt.Sprintf("\nThử lại sau: %s giây.", after)
+		e.En += fmt.Sprintf("\nTry again in: %s s.", after)
+	}
+	return e
+}
+
+// text is the problem for people. Where places are listed they say more than the
+// detail, which then only repeats the first of them.
+func (p *problem) text() string {
+	if len(p.Errors) == 0 {
+		return strings.TrimSuffix(p.Title+": "+p.Detail, ": ")
+	}
+	lines := []string{p.Title + ":"}
+	for _, e := range p.Errors {
+		where := survey.Problem{Path: e.Path, Value: e.Value, En: e.Message}
+		lines = append(lines, "  "+where.Text(survey.English))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// get reads an address into v and returns the JSON as it came.
+func (c *client) get(ctx context.Context, path string, query url.Values, v any) ([]byte, error) {
+	return c.call(ctx, http.MethodGet, path, query, nil, v)
+}
+
+// call sends a request and reads its answer into v.
+func (c *client) call(ctx context.Context, method, path string, query url.Values, in, v any) ([]byte, error) {
+	answer, err := c.do(ctx, method, path, query, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(answer, v); err != nil {
+		return nil, c.stranger(err.Error())
+	}
+	return answer, nil
+}

@@ -1,0 +1,272 @@
+// Package demo runs the whole of Hài Lòng in one process, for trying it out: an
+// aggregator with its message server, a counter's kiosk and an online gateway, which
+// talk to each other over real NATS as they would over a network.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hailong/cmd/internal/centreapp"
+	"hailong/cmd/internal/kioskapp"
+	"hailong/cmd/internal/run"
+	"hailong/survey"
+)
+
+// Config is what `hailong demo` was asked for. Addresses without a host mean this
+// machine; port 0 picks a free one.
+type Config struct {
+	Data                           string // folder; "" = a new one that is removed at the end
+	Empty                          bool   // without a simulated past
+	Console, Kiosk, Online, Broker string
+	Repeat                         time.Duration // repeat-press interval; 0 = off
+	PublicURL                      string        // of the console, as told to people
+	Now                            func() time.Time
+	Log                            *slog.Logger
+}
+
+// Demo is a running demo.
+type Demo struct {
+	Info   Info
+	Centre *centreapp.App
+	Kiosk  *kioskapp.App
+	Online *kioskapp.App
+	data   string
+	opened run.Stack
+	cancel context.CancelFunc
+	parts  chan error
+	alive  int
+}
+
+// Info is what demo.json says: where everything is, and a token that may do all.
+type Info struct {
+	Console        string             `json:"console"`
+	Kiosk          string             `json:"kiosk"`
+	Online         string             `json:"online"`
+	NATS           string             `json:"nats"`
+	Token          string             `json:"token"`
+	Unit           survey.UnitCode    `json:"unit"`
+	Counter        survey.CounterCode `json:"counter"`
+	KioskID        survey.KioskID     `json:"kiosk_id"`
+	Questionnaires map[string]string  `json:"questionnaires"`
+}
+
+// InfoFile is the name of Info's file in the data folder.
+const InfoFile = "demo.json"
+
+var banner = survey.Words{
+	survey.Vietnamese: "Bản trình diễn: đơn vị, quầy và số liệu trước hôm nay là mô phỏng, không phải kết quả thật.",
+	survey.English:    "Demonstration: units, counters and figures before today are simulated, not real results.",
+}
+
+// Start starts everything and returns when presses can be recorded.
+func Start(ctx context.Context, c Config) (*Demo, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	d := &Demo{data: c.Data, parts: make(chan error, 3)}
+	if err := d.start(ctx, c); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Demo) start(ctx context.Context, c Config) (err error) {
+	if d.data == "" {
+		if d.data, err = os.MkdirTemp("", "hailong-demo-"); err != nil {
+			return fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		d.opened.Push("the demo's folder", func() error { return os.RemoveAll(d.data) })
+	}
+	ctx, d.cancel = context.WithCancel(ctx)
+	if err := d.startCentre(ctx, c); err != nil {
+		return err
+	}
+	if !c.Empty {
+		if err := simulatePast(ctx, d.Centre.Store(), c.Now()); err != nil {
+			return err
+		}
+	}
+	if d.Kiosk, err = d.startKiosk(ctx, c, survey.CounterKiosk, "kiosk", c.Kiosk); err != nil {
+		return err
+	}
+	if d.Online, err = d.startKiosk(ctx, c, survey.OnlineGateway, "online", c.Online); err != nil {
+		return err
+	}
+	if err := d.untilReady(ctx); err != nil {
+		return err
+	}
+	return d.describe(ctx)
+}
+
+func (d *Demo) startCentre(ctx context.Context, c Config) (err error) {
+	config := centreapp.Defaults()
+	config.Data = filepath.Join(d.data, "aggregator")
+	config.Listen, config.NATS.Listen = onThisMachine(c.Console), onThisMachine(c.Broker)
+	config.PublicURL = c.PublicURL
+	config.Minimum, config.LiveStep = 1, 1
+	if d.Centre, err = centreapp.New(config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {
+		return err
+	}
+	d.opened.Push("the aggregator", d.Centre.Close)
+	d.run(ctx, "aggregator", d.Centre)
+	return nil
+}
+
+func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, name, addr string) (*kioskapp.App, error) {
+	config := kioskapp.Defaults()
+	config.Data = filepath.Join(d.data, name)
+	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
+	config.Centre = kioskapp.Centre{URL: "http://" + d.Centre.Addr(), NATS: d.Centre.NATS()}
+	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	d.opened.Push(name, a.Close)
+	d.run(ctx, name, a)
+	return a, nil
+}
+
+// run runs one part until the demo ends.
+func (d *Demo) run(ctx context.Context, name string, s run.Service) {
+	d.alive++
+	go func() {
+		err := s.Run(ctx)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		d.parts <- err
+	}()
+}
+
+// onThisMachine puts this machine's address before a bare port.
+func onThisMachine(addr string) string {
+	if strings.HasPrefix(addr, ":") {
+		return "127.0.0.1" + addr
+	}
+	return addr
+}
+
+// untilReady waits until both kiosks can record.
+func (d *Demo) untilReady(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		errKiosk, errOnline := d.Kiosk.Ready(), d.Online.Ready()
+		if errKiosk == nil && errOnline == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-d.parts:
+			d.alive--
+			return errors.Join(errors.New("a part stopped before the demo was ready"), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// describe mints a token and writes demo.json anew, whole.
+func (d *Demo) describe(ctx context.Context) error {
+	token, err := d.Centre.Console().MintToken(ctx, "demo")
+	if err != nil {
+		return fmt.Errorf("make the demo's token: %w", err)
+	}
+	catalogue, err := d.Centre.Store().Catalogue(ctx)
+	if err != nil {
+		return fmt.Errorf("read the questionnaires: %w", err)
+	}
+	st := d.Kiosk.Status()
+	d.Info = Info{
+		Console: d.Centre.URL(), Kiosk: "http://" + reachable(d.Kiosk.Addr()), Online: "http://" + reachable(d.Online.Addr()), NATS: d.Centre.NATS(),
+		Token: token, Unit: d.Kiosk.Unit(), Counter: st.Counters[0], KioskID: st.Kiosk, Questionnaires: map[string]string{},
+	}
+	for _, code := range []survey.QuestionnaireCode{"quick", "quick3", "service"} {
+		v, _ := catalogue.InForce(code)
+		d.Info.Questionnaires[string(code)] = v.ID()
+	}
+	b, err := json.MarshalIndent(d.Info, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", InfoFile, err)
+	}
+	path := filepath.Join(d.data, InfoFile)
+	if err := errors.Join(os.WriteFile(path+".new", append(b, '\n'), 0o600), os.Rename(path+".new", path)); err != nil {
+		return fmt.Errorf("write %s: %w", InfoFile, err)
+	}
+	return nil
+}
+
+// reachable is an address that a browser can open: where a part listens on every
+// address, this machine's own on the hall's network.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return addr
+	}
+	list, err := net.InterfaceAddrs()
+	if err == nil {
+		for _, a := range list {
+			if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
+				return net.JoinHostPort(ip.IP.String(), port)
+			}
+		}
+	}
+	return net.JoinHostPort("127.0.0.1", port)
+}
+
+// Tell says to a person where everything is.
+func (d *Demo) Tell(w io.Writer, kept bool) {
+	folder := "sẽ xóa khi dừng / removed at the end"
+	if kept {
+		folder = "được giữ lại / kept"
+	}
+	fmt.Fprintf(w, `
+Hài Lòng đang chạy. / Hài Lòng is running.
+
+  Màn hình quầy / Counter screen      %s
+  Bảng điều khiển / Console           %s
+  Đăng nhập một lần / Sign in once    %s
+  Cổng trực tuyến / Online gateway    %s
+  NATS                                %s
+  Dữ liệu / Data                      %s (%s)
+
+Mở màn hình quầy và bảng điều khiển cạnh nhau rồi bấm một khuôn mặt. Ctrl-C để dừng.
+Open the counter screen and the console side by side and press a face. Ctrl-C stops.
+`, d.Info.Kiosk, d.Info.Console, d.Centre.SigninLink(), d.Info.Online, d.Info.NATS, d.data, folder)
+}
+
+// Wait runs until ctx ends or a part stops by itself.
+func (d *Demo) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.parts:
+		d.alive--
+		return err
+	}
+}
+
+// Close stops everything, the kiosks before the aggregator.
+func (d *Demo) Close() error {
+	var all error
+	if d.cancel != nil {
+		d.cancel()
+	}
+	for ; d.alive > 0; d.alive-- {
+		all = errors.Join(all, <-d.parts)
+	}
+	return errors.Join(all, d.opened.Close())
+}

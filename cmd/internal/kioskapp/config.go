@@ -1,0 +1,148 @@
+package kioskapp
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+
+	"hailong/configs"
+	"hailong/survey"
+	"hailong/survey/files"
+)
+
+// Config is the kiosk's settings file. Every key may be left out; configs/kiosk.yaml
+// is the example with each key explained.
+type Config struct {
+	// Data is the folder of the kiosk's key and journal.
+	Data string `yaml:"data"`
+	// Listen is the address of the touch screen's page, host:port. Presses are taken
+	// from this very machine only, whatever the address.
+	Listen string `yaml:"listen"`
+	// Role is "counter" (a screen on a counter) or "online" (the gateway for phones).
+	Role survey.KioskRole `yaml:"role"`
+	// Centre is where the aggregator is and how to be taken in there.
+	Centre Centre `yaml:"centre"`
+	// Questionnaires are files of the questionnaires that may be answered here; none =
+	// those that come with the program. Of versions with one code the last is in force.
+	Questionnaires []string `yaml:"questionnaires"`
+	// Screen is what the touch screen shows.
+	Screen Screen `yaml:"screen"`
+	// Stage is the point of a case at which this kiosk asks, where a press names none.
+	Stage survey.Stage `yaml:"stage"`
+	// Repeat is the repeat-press interval: a press on the same counter's screen or
+	// buttons closer than this to the one before is kept, flagged too_soon, and left out
+	// of the headline score. 0 = off.
+	Repeat time.Duration `yaml:"repeat"`
+	// Test marks every record as a test and shows a banner.
+	Test bool `yaml:"test"`
+	// Hosts are names, besides addresses and localhost, by which browsers call the kiosk.
+	Hosts []string `yaml:"hosts"`
+}
+
+// Centre is where the aggregator is.
+type Centre struct {
+	// URL is the aggregator's address for enrolment.
+	URL string `yaml:"url"`
+	// Code is the one-time code that `hailong kiosks add` printed. Once the kiosk is
+	// taken in it is not used any more and may stay here.
+	Code string `yaml:"code"`
+	// CA is a PEM file of the authority that signed the aggregator's certificates; none
+	// = the system's.
+	CA string `yaml:"ca"`
+	// NATS overrides the message server's address that the aggregator names.
+	NATS string `yaml:"nats"`
+}
+
+// Screen is what the touch screen shows.
+type Screen struct {
+	// Questionnaire is the code of the one whose overall question is asked.
+	Questionnaire string `yaml:"questionnaire"`
+	// Languages in the order of the switch; the first is shown first.
+	Languages []survey.Lang `yaml:"languages"`
+	// Thanks is how long the thank-you stays.
+	Thanks time.Duration `yaml:"thanks"`
+}
+
+// Defaults are the settings of a kiosk without a file: it looks for an aggregator on
+// this machine and is served on this machine only.
+func Defaults() Config {
+	return Config{
+		Data: ".hailong/kiosk", Listen: "127.0.0.1:8081", Role: survey.CounterKiosk,
+		Centre: Centre{URL: "http://127.0.0.1:8080"},
+		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second},
+		Stage:  survey.Result, Repeat: 5 * time.Second,
+	}
+}
+
+// Load reads a settings file over the defaults; no file is the defaults alone. Unknown
+// keys are refused by name.
+func Load(path string) (Config, error) {
+	c := Defaults()
+	if path == "" {
+		return c, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("read the settings: %w", err)
+	}
+	if err := files.Strict(path, b, &c); err != nil {
+		return c, err
+	}
+	return c, c.validate()
+}
+
+func (c *Config) validate() error {
+	var ps survey.Problems
+	if c.Data == "" {
+		ps.Add("data", "", "cần một thư mục", "a folder is needed")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		ps.Add("listen", c.Listen, "cần địa chỉ dạng máy:cổng", "an address host:port is needed")
+	}
+	if c.Role != survey.CounterKiosk && c.Role != survey.OnlineGateway {
+		ps.Add("role", string(c.Role), "phải là counter hoặc online", "must be counter or online")
+	}
+	if u, err := url.Parse(c.Centre.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		ps.Add("centre.url", c.Centre.URL, "cần địa chỉ http:// hoặc https:// của trung tâm", "the aggregator's address is needed, http:// or https://")
+	}
+	if !slices.Contains(survey.Stages, c.Stage) {
+		ps.Add("stage", string(c.Stage), "phải là reception, supplement, refusal hoặc result", "must be reception, supplement, refusal or result")
+	}
+	if c.Repeat < 0 || c.Repeat > time.Minute {
+		ps.Add("repeat", c.Repeat.String(), "phải từ 0s đến 1m", "must lie between 0s and 1m")
+	}
+	if c.Screen.Thanks < time.Second || c.Screen.Thanks > 10*time.Second {
+		ps.Add("screen.thanks", c.Screen.Thanks.String(), "phải từ 1s đến 10s", "must lie between 1s and 10s")
+	}
+	return ps.Err()
+}
+
+// catalogue reads the questionnaires.
+func (c *Config) catalogue() (*survey.Catalogue, error) {
+	var list []*survey.Questionnaire
+	for _, f := range configs.Questionnaires {
+		if len(c.Questionnaires) > 0 {
+			break
+		}
+		q, err := files.Questionnaire(string(f), f.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, q)
+	}
+	for _, path := range c.Questionnaires {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read a questionnaire: %w", err)
+		}
+		q, err := files.Questionnaire(path, b)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, q)
+	}
+	return survey.NewCatalogue(list...), nil
+}

@@ -1,0 +1,61 @@
+package kioskapp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"hailong/kiosk/screen"
+	"hailong/survey"
+)
+
+var _ screen.State = (*App)(nil)
+
+// Ready implements [screen.State].
+func (a *App) Ready() error {
+	if t := a.trouble.Load(); t != nil {
+		return errors.New(*t)
+	}
+	if w := a.working.Load(); w != nil {
+		return w.journal.Err()
+	}
+	return nil
+}
+
+// Status implements [screen.State].
+func (a *App) Status() screen.Status {
+	now := a.options.Now()
+	st := screen.Status{Clock: screen.Clock{Now: now, Boot: time.Since(a.began)}}
+	w := a.working.Load()
+	if w == nil {
+		st.Link.Problem = problem("thiết bị chưa được trung tâm ghi danh", "the kiosk is not taken in by the centre yet")
+		return st
+	}
+	st.Kiosk = a.identity.Kiosk()
+	for _, c := range a.identity.Enrolment.Counters {
+		st.Counters = append(st.Counters, c.Code)
+	}
+	up := w.uplink.State() // before the head, so that nothing is ever sent that is not there
+	st.Chain, st.Last = w.journal.Chain(), w.journal.Head().Sequence
+	st.Receipted = min(up.Durable, st.Last)
+	if st.Unsent = st.Last - st.Receipted; st.Unsent > 0 {
+		if at, err := w.journal.TimeAt(st.Receipted + 1); err == nil && !at.IsZero() {
+			st.OldestUnsent = max(now.Sub(at), 0)
+		}
+	}
+	st.Link = screen.Link{Connected: up.Up, Since: up.Since}
+	switch {
+	case !up.Up:
+		st.Link.Problem = problem("không tới được trung tâm; thiết bị vẫn ghi và sẽ gửi lại sau", "the centre cannot be reached; the kiosk goes on recording and will send later")
+		if up.Problem != "" {
+			st.Link.Problem = problem(st.Link.Problem.In(survey.Vietnamese)+" ("+up.Problem+")", st.Link.Problem.In(survey.English)+" ("+up.Problem+")")
+		}
+	case up.Problem != "":
+		st.Link.Problem = problem(fmt.Sprintf("cần xem lại: %s", up.Problem), fmt.Sprintf("needs a look: %s", up.Problem))
+	}
+	return st
+}
+
+func problem(vi, en string) survey.Words {
+	return survey.Words{survey.Vietnamese: vi, survey.English: en}
+}

@@ -1,0 +1,30 @@
+// Command kiosk is the program on the counter: it shows the question, keeps every
+// press on its own disk before it says thank you, and carries it to the centre. With
+// role "online" it is the gateway for phones, without a screen.
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"hailong/cmd/internal/kioskapp"
+	"hailong/cmd/internal/run"
+)
+
+func main() {
+	os.Exit(run.Main("kiosk", os.Args[1:], os.Stdout, os.Stderr, start))
+}
+
+func start(configFile string, log *slog.Logger) (run.Service, error) {
+	c, err := kioskapp.Load(configFile)
+	if err != nil {
+		return nil, err
+	}
+	a, err := kioskapp.New(c, kioskapp.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("Thiết bị / Kiosk %s: http://%s\n", a.Kiosk(), a.Addr())
+	return a, nil
+}
