@@ -71,7 +71,8 @@ func (j *Journal) Batch(first uint64, maxRecords, maxBytes int, kiosk survey.Kio
 			if size += len(v) + len(text) + 16; size > maxBytes && len(records) > 0 {
 				break
 			}
-			records = append(records, custody.Record{Chain: j.chain, Sequence: seq, Bytes: append([]byte(nil), v...)})
+			b := append([]byte(nil), v...)
+			records = append(records, custody.Record{Chain: j.chain, Sequence: seq, Bytes: b, Hash: custody.HashRecord(b)})
 			if len(text) > 16 {
 				comments = append(comments, custody.Comment{Sequence: seq, Salt: [16]byte(text), Text: string(text[16:])})
 			}
@@ -81,8 +82,6 @@ func (j *Journal) Batch(first uint64, maxRecords, maxBytes int, kiosk survey.Kio
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
-	last := &records[len(records)-1]
-	last.Hash = custody.HashRecord(last.Bytes)
 	return custody.NewBatch(kiosk, key, previous, records, comments), nil
 }
 

@@ -28,6 +28,7 @@ type Receipt struct {
 	ServerTime int64          `cbor:"9,keyasint"`            // the centre's clock, ms since 1970
 	Refused    string         `cbor:"10,keyasint,omitempty"` // why the last batch was refused, if it was
 	Started    bool           `cbor:"11,keyasint,omitempty"` // the centre has just started: what was under way may be lost
+	Gap        bool           `cbor:"12,keyasint,omitempty"` // the last batch began too late: go on from Durable
 }
 
 // Head is the durable mark.

@@ -228,7 +228,7 @@ func (in *Intake) reply(ctx context.Context, replies []Reply) error {
 func (in *Intake) receipt(r Reply, started bool) []byte {
 	return custody.SignReceipt(custody.Receipt{
 		Epoch: in.Store.Epoch(), Kiosk: r.Kiosk, Chain: r.Chain, Durable: r.Head.Sequence, DurableSum: r.Head.Hash,
-		ServerTime: in.Now().UnixMilli(), Refused: r.Refused, Started: started,
+		ServerTime: in.Now().UnixMilli(), Refused: r.Refused, Gap: r.Gap, Started: started,
 	}, in.Sign)
 }
 

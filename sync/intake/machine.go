@@ -72,6 +72,7 @@ type Reply struct {
 	Chain   survey.Chain
 	Head    custody.Head
 	Refused string
+	Gap     bool // the chain's last batch here began after the next sequence
 }
 
 // Settle says which receipts follow from a commit: one per chain, with its head after
@@ -89,7 +90,7 @@ func Settle(judged []Judged, kept []custody.Kept) []Reply {
 		}
 		k := kept[0]
 		kept = kept[1:]
-		r := Reply{Kiosk: j.Kiosk, Chain: j.Chain, Head: k.Head}
+		r := Reply{Kiosk: j.Kiosk, Chain: j.Chain, Head: k.Head, Gap: k.Case == custody.Gap}
 		if k.Case == custody.Fork {
 			r.Refused = "fork: the store holds other records under these numbers"
 		}

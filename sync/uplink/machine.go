@@ -18,18 +18,20 @@ import (
 // Tuning are the machine's waits and window.
 type Tuning struct {
 	Window    int           // batches sent and not yet acknowledged by the bus
+	Fill      uint64        // while a batch is under way, the next waits for so many records
 	Stall     time.Duration // how long the mark may stand still before the centre is asked; doubles each time
 	StallMax  time.Duration
 	Retry     time.Duration // wait after a failed publish or an unanswered question; doubles each time
 	RetryMax  time.Duration // between failed publishes
 	AskMax    time.Duration // between unanswered questions
 	AskAnswer time.Duration // how long a question may stay unanswered
+	Rewind    time.Duration // least time between two rewinds because of a gap
 }
 
 // Defaults are the waits of a kiosk in service.
 var Defaults = Tuning{
-	Window: 16, Stall: 5 * time.Second, StallMax: 5 * time.Minute, Retry: 250 * time.Millisecond,
-	RetryMax: 30 * time.Second, AskMax: 8 * time.Second, AskAnswer: 3 * time.Second,
+	Window: 16, Fill: 200, Stall: 5 * time.Second, StallMax: 5 * time.Minute, Retry: 250 * time.Millisecond,
+	RetryMax: 30 * time.Second, AskMax: 8 * time.Second, AskAnswer: 3 * time.Second, Rewind: time.Second,
 }
 
 // Event is something that happened. Exactly one of the fields below Kind is used.
@@ -103,6 +105,7 @@ type Machine struct {
 	last   custody.Receipt // latest receipt; its Durable is the mark
 
 	progress time.Time // when the mark last moved, or sending began
+	rewound  time.Time // when a gap last sent the cursor back
 	stall    time.Duration
 	ready    time.Time // no publish or question before this
 	retry    time.Duration
@@ -141,6 +144,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 			m.progress = now // nothing was under way; the wait for a receipt begins now
 		}
 		m.cursor = max(m.cursor, e.Last)
+		m.head = max(m.head, e.Last) // the journal may have grown while the batch was made
 	case Acked:
 		m.land(e.First)
 		m.retry = 0
@@ -196,8 +200,11 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 		return nil // an older word that came late
 	}
 	var out []Action
-	if r.Epoch != m.last.Epoch || r.Started {
+	switch {
+	case r.Epoch != m.last.Epoch || r.Started:
 		m.cursor, m.flight = r.Durable, nil // what was under way may be lost with the centre's last life
+	case r.Gap && !now.Before(m.rewound.Add(m.tuning.Rewind)):
+		m.cursor, m.flight, m.rewound = r.Durable, nil, now // every batch behind the gap says so: one rewind is enough
 	}
 	if r.Durable > m.last.Durable {
 		m.progress, m.stall = now, m.tuning.Stall
@@ -237,7 +244,7 @@ func (m *Machine) plan(now time.Time) []Action {
 		return []Action{{Kind: Ask}, {Kind: Wake, At: m.askBy}}
 	}
 	var out []Action
-	if m.cursor < m.head && len(m.flight) < m.tuning.Window {
+	if waiting := m.head - m.cursor; waiting > 0 && (len(m.flight) == 0 || waiting >= m.tuning.Fill && len(m.flight) < m.tuning.Window) {
 		m.flight = append(m.flight, m.cursor+1)
 		out = append(out, Action{Kind: Send, From: m.cursor + 1})
 	}

@@ -12,12 +12,26 @@ func OverNATS(nc *nats.Conn) Bus { return natsBus{nc} }
 
 type natsBus struct{ nc *nats.Conn }
 
-func (b natsBus) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
-	m, err := b.nc.RequestWithContext(ctx, subject, data)
+func (b natsBus) Request(subject string, data []byte) (func(context.Context) ([]byte, error), error) {
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
+	if err == nil {
+		err = sub.AutoUnsubscribe(1)
+	}
+	if err == nil {
+		err = b.nc.PublishRequest(subject, inbox, data)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("request on %s: %w", subject, err)
 	}
-	return m.Data, nil
+	return func(ctx context.Context) ([]byte, error) {
+		defer func() { _ = sub.Unsubscribe() }() // done already, or the connection is gone
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("answer to a request on %s: %w", subject, err)
+		}
+		return m.Data, nil
+	}, nil
 }
 
 func (b natsBus) Subscribe(subject string, hear func([]byte)) (func(), error) {

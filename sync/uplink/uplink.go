@@ -35,8 +35,9 @@ type Journal interface {
 
 // Bus is the connection to the message server.
 type Bus interface {
-	// Request sends data and waits for the answer.
-	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
+	// Request sends data and returns at once; answer waits for what comes back. What is
+	// requested first on a subject is sent first.
+	Request(subject string, data []byte) (answer func(context.Context) ([]byte, error), err error)
 	// Subscribe hands every message on subject to hear until stop is called.
 	Subscribe(subject string, hear func(data []byte)) (stop func(), err error)
 }
@@ -198,11 +199,16 @@ func (u *Uplink) send(ctx context.Context, first uint64) heard {
 		u.Log.Error("the journal cannot be read for sending", "from", first, "error", err)
 		return heard{Event: Event{Kind: Failed, First: first}}
 	}
+	taken, err := u.bus.Request(wire.Batch(u.Kiosk), b.Message())
+	if err != nil {
+		u.Log.Debug("batch not sent", "from", first, "error", err)
+		return heard{Event: Event{Kind: Failed, First: first}}
+	}
 	u.under.Add(1)
 	go func() {
 		defer u.under.Done()
 		e := Event{Kind: Acked, First: first}
-		if err := u.publish(ctx, b.Message()); err != nil {
+		if err := acknowledged(ctx, taken); err != nil {
 			e.Kind = Failed
 			u.Log.Debug("batch not taken by the bus", "from", first, "error", err)
 		}
@@ -211,13 +217,12 @@ func (u *Uplink) send(ctx context.Context, first uint64) heard {
 	return heard{Event: Event{Kind: Sent, Last: b.Header.Last()}}
 }
 
-// publish hands a message to the stream and waits until the stream has it. No message
-// id goes with it: a batch sent again must arrive again, because it asks once more for
-// a receipt that was lost.
-func (u *Uplink) publish(ctx context.Context, message []byte) error {
+// acknowledged waits until the stream has a batch. No message id went with it: a batch
+// sent again must arrive again, because it asks once more for a receipt that was lost.
+func acknowledged(ctx context.Context, taken func(context.Context) ([]byte, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()
-	answer, err := u.bus.Request(ctx, wire.Batch(u.Kiosk), message)
+	answer, err := taken(ctx)
 	if err != nil {
 		return err
 	}
@@ -242,17 +247,21 @@ func (u *Uplink) publish(ctx context.Context, message []byte) error {
 
 // ask asks for the mark in the background.
 func (u *Uplink) ask(ctx context.Context) {
+	answered, err := u.bus.Request(wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
 	u.under.Add(1)
 	go func() {
 		defer u.under.Done()
 		wait, cancel := context.WithTimeout(ctx, u.Tuning.AskAnswer)
 		defer cancel()
-		answer, err := u.bus.Request(wait, wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
+		var mark []byte
+		if err == nil {
+			mark, err = answered(wait)
+		}
 		if err != nil {
 			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
 			return
 		}
-		u.hearReceipt(ctx, Marked, answer)
+		u.hearReceipt(ctx, Marked, mark)
 	}()
 }
 
