@@ -29,8 +29,8 @@ type Store interface {
 	Reject(ctx context.Context, r custody.Rejected) error
 	// Head is how far a chain has come; the zero Head for an unknown one.
 	Head(ctx context.Context, chain survey.Chain) (custody.Head, error)
-	// Chains are all chains with their heads.
-	Chains(ctx context.Context) ([]custody.ChainState, error)
+	// Kiosks are all kiosks ever enrolled.
+	Kiosks(ctx context.Context) ([]survey.Kiosk, error)
 }
 
 // Options are what intake needs.
@@ -120,9 +120,11 @@ func (in *Intake) fetch(ctx context.Context, c jetstream.Consumer) []jetstream.M
 	batch, err := c.FetchNoWait(maxFetch)
 	messages := collect(batch, err)
 	if len(messages) == 0 && ctx.Err() == nil {
-		batch, err = c.Fetch(1, jetstream.FetchMaxWait(fetchFor))
+		wait, cancel := context.WithTimeout(ctx, fetchFor)
+		defer cancel()
+		batch, err = c.Fetch(1, jetstream.FetchContext(wait))
 		messages = collect(batch, err)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			in.Log.Warn("the bus gives nothing", "error", err)
 			pause(ctx, storeWait)
 		}
@@ -232,17 +234,17 @@ func (in *Intake) receipt(r Reply, started bool) []byte {
 	}, in.Sign)
 }
 
-// greet sends every kiosk its mark when intake starts, so that what was lost with the
-// last life of the bus or the centre is sent again without waiting.
+// greet tells every kiosk that intake has just started, so that each asks for its mark
+// and sends again, without waiting, what was lost with the last life of the bus or the
+// centre.
 func (in *Intake) greet(ctx context.Context) error {
-	chains, err := in.Store.Chains(ctx)
+	kiosks, err := in.Store.Kiosks(ctx)
 	if err != nil {
-		return fmt.Errorf("read the chains: %w", err)
+		return fmt.Errorf("read the kiosks: %w", err)
 	}
-	for _, c := range chains {
-		r := Reply{Kiosk: c.Kiosk, Chain: c.Chain, Head: c.Head}
-		if err := in.Conn.Publish(wire.Receipt(c.Kiosk), in.receipt(r, true)); err != nil {
-			return fmt.Errorf("greet kiosk %s: %w", c.Kiosk, err)
+	for _, k := range kiosks {
+		if err := in.Conn.Publish(wire.Receipt(k.ID), in.receipt(Reply{Kiosk: k.ID}, true)); err != nil {
+			return fmt.Errorf("greet kiosk %s: %w", k.ID, err)
 		}
 	}
 	return nil

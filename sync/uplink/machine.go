@@ -25,13 +25,14 @@ type Tuning struct {
 	RetryMax  time.Duration // between failed publishes
 	AskMax    time.Duration // between unanswered questions
 	AskAnswer time.Duration // how long a question may stay unanswered
+	Idle      time.Duration // how long all may be well before the centre is asked whether it is
 	Rewind    time.Duration // least time between two rewinds because of a gap
 }
 
 // Defaults are the waits of a kiosk in service.
 var Defaults = Tuning{
 	Window: 16, Fill: 200, Stall: 5 * time.Second, StallMax: 5 * time.Minute, Retry: 250 * time.Millisecond,
-	RetryMax: 30 * time.Second, AskMax: 8 * time.Second, AskAnswer: 3 * time.Second, Rewind: time.Second,
+	RetryMax: 30 * time.Second, AskMax: 8 * time.Second, AskAnswer: 3 * time.Second, Rewind: time.Second, Idle: 10 * time.Minute,
 }
 
 // Event is something that happened. Exactly one of the fields below Kind is used.
@@ -52,6 +53,7 @@ const (
 	Started   EventKind = iota + 1 // the journal is open up to Head; the last stored receipt, if any, is given
 	Up                             // the link came up
 	Down                           // the link went down
+	Greeted                        // the centre has just started: what was under way may be lost
 	Appended                       // the journal grew to Head
 	Sent                           // a batch up to Last was handed to the link
 	Acked                          // the bus took the batch beginning at First
@@ -137,6 +139,8 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		}
 	case Down:
 		m.up, m.asking, m.flight = false, false, nil
+	case Greeted:
+		m.doubt(now)
 	case Appended:
 		m.head = max(m.head, e.Head)
 	case Sent:
@@ -201,7 +205,7 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	}
 	var out []Action
 	switch {
-	case r.Epoch != m.last.Epoch || r.Started:
+	case r.Epoch != m.last.Epoch:
 		m.cursor, m.flight = r.Durable, nil // what was under way may be lost with the centre's last life
 	case r.Gap && !now.Before(m.rewound.Add(m.tuning.Rewind)):
 		m.cursor, m.flight, m.rewound = r.Durable, nil, now // every batch behind the gap says so: one rewind is enough
@@ -233,6 +237,9 @@ func (m *Machine) plan(now time.Time) []Action {
 		m.progress = now
 		m.stall = min(m.jitter(4*m.stall), m.tuning.StallMax) // doubles, or a little more
 	}
+	if m.cursor == m.last.Durable && !now.Before(m.progress.Add(m.tuning.Idle)) {
+		m.asking, m.askBy, m.progress = true, time.Time{}, now // does the centre still have everything?
+	}
 	if now.Before(m.ready) {
 		return []Action{{Kind: Wake, At: m.ready}}
 	}
@@ -249,7 +256,7 @@ func (m *Machine) plan(now time.Time) []Action {
 		out = append(out, Action{Kind: Send, From: m.cursor + 1})
 	}
 	if m.cursor > m.last.Durable {
-		out = append(out, Action{Kind: Wake, At: m.progress.Add(m.stall)})
+		return append(out, Action{Kind: Wake, At: m.progress.Add(m.stall)})
 	}
-	return out
+	return append(out, Action{Kind: Wake, At: m.progress.Add(m.tuning.Idle)})
 }
