@@ -1,0 +1,345 @@
+package screen
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"hailong/kiosk"
+	"hailong/survey"
+)
+
+// hurry lets the page's clock run twenty times faster, so that nobody waits for it, and
+// notes what the page shows, one after the other, and whatever it must not do.
+const hurry = `
+window.faults = [];
+window.views = [];
+window.seen = view => { // up to here everything has been seen
+  const i = views.indexOf(view);
+  return i >= 0 && views.splice(0, i + 1).length > 0;
+};
+new MutationObserver(() => {
+  const view = document.body?.dataset.view;
+  if (view && view !== views.last) views.push(views.last = view);
+}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-view']});
+addEventListener('error', e => faults.push(String(e.message)));
+addEventListener('unhandledrejection', e => faults.push(String(e.reason)));
+addEventListener('securitypolicyviolation', e => faults.push(e.violatedDirective + ' ' + e.blockedURI));
+for (const name of ['setTimeout', 'setInterval']) {
+  const real = window[name];
+  window[name] = (f, ms) => real(f, ms / 20);
+}`
+
+// chrome starts one Chromium for a test, or skips aloud where there is none.
+func chrome(t *testing.T) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv("HAILONG_REQUIRE") != "" {
+			t.Fatal("no Chromium found, and HAILONG_REQUIRE is set")
+		}
+		t.Skip("SKIPPED: the touch screen is not tried in a real browser, since no Chromium was found")
+	}
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	ctx, stop = context.WithTimeout(ctx, 90*time.Second)
+	t.Cleanup(stop)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// visitor is a person before the screen.
+type visitor struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// visit opens a screen in a tab of its own.
+func visit(t *testing.T, ctx context.Context, address string, prepare ...chromedp.Action[chromedp.Void]) visitor {
+	t.Helper()
+	tab, stop := chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	v := visitor{t, tab}
+	v.do(prepare...)
+	v.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hurry}), chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(address))
+	return v
+}
+
+// call makes an action of a command whose result does not matter.
+func call[P, R any](cmd cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, cmd, params)
+		return err
+	})
+}
+
+func (v visitor) do(steps ...chromedp.Action[chromedp.Void]) {
+	v.t.Helper()
+	if err := chromedp.Do(v.ctx, steps...); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// ask evaluates a script in a visitor's page.
+func ask[T any](v visitor, script string) T {
+	v.t.Helper()
+	got, err := chromedp.Run(v.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		v.t.Fatalf("%s: %v", script, err)
+	}
+	return got
+}
+
+// until waits for a script to be true, over a change of pages as well.
+func (v visitor) until(script string) {
+	v.t.Helper()
+	var err error
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		var yes bool
+		if yes, err = chromedp.Run(v.ctx, chromedp.Evaluate[bool](script)); yes {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	v.t.Fatalf("never true: %s (last error %v); the page shows %q", script, err, ask[string](v, "String(document.body?.dataset.view)"))
+}
+
+// sees waits until the page shows a view, or has shown it since the view seen before.
+func (v visitor) sees(view string) {
+	v.t.Helper()
+	v.until(fmt.Sprintf("seen(%q)", view))
+}
+
+func faceOf(level survey.Level) chromedp.CSS {
+	return chromedp.CSS(fmt.Sprintf(`.face[value="%d"]`, level))
+}
+
+func (v visitor) picture() []byte {
+	v.t.Helper()
+	png, err := chromedp.Run(v.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return png
+}
+
+// dom is the whole document, but for the key of the turn.
+func (v visitor) dom() string {
+	return ask[string](v, `document.documentElement.outerHTML.replace(document.querySelector('[name=key]').value, 'KEY')`)
+}
+
+func (v visitor) key() string { return ask[string](v, `document.querySelector('[name=key]').value`) }
+
+// leavesNoTrace checks that the browser keeps nothing and that nothing went wrong.
+func (v visitor) leavesNoTrace() {
+	v.t.Helper()
+	if n := ask[int](v, `(async () => document.cookie.length + localStorage.length + sessionStorage.length + (await indexedDB.databases()).length + (await caches.keys()).length + history.length - 2)()`); n != 0 {
+		v.t.Errorf("the browser keeps %d things of the visit", n)
+	}
+	if f := ask[[]string](v, "faults"); len(f) != 0 {
+		v.t.Errorf("faults on the page: %v", f)
+	}
+}
+
+func slowly(_ *Options, set *Settings) { set.Thanks = 24 * time.Second } // 1.2 s in a hurry
+
+func (s *stand) wants(t *testing.T, answers ...survey.Response) {
+	t.Helper()
+	kept := s.journal.kept()
+	if len(kept) != len(answers) {
+		t.Fatalf("%d records kept, want %d", len(kept), len(answers))
+	}
+	for i, want := range answers {
+		if got := kept[i].Response; got.Channel != want.Channel || got.Answers[0] != want.Answers[0] {
+			t.Errorf("record %d: %s %+v, want %s %+v", i+1, got.Channel, got.Answers, want.Channel, want.Answers)
+		}
+	}
+}
+
+func by(ch survey.Channel, level survey.Level) survey.Response {
+	return survey.Response{Channel: ch, Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: level}}}
+}
+
+// One browser serves all these stories, a tab for each.
+func TestInABrowser(t *testing.T) {
+	ctx := chrome(t)
+	t.Run("EveryAnswerLooksTheSame", func(t *testing.T) { browserEveryAnswerLooksTheSame(t, ctx) })
+	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
+	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
+	t.Run("TheLanguageGoesHome", func(t *testing.T) { browserTheLanguageGoesHome(t, ctx) })
+	t.Run("ThePageFollowsTheProgram", func(t *testing.T) { browserThePageFollowsTheProgram(t, ctx) })
+	t.Run("WithoutScripts", func(t *testing.T) { browserWithoutScripts(t, ctx) })
+	t.Run("Layout", func(t *testing.T) { browserLayout(t, ctx) })
+}
+
+func browserEveryAnswerLooksTheSame(t *testing.T, ctx context.Context) {
+	s := newStand(t, slowly)
+	v := visit(t, ctx, s.listen(t))
+	before, key := v.dom(), v.key()
+	var thanks [][]byte
+	for _, level := range []survey.Level{1, 5} {
+		v.do(chromedp.Click(faceOf(level)))
+		v.sees("thanks")
+		thanks = append(thanks, v.picture())
+		if text := ask[string](v, `document.querySelector('[role=status]').innerText`); text != "Cảm ơn Ông/Bà!\n\nÝ kiến đã được ghi nhận." && text != "Cảm ơn Ông/Bà!\nÝ kiến đã được ghi nhận." {
+			t.Errorf("the thank-you says %q", text)
+		}
+		v.sees("ask")
+		if after := v.dom(); after != before {
+			t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
+		}
+		if next := v.key(); next == key || len(next) != 32 {
+			t.Errorf("the key was not renewed: %q, %q", key, next)
+		}
+		v.leavesNoTrace()
+	}
+	if !bytes.Equal(thanks[0], thanks[1]) {
+		t.Error("the thank-you for level 1 does not look like the one for level 5")
+	}
+	s.wants(t, by(survey.Touch, 1), by(survey.Touch, 5))
+}
+
+func browserFingerKeypadAndTwoHands(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := visit(t, ctx, s.listen(t))
+	again := func() {
+		t.Helper()
+		v.sees("thanks")
+		v.sees("ask")
+	}
+	v.do(chromedp.Tap(faceOf(4)))
+	again()
+	v.do(chromedp.KeyEvent("2"))
+	again()
+	pad := func(kind input.DispatchKeyEventType) chromedp.Action[chromedp.Void] { // a keypad without NumLock
+		return call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Code: "Numpad1", Key: "End"})
+	}
+	v.do(pad(input.DispatchKeyEventTypeKeyDown), pad(input.DispatchKeyEventTypeKeyUp))
+	again()
+	v.do(chromedp.Focus(faceOf(3)), chromedp.KeyEvent("\r")) // an ordinary keyboard works too
+	again()
+	v.do(chromedp.KeyEvent("9")) // no such face
+	ask[bool](v, `document.querySelectorAll('.face').forEach(f => f.click()); true`)
+	again()
+	v.leavesNoTrace()
+	s.wants(t, by(survey.Touch, 4), by(survey.Button, 2), by(survey.Button, 1), by(survey.Touch, 3), by(survey.Touch, 1))
+}
+
+func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := visit(t, ctx, s.listen(t))
+	s.journal.fail([]error{kiosk.ErrUnknown, errors.New("disk busy")}, []error{kiosk.ErrUnknown})
+	v.do(chromedp.Click(faceOf(2)))
+	v.sees("thanks") // at the fourth try, with one key: kept once
+	v.sees("ask")
+	s.wants(t, by(survey.Touch, 2))
+
+	gone := make([]error, 4)
+	for i := range gone {
+		gone[i] = kiosk.ErrUnknown
+	}
+	s.journal.fail(gone, nil)
+	v.do(chromedp.Click(faceOf(4)))
+	v.until(`views.includes('failed')`)
+	if views := ask[[]string](v, "views"); !slices.Equal(views, []string{"wait", "failed"}) {
+		t.Errorf("without a record the page showed %v", views)
+	}
+	v.measure("failed", 0)
+	v.save("failed.png")
+	v.do(chromedp.Click(chromedp.CSS("[data-again]")))
+	v.sees("thanks")
+	v.sees("ask")
+	s.wants(t, by(survey.Touch, 2), by(survey.Touch, 4))
+
+	s.journal.fail(append([]error(nil), gone...), nil)
+	v.do(chromedp.Click(faceOf(1)))
+	v.sees("failed")
+	v.sees("ask") // nobody presses again: the next visitor finds the first screen
+	s.wants(t, by(survey.Touch, 2), by(survey.Touch, 4))
+	v.leavesNoTrace()
+}
+
+func browserTheLanguageGoesHome(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := visit(t, ctx, s.listen(t))
+	before := v.dom()
+	english := func() {
+		t.Helper()
+		v.do(chromedp.Click(chromedp.CSS(`.langs a[data-lang="en"]`)))
+		if got := ask[string](v, `document.documentElement.lang + ' ' + document.querySelector('h1').innerText`); got != "en Overall, how satisfied are you with today’s service?" {
+			t.Fatalf("after choosing English: %q", got)
+		}
+		if name := ask[string](v, `document.querySelector('.face').innerText`); name != "Very dissatisfied" {
+			t.Errorf("the first face is called %q", name)
+		}
+	}
+	english()
+	v.do(chromedp.Click(faceOf(5)))
+	v.sees("thanks")
+	if text := ask[string](v, `document.querySelector('[role=status]').innerText`); text[:10] != "Thank you!" {
+		t.Errorf("the thank-you says %q", text)
+	}
+	v.sees("ask")
+	if after := v.dom(); after != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
+	}
+	english()
+	v.until(`document.documentElement.lang === 'vi'`) // a visitor who went away leaves no English behind
+	if after := v.dom(); after != before {
+		t.Error("the page is not the first one again")
+	}
+	v.leavesNoTrace()
+}
+
+func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := visit(t, ctx, s.listen(t))
+	s.Hide()
+	v.sees("out")
+	v.measure("out", 0)
+	v.save("out.png")
+	other := s.settings
+	other.Questionnaire, other.Test = "quick3", true
+	if err := s.Show(other, s.recorder); err != nil {
+		t.Fatal(err)
+	}
+	v.sees("ask")
+	if n := ask[int](v, `document.querySelectorAll('.face').length`); n != 3 {
+		t.Errorf("%d faces, want 3", n)
+	}
+	v.until(`document.readyState === 'complete'`)
+	v.measure("test mode", 140)
+	v.save("test.png")
+}
+
+func browserWithoutScripts(t *testing.T, ctx context.Context) {
+	s := newStand(t, func(_ *Options, set *Settings) { set.Thanks = time.Second })
+	v := visit(t, ctx, s.listen(t), call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	v.do(chromedp.Click(faceOf(5)))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="thanks"] h1`)))
+	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="ask"] .face`))) // it goes home by itself
+	s.wants(t, by(survey.Touch, 5))
+}

@@ -1,0 +1,226 @@
+package screen
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"hailong/survey"
+)
+
+// How long pages stay that go home by themselves, in seconds. Where the script runs it
+// decides instead.
+const (
+	askFor    = 60 // the first screen renews itself: another language, another question
+	keptFor   = 5
+	failedFor = 30
+	outFor    = 5
+)
+
+// view is what the page's template is given.
+type view struct {
+	View         string
+	Lang         survey.Lang   // shown now
+	Default      survey.Lang   // shown to the next visitor
+	Langs        []survey.Lang // all that the page carries
+	Unit         survey.Words
+	Counter      survey.Words
+	Test         bool
+	Question     survey.Words
+	QuestionCode string
+	Faces        []face
+	// The fields of a press without the script.
+	Key, Questionnaire, Level string
+
+	Scripted bool   // the page uses the script
+	Home     int    // seconds until the page goes to the first screen; 0 = it stays
+	Code     string // a short reason for the operator, on the out-of-service page
+	Revision string
+
+	thanks time.Duration
+	words  wordlist
+}
+
+// tongue is one text in one of the page's languages.
+type tongue struct {
+	For    survey.Lang // the language of the page
+	Lang   survey.Lang // the language of the text: Vietnamese where For is missing
+	Hidden bool
+	Text   string
+}
+
+// choice is one language to choose.
+type choice struct {
+	Lang    survey.Lang
+	Text    string
+	Current bool
+}
+
+// In is w in every language of the page, all hidden but the one shown.
+func (v view) In(w survey.Words) []tongue {
+	var all []tongue
+	for _, l := range v.Langs {
+		t := tongue{For: l, Lang: l, Hidden: l != v.Lang, Text: w.In(l)}
+		if w[l] == "" {
+			t.Lang = survey.Vietnamese
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// Say is a text of the word list in every language of the page.
+func (v view) Say(id string) ([]tongue, error) {
+	w, ok := v.words[id]
+	if !ok {
+		return nil, fmt.Errorf("the word list has no %q", id)
+	}
+	return v.In(w), nil
+}
+
+// Word is a text of the word list in the language shown.
+func (v view) Word(id string) string { return v.words[id].In(v.Lang) }
+
+// Title is the page's title.
+func (v view) Title() string { return v.Word("title") }
+
+// ThanksMS is how long the script shows the thank-you, in milliseconds.
+func (v view) ThanksMS() int64 { return v.thanks.Milliseconds() }
+
+// Choices are the languages to choose from, on the first screen.
+func (v view) Choices() []choice {
+	if v.View != "ask" || len(v.Langs) < 2 {
+		return nil
+	}
+	var all []choice
+	for _, l := range v.Langs {
+		all = append(all, choice{Lang: l, Text: cmp.Or(v.words["language"][l], string(l)), Current: l == v.Lang})
+	}
+	return all
+}
+
+// view is a page in lang, or in the first language where lang is not one of its.
+func (s *Screen) view(lang survey.Lang) view {
+	if now := s.shown.Load(); now != nil {
+		return now.base(s.words, lang)
+	}
+	return (&shown{settings: Settings{Languages: defaultLanguages, Thanks: defaultThanks}}).base(s.words, lang)
+}
+
+func (n *shown) base(words wordlist, lang survey.Lang) view {
+	set := n.settings
+	v := view{
+		Default: set.Languages[0], Lang: lang, Langs: set.Languages,
+		Unit: set.Unit, Counter: set.CounterName, Test: set.Test, thanks: set.Thanks, words: words,
+	}
+	if !slices.Contains(v.Langs, lang) {
+		v.Lang = v.Default
+	}
+	return v
+}
+
+// ask is the first screen, without its key.
+func (n *shown) ask(words wordlist, lang survey.Lang) view {
+	v := n.base(words, lang)
+	v.View, v.Scripted, v.Home = "ask", true, askFor
+	v.Question, v.QuestionCode, v.Questionnaire = n.question.Words, string(n.question.Code), n.version
+	v.Faces, v.Revision = n.faces, n.revision
+	return v
+}
+
+// front is GET /.
+func (s *Screen) front(c *fiber.Ctx) error {
+	now := s.shown.Load()
+	if why := s.unready(); why != nil || now == nil {
+		return s.outOfService(c, why)
+	}
+	if now.settings.Role == survey.OnlineGateway {
+		return s.message(c, "online", fiber.StatusOK)
+	}
+	if s.strange(c) || !s.ownHost(string(c.Request().Header.Host())) {
+		return s.message(c, "away", fiber.StatusForbidden)
+	}
+	v := now.ask(s.words, survey.Lang(strings.Clone(c.Query("lang"))))
+	v.Key = newKey()
+	return s.render(c, fiber.StatusOK, v)
+}
+
+func (s *Screen) outOfService(c *fiber.Ctx, why *failure) error {
+	if why == nil { // taken out of service since it was asked
+		why = &failure{kind: notEnrolled, code: "E1"}
+	}
+	v := s.view("")
+	v.View, v.Scripted, v.Home, v.Code, v.Revision = "out", true, outFor, why.code, s.outRevision(why)
+	return s.render(c, why.kind.status, v)
+}
+
+// message shows a page of one message, in the language that the browser asks for.
+func (s *Screen) message(c *fiber.Ctx, name string, status int) error {
+	v := s.view(preferred(c))
+	v.View = name
+	return s.render(c, status, v)
+}
+
+func (s *Screen) render(c *fiber.Ctx, status int, v view) error {
+	page, err := s.rendered(v)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	c.Set(fiber.HeaderContentLanguage, string(v.Lang))
+	return c.Status(status).Send(page)
+}
+
+func (s *Screen) rendered(v view) ([]byte, error) {
+	var b bytes.Buffer
+	if err := s.page.ExecuteTemplate(&b, "page", v); err != nil {
+		return nil, fmt.Errorf("make the page %q: %w", v.View, err)
+	}
+	return b.Bytes(), nil
+}
+
+// revision answers the page's question whether another page is due.
+func (s *Screen) revision(c *fiber.Ctx) error {
+	now := s.shown.Load()
+	if why := s.unready(); why != nil {
+		return c.SendString(s.outRevision(why))
+	}
+	if now == nil {
+		return c.SendString(s.outRevision(&failure{code: "E1"}))
+	}
+	return c.SendString(now.revision)
+}
+
+func (s *Screen) outRevision(why *failure) string { return why.code + "-" + s.build }
+
+// revisionOf names a page by what it shows and by the program's files.
+func (s *Screen) revisionOf(v view) (string, error) {
+	page, err := s.rendered(v)
+	if err != nil {
+		return "", err
+	}
+	return digest(append(page, s.build...)), nil
+}
+
+// digest names bytes by their content.
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// newKey is the idempotency key of one turn without the script.
+func newKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

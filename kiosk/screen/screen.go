@@ -1,0 +1,146 @@
+package screen
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	recovery "github.com/gofiber/fiber/v2/middleware/recover"
+
+	"hailong/kiosk"
+	"hailong/survey"
+)
+
+// Recorder keeps presses. [kiosk.Recorder] is one.
+type Recorder interface {
+	// Record returns the entry of a press once it is durable; the same key gives the
+	// same entry. Errors are [survey.Problems], [kiosk.ErrConflict], [kiosk.ErrUnknown]
+	// or the journal's own. Safe for many goroutines.
+	Record(ctx context.Context, p kiosk.Press) (survey.Entry, error)
+}
+
+var _ Recorder = (*kiosk.Recorder)(nil)
+
+// Options are what a Screen needs for as long as it lives.
+type Options struct {
+	State   State                 // how the kiosk is; must be given
+	Hosts   []string              // names, besides addresses and localhost, by which the kiosk may be called
+	Trusted func(netip.Addr) bool // addresses, besides loopback, that may press; nil = none
+	Metrics func(io.Writer)       // writes /metrics in Prometheus text format; nil = no such page
+	Log     *slog.Logger          // where causes go that a caller is not told; nil = nowhere
+}
+
+// The bounds within which a request must be done.
+const (
+	bodyLimit    = 32 << 10
+	readTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = 60 * time.Second
+	recordWithin = 8 * time.Second
+)
+
+// Screen serves one kiosk. Safe for many goroutines.
+type Screen struct {
+	options Options
+	page    *template.Template
+	words   wordlist
+	build   string // names the page and its files, so that a new program renews old pages
+	app     *fiber.App
+	shown   atomic.Pointer[shown] // nil = out of service: not enrolled
+	ln      atomic.Pointer[listener]
+}
+
+// New makes a Screen that is out of service. The error says which of the program's own
+// files is broken; a tested program never meets it.
+func New(o Options) (*Screen, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Screen{options: o}
+	files, err := s.load()
+	if err != nil {
+		return nil, fmt.Errorf("read the screen's own files: %w", err)
+	}
+	s.app = fiber.New(fiber.Config{
+		AppName:                      "hailong",
+		Immutable:                    true,
+		BodyLimit:                    bodyLimit,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true, // no multipart is read here
+		EnableTrustedProxyCheck:      true, // with no trusted proxy: forwarding headers mean nothing
+		ErrorHandler:                 s.fail,
+	})
+	s.app.Use(recovery.New(recovery.Config{EnableStackTrace: true, StackTraceHandler: s.panicked}), secure)
+	s.routes(files)
+	return s, nil
+}
+
+func (s *Screen) routes(files []file) {
+	s.app.Get("/healthz", healthz)
+	s.app.Get("/readyz", s.readyz)
+	for _, f := range files {
+		s.app.Get("/assets/"+f.name, f.serve)
+	}
+	s.app.Get("/", s.front)
+	s.app.Post("/press", s.local, sameSite, s.pressForm)
+	s.app.Get("/press", home)
+	s.app.Get("/revision", s.local, s.revision)
+	s.app.Post("/api/v1/responses", s.local, sameSite, s.pressJSON)
+	s.app.Get("/api/v1/status", s.local, s.status)
+	if s.options.Metrics != nil {
+		s.app.Get("/metrics", s.local, s.metrics)
+	}
+}
+
+// panicked logs where a handler panicked; the caller gets the answer of any fault of ours.
+func (s *Screen) panicked(_ *fiber.Ctx, cause any) {
+	s.options.Log.Error("panic while answering a request", "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+}
+
+// Show puts the screen into service with a questionnaire to ask and a recorder that
+// keeps the answers; requests that begin later see both. The error says why the
+// settings cannot be shown; the screen then stays as it was.
+func (s *Screen) Show(settings Settings, r Recorder) error {
+	next, err := s.prepare(settings, r)
+	if err != nil {
+		return err
+	}
+	s.shown.Store(next)
+	return nil
+}
+
+// Hide takes the screen out of service: the page says so, and presses get 503.
+func (s *Screen) Hide() { s.shown.Store(nil) }
+
+// Serve answers requests on ln until [Screen.Shutdown].
+func (s *Screen) Serve(ln net.Listener) error {
+	l := listen(ln)
+	s.ln.Store(l)
+	if err := s.app.Listener(l); err != nil {
+		return fmt.Errorf("serve the screen on %s: %w", ln.Addr(), err)
+	}
+	return nil
+}
+
+// Shutdown closes the listener and waits until the requests under way are answered, or
+// ctx ends. A screen that was shut down does not serve again.
+func (s *Screen) Shutdown(ctx context.Context) error {
+	if l := s.ln.Load(); l != nil {
+		l.hush()
+	}
+	if err := s.app.ShutdownWithContext(ctx); err != nil {
+		return fmt.Errorf("stop the screen: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package screen
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"hailong/survey"
+)
+
+// State tells how the kiosk is. It is asked often, by every page: both methods answer
+// at once, from memory, and are safe for many goroutines.
+type State interface {
+	// Status is what /api/v1/status shows.
+	Status() Status
+	// Ready is nil when a press can be recorded. The error is one sentence for operators.
+	Ready() error
+}
+
+// Status is a kiosk at one moment.
+type Status struct {
+	Kiosk        survey.KioskID // "" before enrolment
+	Counters     []survey.CounterCode
+	Chain        survey.Chain  // zero while there is no journal
+	Last         uint64        // sequence of the last record kept
+	Receipted    uint64        // up to here the centre's store has signed for
+	Unsent       uint64        // records after that
+	OldestUnsent time.Duration // age of the oldest of them; 0 = there is none
+	Clock        Clock
+	Link         Link
+}
+
+// Clock is what the kiosk believes about time.
+type Clock struct {
+	Now  time.Time     // the wall clock
+	Boot time.Duration // since the machine started
+}
+
+// Link is the connection to the centre.
+type Link struct {
+	Connected bool
+	Since     time.Time    // when it became so; zero = never tried
+	Problem   survey.Words // a sentence that says why the centre cannot be reached; nil = all is well
+}
+
+// statusBody is Status in the words of the interface.
+type statusBody struct {
+	Kiosk         survey.KioskID       `json:"kiosk"`
+	Counters      []survey.CounterCode `json:"counters"`
+	Chain         string               `json:"chain"`
+	LastSequence  uint64               `json:"last_sequence"`
+	Receipted     uint64               `json:"receipted_sequence"`
+	Unsent        uint64               `json:"unsent"`
+	OldestSeconds float64              `json:"oldest_unsent_seconds"`
+	Clock         clockBody            `json:"clock"`
+	Link          linkBody             `json:"link"`
+}
+
+type clockBody struct {
+	Now         string  `json:"now"`
+	BootSeconds float64 `json:"boot_seconds"`
+}
+
+type linkBody struct {
+	Connected bool    `json:"connected"`
+	Since     *string `json:"since"`
+	Problem   *string `json:"problem"`
+}
+
+func (st Status) body(lang survey.Lang) statusBody {
+	b := statusBody{
+		Kiosk: st.Kiosk, Counters: append([]survey.CounterCode{}, st.Counters...),
+		LastSequence: st.Last, Receipted: st.Receipted, Unsent: st.Unsent, OldestSeconds: seconds(st.OldestUnsent),
+		Clock: clockBody{Now: instant(st.Clock.Now), BootSeconds: seconds(st.Clock.Boot)},
+		Link:  linkBody{Connected: st.Link.Connected},
+	}
+	if !st.Chain.IsZero() {
+		b.Chain = st.Chain.String()
+	}
+	if !st.Link.Since.IsZero() {
+		since := instant(st.Link.Since)
+		b.Link.Since = &since
+	}
+	if said := st.Link.Problem.In(lang); said != "" {
+		b.Link.Problem = &said
+	}
+	return b
+}
+
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+func instant(t time.Time) string {
+	return t.In(survey.Zone).Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+func (s *Screen) status(c *fiber.Ctx) error {
+	return c.JSON(s.options.State.Status().body(preferred(c)))
+}
+
+// healthz says that the program lives, nothing more.
+func healthz(c *fiber.Ctx) error { return c.SendString("ok\n") }
+
+// readyz says whether a press can be recorded; why not is told to the kiosk's own
+// machine alone, since it may name files.
+func (s *Screen) readyz(c *fiber.Ctx) error {
+	why := s.unready()
+	if why == nil {
+		return c.SendString("ok\n")
+	}
+	if s.strange(c) {
+		why.told = ""
+	}
+	return send(c, why)
+}
+
+// unready is the reason why presses cannot be recorded, nil when they can.
+func (s *Screen) unready() *failure {
+	if err := s.options.State.Ready(); err != nil {
+		return &failure{kind: cannotRecord, code: "E2", told: err.Error(), cause: err}
+	}
+	if s.shown.Load() == nil {
+		return &failure{kind: notEnrolled, code: "E1"}
+	}
+	return nil
+}
+
+func (s *Screen) metrics(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
+	s.options.Metrics(c)
+	return nil
+}
