@@ -61,8 +61,13 @@ func (*KiosksListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 		return t.csv([]string{"id", "name", "role", "counters", "enrolled", "revoked", "last_contact", "head"}, rows)
 	default:
 		return t.table([]column{
-			{vi: "Mã", en: "ID"}, {vi: "Tên", en: "Name"}, {vi: "Loại", en: "Role"}, {vi: "Quầy", en: "Counters"},
-			{vi: "Ghi danh", en: "Enrolled"}, {vi: "Thu hồi", en: "Revoked"}, {vi: "Liên lạc cuối", en: "Last contact"},
+			{vi: "Mã", en: "ID"},
+			{vi: "Tên", en: "Name"},
+			{vi: "Loại", en: "Role"},
+			{vi: "Quầy", en: "Counters"},
+			{vi: "Ghi danh", en: "Enrolled"},
+			{vi: "Thu hồi", en: "Revoked"},
+			{vi: "Liên lạc cuối", en: "Last contact"},
 			{vi: "Bản ghi cuối", en: "Last record", number: true},
 		}, rows)
 	}

@@ -98,7 +98,7 @@ func (t *Terminal) csv(columns []string, rows [][]string) error {
 	for _, row := range append([][]string{columns}, rows...) {
 		guarded := make([]string, len(row))
 		for i, cell := range row {
-			guarded[i] = guard(cell)
+			guarded[i] = guard(printable(cell))
 		}
 		if err := w.Write(guarded); err != nil {
 			return fmt.Errorf("write CSV: %w", err)

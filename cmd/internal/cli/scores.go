@@ -65,10 +65,14 @@ func (cmd *ScoresCmd) query() url.Values {
 }
 
 var scoreColumns = []column{
-	{vi: "Mã", en: "Code"}, {vi: "Tên", en: "Name"},
-	{vi: "Số câu trả lời", en: "n", number: true}, {vi: "Số người", en: "Respondents", number: true},
-	{vi: "Tỷ lệ (%)", en: "Rate (%)", number: true}, {vi: "Khoảng tin cậy 95 %", en: "95 % interval", number: true},
-	{vi: "Điểm TB", en: "Mean", number: true}, {vi: "Loại trừ", en: "Excluded", number: true},
+	{vi: "Mã", en: "Code"},
+	{vi: "Tên", en: "Name"},
+	{vi: "Số câu trả lời", en: "n", number: true},
+	{vi: "Số người", en: "Respondents", number: true},
+	{vi: "Tỷ lệ (%)", en: "Rate (%)", number: true},
+	{vi: "Khoảng tin cậy 95 %", en: "95 % interval", number: true},
+	{vi: "Điểm TB", en: "Mean", number: true},
+	{vi: "Loại trừ", en: "Excluded", number: true},
 }
 
 func scoresTable(t *Terminal, res score.Result) error {

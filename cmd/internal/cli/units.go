@@ -146,8 +146,12 @@ func unitsTable(t *Terminal, units []survey.Unit) error {
 		rows = append(rows, []string{string(u.Code), u.Name.In(t.Lang), t.kind(u.Kind), string(u.Parent), day(u.ValidFrom), day(u.ValidTo)})
 	}
 	return t.table([]column{
-		{vi: "Mã", en: "Code"}, {vi: "Tên", en: "Name"}, {vi: "Loại", en: "Kind"}, {vi: "Thuộc", en: "Parent"},
-		{vi: "Từ ngày", en: "From"}, {vi: "Đến ngày", en: "To"},
+		{vi: "Mã", en: "Code"},
+		{vi: "Tên", en: "Name"},
+		{vi: "Loại", en: "Kind"},
+		{vi: "Thuộc", en: "Parent"},
+		{vi: "Từ ngày", en: "From"},
+		{vi: "Đến ngày", en: "To"},
 	}, rows)
 }
 
@@ -160,7 +164,7 @@ func day(d survey.Date) string {
 }
 
 var kindsVi = map[survey.UnitKind]string{
-	survey.Ministry: "bộ", survey.Province: "tỉnh", survey.Department: "sở", survey.Commune: "xã",
+	survey.Ministry: "bộ", survey.Province: "tỉnh/thành phố", survey.Department: "sở", survey.Commune: "xã/phường",
 	survey.Centre: "trung tâm", survey.Branch: "chi nhánh", survey.CentralAgency: "cơ quan trung ương",
 	survey.ServiceUnit: "đơn vị sự nghiệp", survey.District: "huyện",
 }

@@ -22,7 +22,7 @@ import (
 // does may undo the other's change: the last one stays.
 type UnitsImportCmd struct {
 	File    string `arg:"" placeholder:"FILE" help:"Tệp .yaml hoặc .csv / a .yaml or .csv file"`
-	Replace bool   `help:"Tệp là toàn bộ cơ cấu: bỏ những gì không có trong tệp / the file is the whole structure: remove what it does not name"`
+	Replace bool   `help:"Tệp là toàn bộ: bỏ những gì không có trong tệp (tệp CSV: chỉ bỏ đơn vị) / the file is the whole: remove what it does not name (of a CSV file: units only)"`
 }
 
 // change counts what an import does to one list, by code.
@@ -62,10 +62,13 @@ func (cmd *UnitsImportCmd) Run(ctx context.Context, g *Globals, t *Terminal) err
 	return did.print(g, t)
 }
 
+func (cmd *UnitsImportCmd) ending() string { return strings.ToLower(filepath.Ext(cmd.File)) }
+
+func (cmd *UnitsImportCmd) isCSV() bool { return cmd.ending() == ".csv" }
+
 // read reads the file as its name's ending says.
 func (cmd *UnitsImportCmd) read() (*survey.Structure, error) {
-	ending := strings.ToLower(filepath.Ext(cmd.File))
-	if ending != ".yaml" && ending != ".yml" && ending != ".csv" {
+	if e := cmd.ending(); e != ".yaml" && e != ".yml" && e != ".csv" {
 		return nil, &Error{
 			Vi:   fmt.Sprintf("%q: tên tệp phải kết thúc bằng .yaml, .yml hoặc .csv", cmd.File),
 			En:   fmt.Sprintf("%q: the file's name must end in .yaml, .yml or .csv", cmd.File),
@@ -76,7 +79,7 @@ func (cmd *UnitsImportCmd) read() (*survey.Structure, error) {
 	if err != nil {
 		return nil, &Error{Vi: fmt.Sprintf("không đọc được tệp: %v", err), En: fmt.Sprintf("the file cannot be read: %v", err), Err: err}
 	}
-	if ending == ".csv" {
+	if cmd.isCSV() {
 		units, err := files.UnitsCSV(cmd.File, data)
 		return &survey.Structure{Units: units}, err
 	}
@@ -86,10 +89,11 @@ func (cmd *UnitsImportCmd) read() (*survey.Structure, error) {
 func (cmd *UnitsImportCmd) merged(have, file *survey.Structure) (*survey.Structure, changes) {
 	var s survey.Structure
 	var did changes
+	rest := cmd.Replace && !cmd.isCSV() // a CSV file has nothing to say about counters
 	s.Units, did.Units = merge(have.Units, file.Units, cmd.Replace, func(u survey.Unit) survey.UnitCode { return u.Code })
-	s.Counters, did.Counters = merge(have.Counters, file.Counters, cmd.Replace, func(c survey.Counter) survey.CounterCode { return c.Code })
-	s.Fields, did.Fields = merge(have.Fields, file.Fields, cmd.Replace, func(f survey.Field) survey.FieldCode { return f.Code })
-	s.Procedures, did.Procedures = merge(have.Procedures, file.Procedures, cmd.Replace, func(p survey.Procedure) survey.ProcedureCode { return p.Code })
+	s.Counters, did.Counters = merge(have.Counters, file.Counters, rest, func(c survey.Counter) survey.CounterCode { return c.Code })
+	s.Fields, did.Fields = merge(have.Fields, file.Fields, rest, func(f survey.Field) survey.FieldCode { return f.Code })
+	s.Procedures, did.Procedures = merge(have.Procedures, file.Procedures, rest, func(p survey.Procedure) survey.ProcedureCode { return p.Code })
 	return &s, did
 }
 
@@ -159,7 +163,10 @@ func (did changes) print(g *Globals, t *Terminal) error {
 		return t.csv([]string{"part", "added", "changed", "same", "removed"}, rows)
 	}
 	return t.table([]column{
-		{vi: "", en: ""}, {vi: "Thêm", en: "Added", number: true}, {vi: "Đổi", en: "Changed", number: true},
-		{vi: "Giữ nguyên", en: "Same", number: true}, {vi: "Bỏ", en: "Removed", number: true},
+		{vi: "", en: ""},
+		{vi: "Thêm", en: "Added", number: true},
+		{vi: "Đổi", en: "Changed", number: true},
+		{vi: "Giữ nguyên", en: "Same", number: true},
+		{vi: "Bỏ", en: "Removed", number: true},
 	}, rows)
 }
