@@ -4,10 +4,12 @@
 package kiosk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,13 +69,30 @@ type Settings struct {
 	Now       func() time.Time     // the clock, with its monotonic reading
 }
 
+// served are the counters, for messages that say what is allowed.
+func (s *Settings) served() string {
+	codes := make([]string, len(s.Counters))
+	for i, c := range s.Counters {
+		codes[i] = string(c)
+	}
+	return strings.Join(codes, ", ")
+}
+
 // Recorder makes entries out of presses. Safe for many goroutines.
 type Recorder struct {
 	settings Settings
 	journal  Journal
 
 	mu   sync.Mutex // protects last
-	last map[survey.CounterCode]time.Time
+	last map[survey.CounterCode]pressed
+}
+
+// pressed is the last press on a counter's screen or buttons.
+type pressed struct {
+	nonce  survey.Nonce
+	at     time.Time
+	soon   bool      // it came too soon after the one before
+	before time.Time // when the one before was; zero if there was none
 }
 
 // NewRecorder makes a Recorder over a journal. At least one counter must be given.
@@ -84,7 +103,7 @@ func NewRecorder(s Settings, j Journal) *Recorder {
 	if s.Stage == "" {
 		s.Stage = survey.Result
 	}
-	return &Recorder{settings: s, journal: j, last: map[survey.CounterCode]time.Time{}}
+	return &Recorder{settings: s, journal: j, last: map[survey.CounterCode]pressed{}}
 }
 
 // Record keeps a press and returns its entry once it is durable. The same key gives
@@ -106,6 +125,9 @@ func (r *Recorder) Record(ctx context.Context, p Press) (survey.Entry, error) {
 	}
 	e, appended, err := r.journal.Append(ctx, d)
 	if err != nil {
+		if !errors.Is(err, ErrUnknown) {
+			r.forget(d.Response.Counter, nonce)
+		}
 		return survey.Entry{}, fmt.Errorf("keep the answer: %w", err)
 	}
 	if !appended {
@@ -126,48 +148,72 @@ func (r *Recorder) keyProblem(key string) error {
 }
 
 // again answers a key that was used before: the entry kept then, if it says the same.
+// What was kept is not judged anew, because settings and questionnaires may have
+// changed since; what the press leaves to the kiosk is as it was then.
 func (r *Recorder) again(p Press, e survey.Entry) (survey.Entry, error) {
-	want, err := r.response(p)
-	if err != nil {
-		return survey.Entry{}, err
-	}
 	kept := e.Response
-	if q, ok := r.settings.Catalogue.ByHash(kept.Questionnaire); ok && p.Questionnaire == string(q.Code) {
-		want.Questionnaire = kept.Questionnaire // the code alone meant the version of then
+	want := p.content()
+	want.Questionnaire = kept.Questionnaire
+	if want.Stage == "" {
+		want.Stage = kept.Stage
 	}
-	if !want.SameContent(&kept) || p.Comment != e.Comment {
+	if want.Counter == "" {
+		want.Counter = kept.Counter
+	}
+	want.Answers, kept.Answers = byQuestion(want.Answers), byQuestion(kept.Answers)
+	sameComment := (p.Comment != "") == e.HadComment && (e.Comment == "" || e.Comment == p.Comment)
+	if !r.means(p.Questionnaire, kept.Questionnaire) || !want.SameContent(&kept) || !sameComment {
 		return survey.Entry{}, ErrConflict
 	}
 	return e, nil
 }
 
-// response is the press as a response, checked against its questionnaire.
-func (r *Recorder) response(p Press) (survey.Response, error) {
-	v, ok := r.settings.Catalogue.Find(p.Questionnaire)
-	if !ok {
-		have := r.settings.Catalogue.Codes()
-		return survey.Response{}, survey.Problems{{
-			Path: "questionnaire", Value: p.Questionnaire,
-			Vi: "thiết bị này không có phiếu hỏi đó; có: " + have, En: "this kiosk has no such questionnaire; it has: " + have,
-		}}
-	}
-	resp := survey.Response{
-		Questionnaire: v.Hash, Answers: inOrder(p.Answers, v.Questionnaire), Channel: p.Channel, Stage: p.Stage, Counter: p.Counter,
+// means reports whether a press that names id may have meant that version: a code
+// alone meant the version of then.
+func (r *Recorder) means(id string, version survey.Hash) bool {
+	code, hash, pinned := strings.Cut(id, "@")
+	q, known := r.settings.Catalogue.ByHash(version)
+	return (!known || code == string(q.Code)) && (!pinned || strings.EqualFold(hash, version.String()))
+}
+
+// byQuestion sorts answers by the code of their question.
+func byQuestion(answers []survey.Answer) []survey.Answer {
+	sorted := slices.Clone(answers)
+	slices.SortFunc(sorted, func(a, b survey.Answer) int { return cmp.Compare(a.Question, b.Question) })
+	return sorted
+}
+
+// content is what the press says, as it says it: nothing checked, nothing filled in.
+func (p *Press) content() survey.Response {
+	return survey.Response{
+		Answers: p.Answers, Channel: p.Channel, Stage: p.Stage, Counter: p.Counter,
 		ResolvingUnit: p.ResolvingUnit, Field: p.Field, Procedure: p.Procedure, Respondent: p.Respondent,
 		Replaces: p.Replaces, Continues: p.Continues,
 	}
+}
+
+// response is the press as a response, checked against its questionnaire.
+func (r *Recorder) response(p Press) (survey.Response, error) {
+	var ps survey.Problems
+	v, ok := r.settings.Catalogue.Find(p.Questionnaire)
+	if !ok {
+		have := r.settings.Catalogue.Codes()
+		ps.Add("questionnaire", p.Questionnaire, "thiết bị này không có phiếu hỏi đó; có: "+have, "this kiosk has no such questionnaire; it has: "+have)
+		return survey.Response{}, ps
+	}
+	resp := p.content()
+	resp.Questionnaire, resp.Answers = v.Hash, inOrder(p.Answers, v.Questionnaire)
 	if resp.Stage == "" {
 		resp.Stage = r.settings.Stage
 	}
 	if resp.Counter == "" {
 		resp.Counter = r.settings.Counters[0]
 	}
-	var ps survey.Problems
 	if err := resp.Validate(v.Questionnaire); err != nil {
 		errors.As(err, &ps)
 	}
 	if !slices.Contains(r.settings.Counters, resp.Counter) {
-		have := fmt.Sprint(r.settings.Counters)
+		have := r.settings.served()
 		ps.Add("counter", string(resp.Counter), "thiết bị này không phục vụ quầy đó; phục vụ: "+have, "this kiosk does not serve that counter; it serves: "+have)
 	}
 	ps.Check(survey.CommentProblem(p.Comment))
@@ -200,24 +246,38 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	switch {
 	case linked != nil && linked.Response.Has(survey.TooSoon) && !resp.Replaces.IsZero():
 		resp.WithFlag(survey.TooSoon) // changing one's mind does not launder a repeat
-	case linked == nil && r.tooSoon(resp.Counter, resp.Channel):
+	case linked == nil && r.tooSoon(resp.Counter, resp.Channel, nonce):
 		resp.WithFlag(survey.TooSoon)
 	}
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
 }
 
 // tooSoon reports whether a press follows the one before on the same counter's screen
-// or buttons too closely, and remembers it.
-func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel) bool {
-	if ch != survey.Button && ch != survey.Touch {
+// or buttons too closely, and remembers it. A press sent again is the same press.
+func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel, nonce survey.Nonce) bool {
+	if r.settings.Repeat <= 0 || ch != survey.Button && ch != survey.Touch {
 		return false
 	}
 	now := r.settings.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before, pressed := r.last[c]
-	r.last[c] = now
-	return r.settings.Repeat > 0 && pressed && now.Sub(before) < r.settings.Repeat
+	last := r.last[c]
+	if last.nonce == nonce {
+		return last.soon
+	}
+	soon := !last.at.IsZero() && now.Sub(last.at) < r.settings.Repeat
+	r.last[c] = pressed{nonce: nonce, at: now, soon: soon, before: last.at}
+	return soon
+}
+
+// forget takes back a press that is known not to have been kept: the citizen will
+// press again, and that is no repeat.
+func (r *Recorder) forget(c survey.CounterCode, nonce survey.Nonce) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := r.last[c]; last.nonce == nonce {
+		r.last[c] = pressed{at: last.before}
+	}
 }
 
 // link checks the record that a response replaces or continues, and returns it.

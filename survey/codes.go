@@ -71,6 +71,15 @@ type Hash [sha256.Size]byte
 // String is the hash in lower-case hexadecimal.
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
+// MarshalText writes the hash as [Hash.String] does.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads a hash as [ParseHash] does.
+func (h *Hash) UnmarshalText(b []byte) (err error) {
+	*h, err = ParseHash(string(b))
+	return err
+}
+
 // IsZero reports whether h is the zero Hash, which names nothing.
 func (h Hash) IsZero() bool { return h == Hash{} }
 
@@ -90,6 +99,15 @@ type Chain [16]byte
 
 // String is the chain in lower-case hexadecimal.
 func (c Chain) String() string { return hex.EncodeToString(c[:]) }
+
+// MarshalText writes the chain as [Chain.String] does.
+func (c Chain) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads a chain as [ParseChain] does.
+func (c *Chain) UnmarshalText(b []byte) (err error) {
+	*c, err = ParseChain(string(b))
+	return err
+}
 
 // IsZero reports whether c is the zero Chain, which no journal has.
 func (c Chain) IsZero() bool { return c == Chain{} }

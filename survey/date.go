@@ -78,13 +78,16 @@ func (d Date) utc() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 // for "hour not known".
 type Hour int32
 
-// HourOf is the hour of t in [Zone].
+// lastHour is 23:00 of the last day that can be written, 9999-12-31.
+const lastHour = 70389527
+
+// HourOf is the hour of t in [Zone]. A clock before 1970 or after 9999 tells no hour.
 func HourOf(t time.Time) Hour {
-	s := t.Unix() + 7*3600
-	if s < 0 {
+	h := (t.Unix() + 7*3600) / 3600
+	if h < 0 || h > lastHour {
 		return 0
 	}
-	return Hour(s / 3600)
+	return Hour(h)
 }
 
 // Date is the day that the hour lies in.

@@ -54,7 +54,9 @@ func (q ScoreQuery) Validate(s *Structure) error {
 	if q.Unit != "" && !s.HasUnit(q.Unit) {
 		ps.Add("unit", string(q.Unit), "không có đơn vị nào mang mã này; xem /api/v1/units", "there is no unit with this code; see /api/v1/units")
 	}
-	if q.From > q.To {
+	if q.To == 0 {
+		ps.Add("to", "", "thiếu ngày cuối (YYYY-MM-DD)", "the last day is missing (YYYY-MM-DD)")
+	} else if q.From > q.To {
 		ps.Add("from", q.From.String(), "ngày đầu không được sau ngày cuối ("+q.To.String()+")", "the first day must not be after the last ("+q.To.String()+")")
 	}
 	oneOf("by", q.By, Groupings, false, &ps)

@@ -127,22 +127,29 @@ func (q *Questionnaire) Scale(code ScaleCode) *Scale {
 	return nil
 }
 
-// Headline are the questions that a total of this questionnaire pools: its factor
-// questions, or, where it has none, its overall question.
+// Headline are the questions that a total of this questionnaire pools: the
+// satisfaction questions of its factors; where it has none, its overall question;
+// where it has neither, its satisfaction questions without a factor.
 func (q *Questionnaire) Headline() []QuestionCode {
-	var in, overall []QuestionCode
+	var inFactors, overall, loose []QuestionCode
 	for _, x := range q.Questions {
 		switch {
 		case x.Kind == Satisfaction && x.Factor != "":
-			in = append(in, x.Code)
+			inFactors = append(inFactors, x.Code)
 		case x.Kind == Overall:
 			overall = append(overall, x.Code)
+		case x.Kind == Satisfaction:
+			loose = append(loose, x.Code)
 		}
 	}
-	if len(in) == 0 {
+	switch {
+	case len(inFactors) > 0:
+		return inFactors
+	case len(overall) > 0:
 		return overall
+	default:
+		return loose
 	}
-	return in
 }
 
 // Validate checks the questionnaire by itself. The error, if any, is [Problems].
@@ -182,7 +189,7 @@ func (q *Questionnaire) questionProblems(scales map[ScaleCode]bool, factors map[
 	if len(q.Questions) == 0 {
 		ps.Add("questions", "", "phải có ít nhất một câu hỏi", "at least one question is needed")
 	}
-	seen := map[QuestionCode]bool{}
+	seen, overall := map[QuestionCode]bool{}, 0
 	for i, x := range q.Questions {
 		path := fmt.Sprintf("questions[%d]", i)
 		ps.Check(CodeProblem(path+".code", string(x.Code)))
@@ -196,6 +203,12 @@ func (q *Questionnaire) questionProblems(scales map[ScaleCode]bool, factors map[
 		}
 		if !scales[x.Scale] {
 			ps.Add(path+".scale", string(x.Scale), "thang đo chưa được khai báo trong scales", "the scale is not declared under scales")
+		}
+		if x.Kind == Overall {
+			overall++
+		}
+		if x.Kind == Overall && overall > 1 {
+			ps.Add(path+".kind", string(x.Kind), "phiếu hỏi chỉ có nhiều nhất một câu hỏi chung", "a questionnaire has at most one overall question")
 		}
 		if x.Kind == Overall && x.Factor != "" {
 			ps.Add(path+".factor", string(x.Factor), "câu hỏi chung không thuộc yếu tố nào", "an overall question belongs to no factor")

@@ -146,11 +146,12 @@ type Draft struct {
 
 // Entry is a response that a journal has kept: durable, with its identity.
 type Entry struct {
-	ID       RecordID
-	Nonce    Nonce
-	At       time.Time // the kiosk's wall clock, to the millisecond
-	Response Response
-	Comment  string // "" where there was none or it was erased
+	ID         RecordID
+	Nonce      Nonce
+	At         time.Time // the kiosk's wall clock, to the millisecond
+	Response   Response
+	Comment    string // "" where there was none or it was erased
+	HadComment bool   // one was given: the record carries a commitment to it
 }
 
 // Validate checks a response against the questionnaire it names. The error, if any,
@@ -162,7 +163,7 @@ func (r *Response) Validate(q *Questionnaire) error {
 	}
 	seen := map[QuestionCode]bool{}
 	for _, a := range r.Answers {
-		path := "answers." + string(a.Question)
+		path := "answers." + clip(string(a.Question))
 		if seen[a.Question] {
 			ps.Add(path, "", "câu hỏi được trả lời hai lần", "the question is answered twice")
 		}

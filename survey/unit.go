@@ -1,10 +1,6 @@
 package survey
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // UnitKind says what sort of body a unit is.
 type UnitKind string
@@ -78,7 +74,7 @@ func covers(from, to, day Date) bool {
 // Unit is the row of code in force on day.
 func (s *Structure) Unit(code UnitCode, day Date) (Unit, bool) {
 	for _, u := range s.Units {
-		if u.Code == code && covers(u.ValidFrom, u.ValidTo, day) {
+		if u.Code == code && u.InForce(day) {
 			return u, true
 		}
 	}
@@ -93,43 +89,44 @@ func (s *Structure) HasUnit(code UnitCode) bool {
 // Counter is the row of code in force on day.
 func (s *Structure) Counter(code CounterCode, day Date) (Counter, bool) {
 	for _, c := range s.Counters {
-		if c.Code == code && covers(c.ValidFrom, c.ValidTo, day) {
+		if c.Code == code && c.InForce(day) {
 			return c, true
 		}
 	}
 	return Counter{}, false
 }
 
+// InForce reports whether the row is in force on day.
+func (c Counter) InForce(day Date) bool { return covers(c.ValidFrom, c.ValidTo, day) }
+
+// InForce reports whether the row is in force on day.
+func (u Unit) InForce(day Date) bool { return covers(u.ValidFrom, u.ValidTo, day) }
+
 // Subtree is the set of units at or below root on day. It is empty when root is not
 // in force that day. The empty root stands for the whole forest.
 func (s *Structure) Subtree(root UnitCode, day Date) map[UnitCode]bool {
-	children := map[UnitCode][]UnitCode{}
-	found := root == ""
-	for _, u := range s.Units {
-		if !covers(u.ValidFrom, u.ValidTo, day) {
-			continue
-		}
-		found = found || u.Code == root
-		parent := u.Parent
-		if root == "" {
-			parent = "" // everything in force is below the forest's root
-		}
-		children[parent] = append(children[parent], u.Code)
-	}
 	set := map[UnitCode]bool{}
-	if !found {
+	children := map[UnitCode][]UnitCode{}
+	for _, u := range s.Units {
+		switch {
+		case !u.InForce(day):
+		case root == "" || u.Code == root:
+			set[u.Code] = true
+		case u.Parent != "":
+			children[u.Parent] = append(children[u.Parent], u.Code)
+		}
+	}
+	if root == "" || !set[root] {
 		return set
 	}
 	for todo := []UnitCode{root}; len(todo) > 0; todo = todo[1:] {
-		if set[todo[0]] {
-			continue
-		}
-		set[todo[0]] = true
-		if root != "" || todo[0] == "" {
-			todo = append(todo, children[todo[0]]...)
+		for _, child := range children[todo[0]] {
+			if !set[child] {
+				set[child] = true
+				todo = append(todo, child)
+			}
 		}
 	}
-	delete(set, "")
 	return set
 }
 
@@ -144,7 +141,7 @@ func (s *Structure) Spans(from, to Date) []Span {
 		if first > from && first <= to {
 			cuts[first] = true
 		}
-		if last >= from && last < to {
+		if last != 0 && last >= from && last < to {
 			cuts[last+1] = true
 		}
 	}
@@ -167,226 +164,4 @@ func (s *Structure) Spans(from, to Date) []Span {
 		}
 	}
 	return spans
-}
-
-// Validate checks the whole structure: codes, words, kinds, spans that overlap,
-// parents and counters' units that exist on each of their days, and cycles. The
-// error, if any, is [Problems].
-func (s *Structure) Validate() error {
-	var ps Problems
-	v := structureCheck{s: s, ps: &ps, units: map[UnitCode][]Span{}}
-	v.unitRows()
-	v.parents()
-	v.cycles()
-	v.counterRows()
-	v.fieldsAndProcedures()
-	return ps.Err()
-}
-
-type structureCheck struct {
-	s     *Structure
-	ps    *Problems
-	units map[UnitCode][]Span // spans in force of each unit, To open = maxDate
-}
-
-const maxDate = Date(1<<31 - 2)
-
-func openSpan(from, to Date) Span {
-	if to == 0 {
-		to = maxDate
-	}
-	return Span{from, to}
-}
-
-// span checks one row's days against each other and against rows before it.
-func (v *structureCheck) span(path string, from, to Date, before []Span) Span {
-	sp := openSpan(from, to)
-	if sp.To < sp.From {
-		v.ps.Add(path+".valid_to", to.String(), "ngày cuối phải không sớm hơn valid_from", "the last day must not be before valid_from")
-	}
-	for _, b := range before {
-		if sp.From <= b.To && b.From <= sp.To {
-			v.ps.Add(path, from.String()+".."+to.String(), "trùng ngày với một dòng khác cùng mã", "its days overlap another row with the same code")
-			break
-		}
-	}
-	return sp
-}
-
-func (v *structureCheck) unitRows() {
-	for i, u := range v.s.Units {
-		path := fmt.Sprintf("units[%d]", i)
-		v.ps.Check(CodeProblem(path+".code", string(u.Code)))
-		u.Name.problems(path+".name", v.ps)
-		if !slices.Contains(unitKinds, u.Kind) {
-			v.ps.Add(path+".kind", string(u.Kind), "loại đơn vị phải là một trong: "+joined(unitKinds), "the kind must be one of: "+joined(unitKinds))
-		}
-		v.units[u.Code] = append(v.units[u.Code], v.span(path, u.ValidFrom, u.ValidTo, v.units[u.Code]))
-	}
-}
-
-// within reports whether the spans of code together cover sp.
-func (v *structureCheck) within(code UnitCode, sp Span) bool {
-	spans := slices.Clone(v.units[code])
-	slices.SortFunc(spans, func(a, b Span) int { return int(int64(a.From) - int64(b.From)) })
-	next := sp.From
-	for _, have := range spans {
-		if have.From > next {
-			break
-		}
-		if have.To >= sp.To {
-			return true
-		}
-		next = max(next, have.To+1)
-	}
-	return false
-}
-
-func (v *structureCheck) parents() {
-	for i, u := range v.s.Units {
-		if u.Parent == "" {
-			continue
-		}
-		if !v.within(u.Parent, openSpan(u.ValidFrom, u.ValidTo)) {
-			v.ps.Add(fmt.Sprintf("units[%d].parent", i), string(u.Parent),
-				"đơn vị cấp trên không tồn tại trong mọi ngày của đơn vị này", "the parent does not exist on every day of this unit")
-		}
-	}
-}
-
-// cycles looks at the tree of each span in turn: a chain of parents that is longer
-// than the number of units runs in a circle.
-func (v *structureCheck) cycles() {
-	starts := map[Date]bool{}
-	for _, u := range v.s.Units {
-		starts[u.ValidFrom] = true
-	}
-	told := map[UnitCode]bool{}
-	for day := range starts {
-		parent := map[UnitCode]UnitCode{}
-		for _, u := range v.s.Units {
-			if covers(u.ValidFrom, u.ValidTo, day) {
-				parent[u.Code] = u.Parent
-			}
-		}
-		settled := map[UnitCode]bool{"": true}
-		for code := range parent {
-			var walked []UnitCode
-			on := map[UnitCode]bool{}
-			at := code
-			for !settled[at] && !on[at] {
-				on[at] = true
-				walked = append(walked, at)
-				at = parent[at]
-			}
-			if on[at] && !told[at] {
-				for _, w := range walked {
-					told[w] = true
-				}
-				v.ps.Add("units", string(at), "cây đơn vị chạy vòng qua đơn vị này", "the tree of units runs in a circle through this unit")
-			}
-			for _, w := range walked {
-				settled[w] = true
-			}
-		}
-	}
-}
-
-func (v *structureCheck) counterRows() {
-	seen := map[CounterCode][]Span{}
-	for i, c := range v.s.Counters {
-		path := fmt.Sprintf("counters[%d]", i)
-		v.ps.Check(CodeProblem(path+".code", string(c.Code)))
-		c.Name.problems(path+".name", v.ps)
-		sp := v.span(path, c.ValidFrom, c.ValidTo, seen[c.Code])
-		seen[c.Code] = append(seen[c.Code], sp)
-		if !v.within(c.Unit, sp) {
-			v.ps.Add(path+".unit", string(c.Unit), "đơn vị không tồn tại trong mọi ngày của quầy này", "the unit does not exist on every day of this counter")
-		}
-	}
-}
-
-func (v *structureCheck) fieldsAndProcedures() {
-	fields := map[FieldCode]bool{}
-	for i, f := range v.s.Fields {
-		path := fmt.Sprintf("fields[%d]", i)
-		v.ps.Check(CodeProblem(path+".code", string(f.Code)))
-		f.Name.problems(path+".name", v.ps)
-		if fields[f.Code] {
-			v.ps.Add(path+".code", string(f.Code), "mã lĩnh vực bị lặp", "the field's code is there twice")
-		}
-		fields[f.Code] = true
-	}
-	seen := map[ProcedureCode]bool{}
-	for i, p := range v.s.Procedures {
-		path := fmt.Sprintf("procedures[%d]", i)
-		v.ps.Check(CodeProblem(path+".code", string(p.Code)))
-		p.Name.problems(path+".name", v.ps)
-		if seen[p.Code] {
-			v.ps.Add(path+".code", string(p.Code), "mã thủ tục bị lặp", "the procedure's code is there twice")
-		}
-		seen[p.Code] = true
-		if !fields[p.Field] {
-			v.ps.Add(path+".field", string(p.Field), "lĩnh vực chưa được khai báo", "the field is not declared")
-		}
-		if p.StatutoryDays < 0 {
-			v.ps.Add(path+".statutory_days", fmt.Sprint(p.StatutoryDays), "số ngày không được âm", "days must not be negative")
-		}
-	}
-}
-
-// CheckSuccessor refuses a new structure that would move answers already counted: on
-// no day up to and including today may a counter of old be gone, or belong to another
-// unit, in s. New units and counters take effect at once; a counter's move begins
-// tomorrow at the earliest. The error, if any, is [Problems].
-func (s *Structure) CheckSuccessor(old *Structure, today Date) error {
-	var ps Problems
-	for _, was := range old.Counters {
-		sp := openSpan(was.ValidFrom, was.ValidTo)
-		sp.To = min(sp.To, today)
-		if sp.To < sp.From {
-			continue
-		}
-		if is, at, ok := s.differs(was, sp); ok {
-			ps.Add("counters", string(was.Code),
-				fmt.Sprintf("ngày %s quầy này thuộc đơn vị %s, nay lại là %s: ngày đã qua và hôm nay phải giữ nguyên; hãy đặt valid_to cho dòng cũ và thêm dòng mới từ ngày mai", at, was.Unit, orNone(is)),
-				fmt.Sprintf("on %s this counter belonged to unit %s, now to %s: past days and today stay as they are; end the old row with valid_to and add a new row from tomorrow", at, was.Unit, orNone(is)))
-		}
-	}
-	return ps.Err()
-}
-
-// differs finds a day in sp on which counter was belongs to another unit in s.
-func (s *Structure) differs(was Counter, sp Span) (is UnitCode, at Date, found bool) {
-	days := []Date{sp.From, sp.To}
-	for _, c := range s.Counters {
-		if c.Code == was.Code {
-			days = append(days, c.ValidFrom, c.ValidTo, c.ValidTo+1)
-		}
-	}
-	slices.Sort(days)
-	for _, d := range days {
-		if d < sp.From || d > sp.To {
-			continue
-		}
-		if row, ok := s.Counter(was.Code, d); !ok || row.Unit != was.Unit {
-			return row.Unit, d, true
-		}
-	}
-	return "", 0, false
-}
-
-func orNone(u UnitCode) string {
-	if u == "" {
-		return "—"
-	}
-	return string(u)
-}
-
-func joined[T ~string](list []T) string {
-	s := make([]string, len(list))
-	for i, v := range list {
-		s[i] = string(v)
-	}
-	return strings.Join(s, ", ")
 }

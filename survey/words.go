@@ -1,9 +1,14 @@
 package survey
 
+import (
+	"maps"
+	"slices"
+)
+
 // Lang is a language tag of the words shown to people.
 type Lang string
 
-// The languages every text must have. Others may be added in any [Words].
+// The languages that the program itself speaks. Others may be added in any [Words].
 const (
 	Vietnamese Lang = "vi"
 	English    Lang = "en"
@@ -25,8 +30,8 @@ func (w Words) problems(path string, ps *Problems) {
 	if w[Vietnamese] == "" {
 		ps.Add(path+".vi", "", "thiếu lời tiếng Việt", "the Vietnamese words are missing")
 	}
-	for lang, s := range w {
-		if s == "" && lang != Vietnamese {
+	for _, lang := range slices.Sorted(maps.Keys(w)) {
+		if w[lang] == "" && lang != Vietnamese {
 			ps.Add(path+"."+string(lang), "", "lời để trống; hãy bỏ ngôn ngữ này hoặc điền vào", "empty words: fill them in or leave the language out")
 		}
 	}

@@ -43,20 +43,42 @@ func Admit(head Head, b *Batch, hashAt func(sequence uint64) (survey.Hash, error
 		}
 		return New, b.Records, nil
 	}
-	// One hash decides the whole overlap, because it vouches for all before it.
-	known := min(head.Sequence, last)
-	have := head.Hash
-	if known != head.Sequence {
-		if have, err = hashAt(known); err != nil {
-			return 0, nil, fmt.Errorf("look up sequence %d of chain %s: %w", known, b.Header.Chain, err)
-		}
-	}
+	same, err := sameOverlap(head, b, hashAt)
 	switch {
-	case b.Records[known-first].Hash != have:
+	case err != nil:
+		return 0, nil, err
+	case !same:
 		return Fork, nil, nil
 	case last <= head.Sequence:
 		return Duplicate, nil, nil
 	default:
 		return New, b.Records[head.Sequence+1-first:], nil
 	}
+}
+
+// sameOverlap reports whether the records that both batch and store have are the
+// same. The hash of the last one vouches for those before it, down to a record that
+// cannot be read: nobody can see what hash that one carries, so the hash before it is
+// compared too.
+func sameOverlap(head Head, b *Batch, hashAt func(uint64) (survey.Hash, error)) (bool, error) {
+	first, known := b.Header.First, min(head.Sequence, b.Header.Last())
+	for seq := known; seq+1 >= first && seq > 0; seq-- {
+		if seq != known && b.Records[seq+1-first].Fault == nil {
+			continue
+		}
+		ours, theirs := head.Hash, b.Header.Previous
+		if seq >= first {
+			theirs = b.Records[seq-first].Hash
+		}
+		if seq != head.Sequence {
+			var err error
+			if ours, err = hashAt(seq); err != nil {
+				return false, fmt.Errorf("look up sequence %d of chain %s: %w", seq, b.Header.Chain, err)
+			}
+		}
+		if ours != theirs {
+			return false, nil
+		}
+	}
+	return true, nil
 }

@@ -14,12 +14,20 @@ const (
 )
 
 var (
-	enc    = mustEnc(cbor.CoreDetEncOptions().EncMode())
+	enc    = mustEnc(encOptions().EncMode())
 	strict = mustDec(decOptions(cbor.ExtraDecErrorUnknownField).DecMode())
 	// open lets newer headers and receipts carry fields that this version does not know;
 	// their signatures cover the bytes received.
 	open = mustDec(decOptions(cbor.ExtraDecErrorNone).DecMode())
 )
+
+// encOptions are core deterministic, and write an empty list or string as empty also
+// where the program has nil.
+func encOptions() cbor.EncOptions {
+	o := cbor.CoreDetEncOptions()
+	o.NilContainers = cbor.NilContainerAsEmpty
+	return o
+}
 
 func decOptions(extra cbor.ExtraDecErrorCond) cbor.DecOptions {
 	return cbor.DecOptions{

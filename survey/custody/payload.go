@@ -78,37 +78,78 @@ func (r *Record) Response() (survey.Response, error) {
 	if r.PayloadVersion != PayloadVersion {
 		return survey.Response{}, fmt.Errorf("version %d: %w", r.PayloadVersion, ErrPayloadVersion)
 	}
-	var p payload
-	if err := strict.Unmarshal(r.Payload, &p); err != nil {
+	resp := survey.Response{Questionnaire: r.Questionnaire, Counter: survey.CounterCode(r.Counter)}
+	in := reader{b: r.Payload}
+	last := uint64(0)
+	for range in.pairs() {
+		key := in.uint()
+		if in.err == nil && key <= last {
+			in.fail(fmt.Errorf("field %d follows field %d", key, last))
+		}
+		last = key
+		in.field(key, &resp)
+	}
+	if err := in.end(); err != nil {
 		return survey.Response{}, fmt.Errorf("payload cannot be read: %w", err)
 	}
-	resp := survey.Response{
-		Questionnaire: r.Questionnaire, Counter: survey.CounterCode(r.Counter),
-		Channel: survey.Channel(p.Channel), Stage: survey.Stage(p.Stage),
-		ResolvingUnit: survey.UnitCode(p.ResolvingUnit), Field: survey.FieldCode(p.Field),
-		Procedure: survey.ProcedureCode(p.Procedure), Respondent: survey.RespondentKind(p.Respondent),
-		Replaces:  survey.RecordID{Chain: p.ReplacesChain, Sequence: p.Replaces},
-		Continues: survey.RecordID{Chain: p.ContChain, Sequence: p.Continues},
-		Answers:   make([]survey.Answer, len(p.Answers)),
-	}
-	for i, a := range p.Answers {
-		got := survey.Answer{Question: survey.QuestionCode(a.Question), Kind: survey.AtLevel}
-		switch {
-		case a.Value == valueBlank:
-			got.Kind = survey.Blank
-		case a.Value == valueNotApplicable:
-			got.Kind = survey.NotApplicable
-		case a.Value < 0 || a.Value > int(survey.MaxLevel):
-			return survey.Response{}, fmt.Errorf("payload cannot be read: %d is not a level", a.Value)
-		default:
-			got.Level = survey.Level(a.Value)
-		}
-		resp.Answers[i] = got
-	}
-	for _, f := range p.Flags {
-		resp.Flags = append(resp.Flags, survey.Flag(f))
-	}
 	return resp, nil
+}
+
+// field reads one field of a payload into its place.
+func (r *reader) field(key uint64, to *survey.Response) {
+	switch key {
+	case 1:
+		r.answers(to)
+	case 2:
+		to.Channel = survey.Channel(r.text())
+	case 3:
+		to.Stage = survey.Stage(r.text())
+	case 4:
+		to.ResolvingUnit = survey.UnitCode(r.text())
+	case 5:
+		to.Field = survey.FieldCode(r.text())
+	case 6:
+		to.Procedure = survey.ProcedureCode(r.text())
+	case 7:
+		to.Respondent = survey.RespondentKind(r.text())
+	case 8:
+		for range r.array() {
+			to.Flags = append(to.Flags, survey.Flag(r.text()))
+		}
+	case 9:
+		r.fill(to.Replaces.Chain[:])
+	case 10:
+		to.Replaces.Sequence = r.uint()
+	case 11:
+		r.fill(to.Continues.Chain[:])
+	case 12:
+		to.Continues.Sequence = r.uint()
+	default:
+		r.fail(fmt.Errorf("field %d is not known", key))
+	}
+}
+
+func (r *reader) answers(to *survey.Response) {
+	n := r.array()
+	to.Answers = make([]survey.Answer, 0, min(n, 64))
+	for range n {
+		r.tuple(2)
+		a := survey.Answer{Question: survey.QuestionCode(r.text()), Kind: survey.AtLevel}
+		switch v := r.int(); {
+		case v == valueBlank:
+			a.Kind = survey.Blank
+		case v == valueNotApplicable:
+			a.Kind = survey.NotApplicable
+		case v < 0 || v > int64(survey.MaxLevel):
+			r.fail(fmt.Errorf("%d is not a level", v))
+		default:
+			a.Level = survey.Level(v)
+		}
+		if r.err != nil {
+			return
+		}
+		to.Answers = append(to.Answers, a)
+	}
 }
 
 // Comment is the free text that goes with a record, beside the chain: erasing it and

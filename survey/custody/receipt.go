@@ -27,7 +27,7 @@ type Receipt struct {
 	BackupSum  survey.Hash    `cbor:"8,keyasint"`
 	ServerTime int64          `cbor:"9,keyasint"`            // the centre's clock, ms since 1970
 	Refused    string         `cbor:"10,keyasint,omitempty"` // why the last batch was refused, if it was
-	Started    bool           `cbor:"11,keyasint,omitempty"` // the centre has just started: what was under way may be lost
+	Started    bool           `cbor:"11,keyasint,omitempty"` // a greeting: the centre has just started, ask for your mark; nothing else holds
 	Gap        bool           `cbor:"12,keyasint,omitempty"` // the last batch began too late: go on from Durable
 }
 

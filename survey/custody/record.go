@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"hailong/survey"
@@ -68,16 +69,13 @@ func HashRecord(b []byte) survey.Hash {
 // errRecord is the start of every fault of a record.
 var errRecord = errors.New("record cannot be read")
 
-// DecodeRecord reads a record. The bytes are kept, not copied. Bytes that cannot be
-// read give a Record with Bytes, Hash and Fault, because a chain keeps them too.
+// DecodeRecord reads a record. The bytes are kept, not copied; Payload is a part of
+// them. Bytes that cannot be read give a Record with Bytes, Hash and Fault, because a
+// chain keeps them too.
 func DecodeRecord(b []byte) Record {
 	var r Record
-	err := strict.Unmarshal(b, &r)
-	switch {
-	case err != nil:
-	case r.Version != RecordVersion:
-		err = fmt.Errorf("version %d is not known", r.Version)
-	case r.Sequence == 0 || r.Chain.IsZero():
+	err := r.read(reader{b: b})
+	if err == nil && (r.Sequence == 0 || r.Chain.IsZero()) {
 		err = errors.New("it has no identity")
 	}
 	if err != nil {
@@ -86,6 +84,52 @@ func DecodeRecord(b []byte) Record {
 	r.Bytes = b
 	r.Hash = HashRecord(b)
 	return r
+}
+
+// read reads the fields in the order of their numbers, the only one allowed.
+func (r *Record) read(in reader) error {
+	fields := in.pairs()
+	in.key(1)
+	if r.Version = uint(in.uint()); in.err == nil && r.Version != RecordVersion {
+		return fmt.Errorf("version %d is not known", r.Version)
+	}
+	if in.err == nil && fields != 13 && fields != 14 {
+		return fmt.Errorf("it has %d fields", fields)
+	}
+	in.key(2)
+	in.fill(r.Chain[:])
+	in.key(3)
+	r.Sequence = in.uint()
+	in.key(4)
+	in.fill(r.Previous[:])
+	in.key(5)
+	in.fill(r.Nonce[:])
+	in.key(6)
+	kind := in.uint()
+	r.Kind = Kind(kind)
+	in.key(7)
+	r.Counter = in.text()
+	in.key(8)
+	r.Wall = in.int()
+	in.key(9)
+	r.Mono = in.int()
+	in.key(10)
+	in.fill(r.Boot[:])
+	in.key(11)
+	in.fill(r.Questionnaire[:])
+	in.key(12)
+	r.PayloadVersion = uint(in.uint())
+	in.key(13)
+	r.Payload = in.bytes()
+	if fields == 14 {
+		r.Comment = new(survey.Hash)
+		in.key(14)
+		in.fill(r.Comment[:])
+	}
+	if kind > math.MaxUint8 {
+		return fmt.Errorf("kind %d is not known", kind)
+	}
+	return in.end()
 }
 
 // Entry is the response that a record holds, without its comment.
@@ -97,5 +141,5 @@ func (r *Record) Entry() (survey.Entry, error) {
 	if err != nil {
 		return survey.Entry{}, err
 	}
-	return survey.Entry{ID: r.ID(), Nonce: r.Nonce, At: r.At(), Response: resp}, nil
+	return survey.Entry{ID: r.ID(), Nonce: r.Nonce, At: r.At(), Response: resp, HadComment: r.Comment != nil}, nil
 }

@@ -1,9 +1,9 @@
 package score
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -91,9 +91,9 @@ func Compute(ctx context.Context, src Source, w World, q survey.ScoreQuery) (Res
 		return Result{}, err
 	}
 	c := &computing{World: w, query: q, wanted: wanted, total: newTally(), rows: map[string]*tally{}}
-	for _, span := range w.Structure.Spans(q.From, q.To) {
-		if err := c.span(ctx, src, span); err != nil {
-			return Result{}, fmt.Errorf("count answers from %s to %s: %w", span.From, span.To, err)
+	for _, s := range c.stretches() {
+		if err := c.count(ctx, src, s); err != nil {
+			return Result{}, fmt.Errorf("count answers from %s to %s: %w", s.From, s.To, err)
 		}
 	}
 	return c.result(), nil
@@ -117,10 +117,9 @@ func wantedItems(c *survey.Catalogue, id string) (*wanted, error) {
 	if id != "" {
 		v, ok := c.Find(id)
 		if !ok {
-			return nil, survey.Problems{{
-				Path: "questionnaire", Value: id,
-				Vi: "không có phiếu hỏi này; có: " + c.Codes(), En: "there is no such questionnaire; there are: " + c.Codes(),
-			}}
+			var ps survey.Problems
+			ps.Add("questionnaire", id, "không có phiếu hỏi này; có: "+c.Codes(), "there is no such questionnaire; there are: "+c.Codes())
+			return nil, ps
 		}
 		w.one = v.Questionnaire
 		if id != string(v.Code) {
@@ -157,30 +156,48 @@ type computing struct {
 	rows   map[string]*tally
 }
 
-func (c *computing) span(ctx context.Context, src Source, span survey.Span) error {
-	within := c.Structure.Subtree(c.query.Unit, span.From)
-	if c.query.By.NeedsService() {
-		units := make([]survey.UnitCode, 0, len(within))
-		for u := range within {
-			units = append(units, u)
+// stretch is a run of days on which a query meets the same units and counters.
+type stretch struct {
+	survey.Span
+	units  []survey.UnitCode // of the subtree, sorted; for the service roll-up
+	unitOf map[survey.CounterCode]survey.UnitCode
+}
+
+// stretches cuts the query's days where the subtree or its counters change, and only
+// there, so that a source can answer the rest from its coarser sums.
+func (c *computing) stretches() []stretch {
+	var list []stretch
+	for _, span := range c.Structure.Spans(c.query.From, c.query.To) {
+		next := stretch{Span: span, unitOf: map[survey.CounterCode]survey.UnitCode{}}
+		within := c.Structure.Subtree(c.query.Unit, span.From)
+		if c.query.By.NeedsService() {
+			next.units = slices.Sorted(maps.Keys(within))
+		} else {
+			for _, row := range c.Structure.Counters {
+				if within[row.Unit] && row.InForce(span.From) {
+					next.unitOf[row.Code] = row.Unit
+				}
+			}
 		}
-		slices.Sort(units)
-		return src.ServiceCounts(ctx, Span{span.From, span.To, true}, units, func(k ServiceKey, n Count) error {
+		if n := len(list); n > 0 && slices.Equal(list[n-1].units, next.units) && maps.Equal(list[n-1].unitOf, next.unitOf) {
+			list[n-1].To = next.To
+			continue
+		}
+		list = append(list, next)
+	}
+	return list
+}
+
+func (c *computing) count(ctx context.Context, src Source, s stretch) error {
+	if c.query.By.NeedsService() {
+		return src.ServiceCounts(ctx, Span{s.From, s.To, true}, s.units, func(k ServiceKey, n Count) error {
 			c.add(c.serviceGroup(k), k.Item, k.Outcome, k.Excluded, n)
 			return nil
 		})
 	}
-	c.unitOf = map[survey.CounterCode]survey.UnitCode{}
-	var counters []survey.CounterCode
-	for _, row := range c.Structure.Counters {
-		if within[row.Unit] && (row.ValidFrom == 0 || row.ValidFrom <= span.From) && (row.ValidTo == 0 || span.From <= row.ValidTo) {
-			c.unitOf[row.Code] = row.Unit
-			counters = append(counters, row.Code)
-		}
-	}
-	slices.Sort(counters)
+	c.unitOf = s.unitOf
 	whole := !slices.Contains([]survey.Grouping{survey.ByDay, survey.ByWeek, survey.ByHour, survey.ByWeekday}, c.query.By)
-	return src.TimeCounts(ctx, Span{span.From, span.To, whole}, counters, func(k TimeKey, n Count) error {
+	return src.TimeCounts(ctx, Span{s.From, s.To, whole}, slices.Sorted(maps.Keys(s.unitOf)), func(k TimeKey, n Count) error {
 		c.add(c.timeGroup(k), k.Item, k.Outcome, k.Excluded, n)
 		return nil
 	})
@@ -189,7 +206,7 @@ func (c *computing) span(ctx context.Context, src Source, span survey.Span) erro
 // add puts one roll-up row into the total and into its group.
 func (c *computing) add(group string, item Item, out Outcome, excluded survey.Flag, n Count) {
 	v := c.wanted.versions[item.Questionnaire]
-	if v == nil {
+	if v == nil && item.Kind != OverallItem {
 		return
 	}
 	c.total.add(v, item, c.inTotal(v, item), out, excluded, n)
@@ -229,17 +246,20 @@ const (
 )
 
 // inTotal is the part an item plays in a pooled figure: headline questions give the
-// answers; people come from the headline item, or from the question itself where only
-// one question is pooled.
+// answers. People come from the item that counts each of them once: the overall item
+// where the query spans all questionnaires, else the headline item, or the question
+// itself where only one is pooled.
 func (c *computing) inTotal(v *version, item Item) role {
-	single := c.wanted.one == nil || len(v.headline) == 1
+	all := c.wanted.one == nil
 	switch {
-	case item.Kind == QuestionItem && v.headline[item.Code] && single:
+	case item.Kind == OverallItem && all:
+		return peopleRole
+	case item.Kind == HeadlineItem && !all:
+		return peopleRole
+	case item.Kind == QuestionItem && v.headline[item.Code] && !all && len(v.headline) == 1:
 		return bothRoles
 	case item.Kind == QuestionItem && v.headline[item.Code]:
 		return answersRole
-	case item.Kind == HeadlineItem && !single:
-		return peopleRole
 	}
 	return 0
 }
@@ -302,12 +322,10 @@ func (c *computing) questionKey(v *version, item Item) string {
 
 func (c *computing) result() Result {
 	res := Result{Method: RatePooled, Total: c.total.row(c.Minimum), Rows: []Row{}}
-	keys := make([]string, 0, len(c.rows))
-	for k := range c.rows {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(a, b) })
-	for _, k := range keys {
+	for _, k := range slices.Sorted(maps.Keys(c.rows)) {
+		if c.rows[k].empty() {
+			continue // only blanks, or questions that this query does not pool
+		}
 		row := c.rows[k].row(c.Minimum)
 		row.Key, row.Label = k, c.label(k)
 		res.Rows = append(res.Rows, row)

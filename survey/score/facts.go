@@ -1,6 +1,10 @@
 package score
 
-import "hailong/survey"
+import (
+	"slices"
+
+	"hailong/survey"
+)
 
 // ItemKind says what an [Item] counts.
 type ItemKind uint8
@@ -9,18 +13,20 @@ type ItemKind uint8
 const (
 	QuestionItem ItemKind = 1 // answers to one question, told apart by level
 	FactorItem   ItemKind = 2 // respondents who answered at least one question of a factor
-	HeadlineItem ItemKind = 3 // respondents who answered at least one headline question of a questionnaire
+	HeadlineItem ItemKind = 3 // respondents who answered at least one of several headline questions of a questionnaire
+	OverallItem  ItemKind = 4 // respondents who answered the overall question of any questionnaire
 )
 
-// Item is one thing counted, inside one questionnaire version.
+// Item is one thing counted: inside one questionnaire version, or, for an
+// OverallItem, over all of them.
 type Item struct {
-	Questionnaire survey.Hash
+	Questionnaire survey.Hash // zero for an OverallItem
 	Kind          ItemKind
-	Code          string // the question's or the factor's code; "" for the headline
+	Code          string // the question's or the factor's code; "" for the other kinds
 }
 
-// Outcome is what was answered: a level, blank or not applicable. Factor and headline
-// items, which count people and not levels, have the zero Outcome.
+// Outcome is what was answered: a level, blank or not applicable. Items that count
+// people and not levels have the zero Outcome.
 type Outcome struct {
 	Kind  survey.AnswerKind
 	Level survey.Level
@@ -50,9 +56,8 @@ type ServiceKey struct {
 	Excluded   survey.Flag
 }
 
-// Count is what a roll-up row holds. For a question both numbers are equal unless one
-// respondent answered it twice; for a factor or headline, Respondents are people and
-// Answers their answers.
+// Count is what a roll-up row holds. For a question both numbers are equal; for a
+// factor, headline or overall, Respondents are people and Answers their answers.
 type Count struct {
 	Answers     int64
 	Respondents int64
@@ -94,9 +99,12 @@ type Placed struct {
 }
 
 // Facts are the counts that one respondent's session adds to the roll-ups: a record
-// with all that continue or replace it, in sequence order. A record that another of
-// the session replaces is counted as excluded; a respondent is counted once per
-// factor and headline, at their first answer there that is in the score, or, where
+// with all that continue or replace it, in sequence order.
+//
+// Nobody counts twice. A record that another of the session replaces is counted as
+// excluded, and so is an answer to a question that a later record of the session
+// answers again: the last word holds. A respondent is counted once per factor,
+// headline and overall, at their first answer there that is in the score, or, where
 // every one is left out, at the first.
 //
 // Facts of a whole session do not depend on when its records came. So a store that
@@ -104,21 +112,24 @@ type Placed struct {
 func Facts(session []Placed, catalogue *survey.Catalogue) map[Fact]Count {
 	facts := map[Fact]Count{}
 	people := map[Item]person{}
+	word := findLastWord(session)
 	for i := range session {
 		p := &session[i]
 		q, ok := catalogue.ByHash(p.Response.Questionnaire)
 		if !ok {
 			continue // held until its definition arrives
 		}
-		excluded := exclusion(p, session)
+		headline := q.Headline()
 		for _, a := range p.Response.Answers {
 			item := Item{p.Response.Questionnaire, QuestionItem, string(a.Question)}
+			excluded := word.exclusion(i, p.Response, item, a)
 			f := place(p, item, Outcome{a.Kind, a.Level}, excluded)
 			facts[f] = facts[f].Add(Count{1, 1})
-			if a.Kind != survey.AtLevel {
+			x, known := q.Question(a.Question)
+			if a.Kind != survey.AtLevel || !known {
 				continue
 			}
-			for _, group := range groups(q, p.Response.Questionnaire, a.Question) {
+			for _, group := range groups(p.Response.Questionnaire, x, headline) {
 				people[group] = people[group].with(place(p, group, Outcome{}, excluded))
 			}
 		}
@@ -129,6 +140,59 @@ func Facts(session []Placed, catalogue *survey.Catalogue) map[Fact]Count {
 	return facts
 }
 
+// lastWord is what holds in a session: which of its records are replaced, and which
+// record, by its place in the session, answers each question last.
+type lastWord struct {
+	replaced []bool
+	last     map[Item]int
+}
+
+func findLastWord(session []Placed) lastWord {
+	w := lastWord{replaced: make([]bool, len(session)), last: map[Item]int{}}
+	if len(session) == 1 {
+		return w // the usual case: nobody to replace it
+	}
+	place := map[survey.RecordID]int{}
+	for i := range session {
+		place[session[i].ID] = i
+	}
+	for i := range session {
+		id := session[i].Response.Replaces
+		if target, ok := place[id]; ok && !id.IsZero() && target != i {
+			w.replaced[target] = true
+		}
+	}
+	for i := range session {
+		r := session[i].Response
+		if w.replaced[i] || r.Excluded() != "" {
+			continue
+		}
+		for _, a := range r.Answers {
+			if a.Kind == survey.AtLevel {
+				w.last[Item{r.Questionnaire, QuestionItem, string(a.Question)}] = i
+			}
+		}
+	}
+	return w
+}
+
+// exclusion is the reason for which an answer of record i is left out of the headline
+// score, "" if it is in.
+func (w lastWord) exclusion(i int, r *survey.Response, item Item, a survey.Answer) survey.Flag {
+	if w.replaced[i] {
+		marked := *r
+		marked.WithFlag(survey.Replaced)
+		return marked.Excluded()
+	}
+	if excluded := r.Excluded(); excluded != "" {
+		return excluded
+	}
+	if last, again := w.last[item]; again && last != i && a.Kind == survey.AtLevel {
+		return survey.Replaced
+	}
+	return ""
+}
+
 // person is one respondent's presence in a group of questions.
 type person struct {
 	at      Fact
@@ -136,10 +200,11 @@ type person struct {
 }
 
 func (w person) with(f Fact) person {
-	switch in := f.Time.Excluded == ""; {
-	case w.answers == 0, in && w.at.Time.Excluded != "":
+	in, wasIn := f.Time.Excluded == "", w.at.Time.Excluded == ""
+	switch {
+	case w.answers == 0, in && !wasIn:
 		return person{f, 1}
-	case in == (w.at.Time.Excluded == ""):
+	case in == wasIn:
 		w.answers++
 	}
 	return w
@@ -156,39 +221,18 @@ func place(p *Placed, item Item, outcome Outcome, excluded survey.Flag) Fact {
 	}
 }
 
-// exclusion is the reason for which p is left out of the headline score: its own, or
-// that a later record of the session stands for it.
-func exclusion(p *Placed, session []Placed) survey.Flag {
-	r := *p.Response
-	for i := range session {
-		if session[i].Response.Replaces == p.ID && !p.ID.IsZero() {
-			r.WithFlag(survey.Replaced)
-		}
-	}
-	return r.Excluded()
-}
-
-// groups are the factor and the headline that an answered question belongs to.
-func groups(q *survey.Questionnaire, hash survey.Hash, code survey.QuestionCode) []Item {
-	x, ok := q.Question(code)
-	if !ok {
-		return nil
-	}
+// groups are the items that count people and that an answer to question x belongs to.
+// A headline of one question needs no item of its own: the question counts them.
+func groups(hash survey.Hash, x *survey.Question, headline []survey.QuestionCode) []Item {
 	var list []Item
+	if x.Kind == survey.Overall {
+		list = append(list, Item{Kind: OverallItem})
+	}
 	if x.Factor != "" && x.Kind == survey.Satisfaction {
 		list = append(list, Item{hash, FactorItem, string(x.Factor)})
 	}
-	if inHeadline(q, x) {
+	if len(headline) > 1 && slices.Contains(headline, x.Code) {
 		list = append(list, Item{hash, HeadlineItem, ""})
 	}
 	return list
-}
-
-func inHeadline(q *survey.Questionnaire, x *survey.Question) bool {
-	for _, code := range q.Headline() {
-		if code == x.Code {
-			return true
-		}
-	}
-	return false
 }

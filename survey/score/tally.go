@@ -40,6 +40,9 @@ func (t *tally) add(v *version, item Item, as role, out Outcome, excluded survey
 	}
 }
 
+// empty reports whether nothing was counted, nor left out.
+func (t *tally) empty() bool { return t.n == 0 && t.respondents == 0 && t.excluded == 0 }
+
 func (t *tally) meet(s *survey.Scale) {
 	if t.scale == s {
 		return
@@ -52,6 +55,7 @@ func (t *tally) meet(s *survey.Scale) {
 }
 
 // row is the finished line; figures of fewer than minimum respondents are withheld.
+// The rate is one division of whole numbers, so 29 of 100 is 29 and not a hair less.
 func (t *tally) row(minimum int64) Row {
 	r := Row{N: t.n, Respondents: t.respondents, Excluded: t.excluded, MixedScales: t.mixed}
 	if t.n == 0 || t.mixed {
@@ -71,10 +75,11 @@ func (t *tally) row(minimum int64) Row {
 			satisfied += n
 		}
 	}
-	p := float64(satisfied) / float64(t.n)
-	rate, mean := 100*p, float64(sum)/float64(t.n)
-	low, high := Wilson(p, t.respondents)
+	rate, mean := float64(100*satisfied)/float64(t.n), float64(sum)/float64(t.n)
 	r.Satisfied, r.Rate, r.Mean = &satisfied, &rate, &mean
-	r.Interval = &Interval{Low: 100 * low, High: 100 * high, Level: 0.95, Method: "wilson"}
+	if t.respondents > 0 { // a row may hold only later answers of people counted in another row
+		low, high := Wilson(float64(satisfied)/float64(t.n), t.respondents)
+		r.Interval = &Interval{Low: 100 * low, High: 100 * high, Level: 0.95, Method: "wilson"}
+	}
 	return r
 }
