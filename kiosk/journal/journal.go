@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"hailong/kiosk"
 	"hailong/survey"
@@ -160,7 +161,7 @@ func openDB(path string) (*bbolt.DB, error) {
 		FreelistType:   bbolt.FreelistMapType,
 	})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bbolterrors.ErrTimeout):
 		return nil, ErrLocked
 	case err != nil:
 		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -135,6 +136,9 @@ func (c *Console) enrol(ctx *fiber.Ctx, code string, k survey.Kiosk) (survey.Kio
 	}
 	if is && known.Revoked != nil {
 		return k, refuse(fiber.StatusForbidden, "thiết bị này đã bị thu hồi; cần tạo khóa mới trên thiết bị", "this kiosk was revoked; it needs a new key")
+	}
+	if is && !bytes.Equal(known.Key, k.Key) {
+		return k, refuse(fiber.StatusConflict, "một thiết bị khác đã mang tên mà khóa này cho; cần tạo khóa mới trên thiết bị", "another kiosk has the name that this key gives; it needs a new key")
 	}
 	k.Enrolled = c.now()
 	if code != "" {

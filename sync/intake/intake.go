@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -253,6 +254,10 @@ func (in *Intake) greet(ctx context.Context) error {
 // answerMark answers a kiosk that asks how far its chain has come here.
 func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 	kiosk := wire.Kiosk(m.Subject)
+	if !strings.HasPrefix(m.Reply, wire.InboxPrefix(kiosk)+".") {
+		in.Log.Warn("mark request ignored: it wants its answer where others listen", "kiosk", kiosk, "reply", m.Reply)
+		return
+	}
 	req, err := custody.ParseMarkRequest(m.Data)
 	if err != nil {
 		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)

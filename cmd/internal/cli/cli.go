@@ -24,7 +24,7 @@ const (
 
 // Globals are the options that all commands share.
 type Globals struct {
-	Server string `env:"HAILONG_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Địa chỉ trung tâm / the centre's address"`
+	Server string `env:"HAILONG_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Địa chỉ trung tâm, mặc định ${default} / the centre's address"`
 	Token  string `env:"HAILONG_TOKEN" help:"Mã truy cập API, nên đặt qua biến môi trường / API token, best set through the environment"`
 	Output Format `short:"o" enum:"table,json,csv" default:"table" help:"Cách in kết quả: ${enum} / output format"`
 }
