@@ -1,13 +1,17 @@
 package cmd_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -34,7 +38,7 @@ import (
 func BenchmarkPress(b *testing.B) {
 	for _, clients := range []int{1, 64} {
 		b.Run(fmt.Sprintf("clients=%d", clients), func(b *testing.B) {
-			ways := []way{hailongWay(b), rawLogWay(b), insertWay(b)}
+			ways := []*way{hailongWay(b), rawLogWay(b), insertWay(b)}
 			for i := range ways {
 				ways[i].round(b, clients, 200) // warm up
 			}
@@ -69,7 +73,7 @@ func BenchmarkHTTP(b *testing.B) {
 		}
 		direct = append(direct, time.Since(began))
 		began = time.Now()
-		if err := w.once(w.client, fmt.Sprint("web", n)); err != nil {
+		if err := w.once(fmt.Sprint("web", n)); err != nil {
 			b.Fatal(err)
 		}
 		web = append(web, time.Since(began))
@@ -109,11 +113,14 @@ type way struct {
 	client   *fasthttp.HostClient
 	path     string
 	recorder *kiosk.Recorder
-	sent     *atomic.Int64
+	orders   io.Writer // to the load generator, a process of its own
+	reports  *bufio.Scanner
+	sent     int
 }
 
-// serve runs a server on a free port until the benchmark ends.
-func serve(b *testing.B, name, path string, run func(net.Listener) error, stop func() error) way {
+// serve runs a server on a free port until the benchmark ends, and beside it a load
+// generator, in a process of its own as clients are.
+func serve(b *testing.B, name, path string, run func(net.Listener) error, stop func() error) *way {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -125,43 +132,109 @@ func serve(b *testing.B, name, path string, run func(net.Listener) error, stop f
 			b.Log(name, err)
 		}
 	})
-	return way{name: name, path: path, client: &fasthttp.HostClient{Addr: l.Addr().String(), MaxConns: 128}, sent: new(atomic.Int64)}
+	w := &way{name: name, path: path, client: &fasthttp.HostClient{Addr: l.Addr().String(), MaxConns: 128}}
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	load := exec.Command(self, w.client.Addr, path)
+	load.Env = append(os.Environ(), childMode+"="+loadMode)
+	load.Stderr = os.Stderr
+	orders, err := load.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	reports, err := load.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := load.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := errors.Join(orders.Close(), load.Wait()); err != nil {
+			b.Error("load generator:", err)
+		}
+	})
+	w.orders, w.reports = orders, bufio.NewScanner(reports)
+	return w
 }
 
-// round sends n presses from so many clients and returns presses a second.
+// round has n presses sent by so many clients and returns presses a second.
 func (w *way) round(b *testing.B, clients, n int) float64 {
 	b.Helper()
+	if _, err := fmt.Fprintln(w.orders, clients, n, w.sent); err != nil {
+		b.Fatal(err)
+	}
+	w.sent += n
+	if !w.reports.Scan() {
+		b.Fatalf("%s: the load generator ended", w.name)
+	}
+	rate, err := strconv.ParseFloat(w.reports.Text(), 64)
+	if err != nil {
+		b.Fatalf("%s: %s", w.name, w.reports.Text())
+	}
+	return rate
+}
+
+// loadMode is the test binary as a load generator: for each line "clients presses
+// first" it sends that many presses and prints presses a second.
+const loadMode = "load"
+
+func load(addr, path string) int {
+	w := &way{client: &fasthttp.HostClient{Addr: addr, MaxConns: 128}, path: path}
+	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
+		var clients, n, first int
+		if _, err := fmt.Sscan(orders.Text(), &clients, &n, &first); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		rate, err := w.burst(clients, n, first)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println(rate)
+	}
+	return 0
+}
+
+func (w *way) burst(clients, n, first int) (float64, error) {
 	var hands sync.WaitGroup
-	var left atomic.Int64
-	left.Store(int64(n))
+	var next, failed atomic.Int64
+	var said atomic.Pointer[error]
 	began := time.Now()
 	for range clients {
 		hands.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := w.once(w.client, fmt.Sprint(w.name, w.sent.Add(1))); err != nil {
-					b.Error(err)
-					return
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				if err := w.once(fmt.Sprint("load", first+int(i))); err != nil {
+					failed.Add(1)
+					said.Store(&err)
 				}
 			}
 		})
 	}
 	hands.Wait()
-	return float64(n) / time.Since(began).Seconds()
+	if failed.Load() > 0 {
+		return 0, fmt.Errorf("%d presses failed, for example: %w", failed.Load(), *said.Load())
+	}
+	return float64(n) / time.Since(began).Seconds(), nil
 }
 
-func (w *way) once(client *fasthttp.HostClient, key string) error {
+// once sends one press and wants 201.
+func (w *way) once(key string) error {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(resp)
-	req.SetRequestURI("http://" + client.Addr + w.path)
+	req.SetRequestURI("http://" + w.client.Addr + w.path)
 	req.Header.SetMethod(fiber.MethodPost)
 	req.Header.SetContentType(fiber.MIMEApplicationJSON)
 	req.SetBodyString(`{"questionnaire":"quick","answers":{"Z0":5},"channel":"web","idempotency_key":"` + key + `"}`)
-	if err := client.Do(req, resp); err != nil {
+	if err := w.client.Do(req, resp); err != nil {
 		return err
 	}
 	if resp.StatusCode() != fiber.StatusCreated {
-		return fmt.Errorf("%s answered %d %s", w.name, resp.StatusCode(), resp.Body())
+		return fmt.Errorf("answered %d %s", resp.StatusCode(), resp.Body())
 	}
 	return nil
 }
@@ -173,7 +246,7 @@ func (calm) Status() screen.Status { return screen.Status{} }
 func (calm) Ready() error          { return nil }
 
 // hailongWay is the product: validation, recorder, journal.
-func hailongWay(b *testing.B) way {
+func hailongWay(b *testing.B) *way {
 	b.Helper()
 	q, err := files.Questionnaire("quick", configs.Quick.Bytes())
 	if err != nil {
@@ -201,7 +274,7 @@ func hailongWay(b *testing.B) way {
 
 // rawLogWay appends the body to a file and answers after a sync that all who came
 // meanwhile share: the least that a durable endpoint can do.
-func rawLogWay(b *testing.B) way {
+func rawLogWay(b *testing.B) *way {
 	b.Helper()
 	f, err := os.Create(filepath.Join(b.TempDir(), "raw.log"))
 	if err != nil {
@@ -255,7 +328,7 @@ func rawLogWay(b *testing.B) way {
 }
 
 // insertWay is one INSERT per press into PostgreSQL.
-func insertWay(b *testing.B) way {
+func insertWay(b *testing.B) *way {
 	b.Helper()
 	pool := postgres(b)
 	if _, err := pool.Exec(context.Background(), `CREATE TABLE IF NOT EXISTS press (id bigserial PRIMARY KEY, at timestamptz DEFAULT now(), body jsonb NOT NULL)`); err != nil {

@@ -25,8 +25,11 @@ const thanksFirst = "thanks-first"
 // keysForgotten is a kiosk that does not know a key that it has seen.
 const keysForgotten = "keys-forgotten"
 
-// child runs the kiosk program with one protection taken away.
+// child runs the kiosk program with one protection taken away, or a load generator.
 func child(mode string, args []string) int {
+	if mode == loadMode {
+		return load(args[0], args[1])
+	}
 	wrap := map[string]func(kiosk.Journal) kiosk.Journal{
 		thanksFirst:   func(j kiosk.Journal) kiosk.Journal { return hastyJournal{j} },
 		keysForgotten: func(j kiosk.Journal) kiosk.Journal { return forgetfulJournal{j} },

@@ -2,18 +2,23 @@
 // exported, what its enrolment said, and that it once had a journal. It lies outside
 // the journal, in two copies, so that a journal that is lost is noticed.
 //
-// Each copy is written whole: to a temporary file, synced, renamed over the old one,
-// and the folder synced. A copy that cannot be read is made anew from the other.
+// Each copy is written whole: to a file of its own beside it, synced, renamed over the
+// old one, and the folder synced. Each carries a checksum, because a key with a changed
+// bit is a key too. A copy that cannot be read is made anew from the other.
 package identity
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 
 	"hailong/survey"
@@ -55,8 +60,24 @@ type Identity struct {
 
 // stored is the file's form.
 type stored struct {
+	Sum      string          `json:"sum"` // see checksum
+	Identity json.RawMessage `json:"identity"`
+}
+
+// storedIdentity is an Identity's form in the file.
+type storedIdentity struct {
 	Identity
-	Chain string `json:"chain"`
+	Chain string `json:"chain"` // "" for none
+}
+
+// checksum is SHA-256, in hexadecimal, over JSON without the blanks between its parts.
+func checksum(identity json.RawMessage) (string, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, identity); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(compact.Bytes())
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // Kiosk is the kiosk's name, which its key gives it.
@@ -78,8 +99,11 @@ func Load(dir string) (*Identity, error) {
 	switch {
 	case errors.Is(err1, os.ErrNotExist) && errors.Is(err2, os.ErrNotExist):
 		return create(dir)
+	case err1 == nil && err2 == nil && reflect.DeepEqual(first, second):
+		return first, nil
 	case err1 == nil && err2 == nil:
-		return newer(first, second), nil
+		id := newer(first, second)
+		return id, id.Save(dir)
 	case err1 == nil:
 		return first, first.Save(dir)
 	case err2 == nil:
@@ -113,29 +137,57 @@ func read(path string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	var s stored
-	if err := json.Unmarshal(b, &s); err != nil {
+	id, err := decode(b)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
+	return id, nil
+}
+
+func decode(b []byte) (*Identity, error) {
+	var file stored
+	if err := json.Unmarshal(b, &file); err != nil {
+		return nil, err
+	}
+	if sum, err := checksum(file.Identity); err != nil || sum != file.Sum {
+		return nil, errors.Join(errors.New("the checksum does not fit"), err)
+	}
+	var s storedIdentity
+	if err := json.Unmarshal(file.Identity, &s); err != nil {
+		return nil, err
+	}
 	if len(s.Seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%s: the key has %d bytes, not %d", filepath.Base(path), len(s.Seed), ed25519.SeedSize)
+		return nil, fmt.Errorf("the key has %d bytes, not %d", len(s.Seed), ed25519.SeedSize)
 	}
 	if s.Chain != "" {
+		var err error
 		if s.Identity.Chain, err = survey.ParseChain(s.Chain); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+			return nil, err
 		}
 	}
 	return &s.Identity, nil
 }
 
-// Save writes both copies. When it returns without an error they are on stable
-// storage.
-func (id *Identity) Save(dir string) error {
-	s := stored{Identity: *id}
+func (id *Identity) encode() ([]byte, error) {
+	s := storedIdentity{Identity: *id}
 	if !id.Chain.IsZero() {
 		s.Chain = id.Chain.String()
 	}
-	b, err := json.MarshalIndent(s, "", "  ")
+	identity, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := checksum(identity)
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(stored{Sum: sum, Identity: identity}, "", "  ")
+}
+
+// Save writes both copies. When it returns without an error they are on stable
+// storage.
+func (id *Identity) Save(dir string) error {
+	b, err := id.encode()
 	if err != nil {
 		return fmt.Errorf("write the kiosk's identity: %w", err)
 	}
@@ -148,9 +200,10 @@ func (id *Identity) Save(dir string) error {
 }
 
 // writeDurably replaces a file whole: the old content or the new is there, never a
-// part, and the new one survives a power cut once this returns.
+// part, and the new one survives a power cut once this returns. A stop on the way leaves
+// at most one file beside it, which the next write replaces.
 func writeDurably(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,8 @@ type Journal struct {
 
 	head    atomic.Pointer[custody.Head] // last record, durable
 	receipt atomic.Pointer[keptReceipt]  // the centre's last word, in memory first
-	broken  error                        // set before failed is closed
+	nonces  nonces
+	broken  error // set before failed is closed
 	closing sync.Once
 }
 
@@ -99,7 +100,7 @@ const (
 var (
 	bucketMeta     = []byte("meta")
 	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record bytes
-	bucketNonces   = []byte("nonces")   // nonce → sequence
+	bucketNonces   = []byte("nonces")   // generations of nonces: see nonces.go
 	bucketComments = []byte("comments") // sequence → salt, text
 
 	keyKiosk   = []byte("kiosk")

@@ -117,6 +117,43 @@ func TestTheSameKeyIsOneRecordHoweverOftenAndWhenever(t *testing.T) {
 	}
 }
 
+func TestAKeyIsFoundHoweverManyCameAfterIt(t *testing.T) {
+	dir := t.TempDir()
+	j := openTest(t, dir)
+	const presses = 2*generation + 500
+	var all sync.WaitGroup
+	for hand := range 200 {
+		all.Go(func() {
+			for i := hand; i < presses; i += 200 {
+				press(t, j, strconv.Itoa(i))
+			}
+		})
+	}
+	all.Wait()
+	look := func(j *Journal) {
+		t.Helper()
+		seen := map[uint64]bool{}
+		for i := range presses {
+			e, ok, err := j.Find(survey.KeyNonce(strconv.Itoa(i)))
+			if err != nil || !ok || seen[e.ID.Sequence] {
+				t.Fatalf("key %d: %v %v %v", i, e.ID, ok, err)
+			}
+			seen[e.ID.Sequence] = true
+		}
+		if _, ok, err := j.Find(survey.KeyNonce("never")); ok || err != nil {
+			t.Fatalf("a key never used was found: %v", err)
+		}
+	}
+	look(j)
+	if j.nonces.sealed == 0 || len(j.nonces.recent) >= 2*generation {
+		t.Fatalf("no generation was sealed: %d in memory", len(j.nonces.recent))
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	look(openTest(t, dir))
+}
+
 func TestPressesDuringASyncShareTheNext(t *testing.T) {
 	var mu sync.Mutex
 	var sizes []int
@@ -333,7 +370,7 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-func remove(t *testing.T, dir, name string) {
+func remove(t testing.TB, dir, name string) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(dir, name)); err != nil {
 		t.Fatal(err)
@@ -399,7 +436,7 @@ func flipMiddle(t *testing.T, dir string) {
 	}
 }
 
-func inDB(t *testing.T, dir string, change func(*bbolt.Tx) error) {
+func inDB(t testing.TB, dir string, change func(*bbolt.Tx) error) {
 	t.Helper()
 	db, err := openDB(filepath.Join(dir, segmentDB))
 	if err != nil {
@@ -411,16 +448,15 @@ func inDB(t *testing.T, dir string, change func(*bbolt.Tx) error) {
 }
 
 // forgetCleanStop makes the last stop look like a cut.
-func forgetCleanStop(t *testing.T, dir string) {
+func forgetCleanStop(t testing.TB, dir string) {
 	inDB(t, dir, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyClean) })
 }
 
 func dropRecords(t *testing.T, dir string, n int) {
 	inDB(t, dir, func(tx *bbolt.Tx) error {
 		for range n {
-			k, v := tx.Bucket(bucketRecords).Cursor().Last()
-			r := custody.DecodeRecord(v)
-			if err := errors.Join(tx.Bucket(bucketNonces).Delete(r.Nonce[:]), tx.Bucket(bucketRecords).Delete(k)); err != nil {
+			k, _ := tx.Bucket(bucketRecords).Cursor().Last()
+			if err := tx.Bucket(bucketRecords).Delete(k); err != nil {
 				return err
 			}
 		}
@@ -456,11 +492,15 @@ func compareTwins(dir string, head custody.Head) error {
 		for err := range tx.Check() {
 			return err
 		}
+		var index nonces
+		if err := index.load(tx); err != nil {
+			return err
+		}
 		s, err := scanLog(f, func(r *custody.Record) error {
 			if !bytes.Equal(r.Bytes, tx.Bucket(bucketRecords).Get(sequenceKey(r.Sequence))) {
 				return fmt.Errorf("record %d differs between log and bbolt", r.Sequence)
 			}
-			if k := tx.Bucket(bucketNonces).Get(r.Nonce[:]); k == nil || sequenceOf(k) != r.Sequence {
+			if index.find(tx, r.Nonce) != r.Sequence {
 				return fmt.Errorf("record %d is not found by its nonce", r.Sequence)
 			}
 			return nil

@@ -16,12 +16,13 @@ import (
 func (j *Journal) Find(n survey.Nonce) (e survey.Entry, ok bool, err error) {
 	head := j.Head().Sequence
 	err = j.view(func(tx *bbolt.Tx) error {
-		seq := tx.Bucket(bucketNonces).Get(n[:])
-		if seq == nil || sequenceOf(seq) > head {
+		seq := j.nonces.find(tx, n)
+		if seq == 0 || seq > head {
 			return nil
 		}
 		ok = true
-		e, err = entryOf(tx.Bucket(bucketRecords).Get(seq), tx.Bucket(bucketComments).Get(seq))
+		key := sequenceKey(seq)
+		e, err = entryOf(tx.Bucket(bucketRecords).Get(key), tx.Bucket(bucketComments).Get(key))
 		return err
 	})
 	return e, ok, err

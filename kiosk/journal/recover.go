@@ -60,13 +60,16 @@ func (j *Journal) load(dir string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("size of the log: %w", err), f.Close())
 	}
-	if clean != (cleanMark{size, head}) {
+	if clean == (cleanMark{}) || clean != (cleanMark{size, head}) {
 		if size, head, err = j.recover(f, size, head); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}
 	j.head.Store(&head)
 	j.log = startLog(f, size)
+	if err := j.db.View(j.nonces.load); err != nil {
+		return fmt.Errorf("read the latest records: %w", err)
+	}
 	return j.unmarkClean()
 }
 
@@ -111,7 +114,8 @@ func (j *Journal) newChain(logPath string) (survey.Chain, error) {
 	return chain, err
 }
 
-// cleanMark is the state noted at a clean stop: the log's size and the last record.
+// cleanMark is the state noted at a clean stop: the log's size and the last record. Zero
+// means that there was none: the log has a header at least.
 type cleanMark struct {
 	size int64
 	head custody.Head
@@ -168,6 +172,12 @@ func (j *Journal) openLog(path string) (*os.File, error) {
 
 // recover runs after an unclean stop. It returns the log's size and the last record.
 func (j *Journal) recover(f *os.File, size int64, head custody.Head) (int64, custody.Head, error) {
+	if size < int64(logHeader) { // a stop while it was made, or it was emptied: bbolt rebuilds it
+		if err := writeLogHeader(f, j.chain); err != nil {
+			return 0, head, err
+		}
+		size = int64(logHeader)
+	}
 	var logAt survey.Hash
 	log, err := scanLog(f, func(r *custody.Record) error {
 		if r.Sequence == head.Sequence {

@@ -87,6 +87,10 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	b := newGroup(j, tx)
+	sealed, err := j.nonces.seal(tx, j.Head().Sequence)
+	if err != nil {
+		return fmt.Errorf("seal a generation of nonces: %w", errors.Join(err, tx.Rollback()))
+	}
 	for _, r := range group {
 		if err := b.add(r.draft); err != nil {
 			return fmt.Errorf("add a record: %w", errors.Join(err, tx.Rollback()))
@@ -105,6 +109,7 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 	if errDB != nil {
 		return fmt.Errorf("bbolt: %w", errDB)
 	}
+	j.nonces.committed(b.nonces, sealed)
 	if b.added > 0 {
 		j.head.Store(&b.head)
 		select {
@@ -125,6 +130,8 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 type group struct {
 	rows
 	j       *Journal
+	tx      *bbolt.Tx
+	nonces  map[survey.Nonce]uint64 // of the records made here
 	now     time.Time
 	head    custody.Head
 	frames  []byte
@@ -133,14 +140,18 @@ type group struct {
 }
 
 func newGroup(j *Journal, tx *bbolt.Tx) *group {
-	return &group{rows: rowsOf(tx), j: j, now: j.opts.Now(), head: j.Head()}
+	return &group{rows: rowsOf(tx), j: j, tx: tx, nonces: map[survey.Nonce]uint64{}, now: j.opts.Now(), head: j.Head()}
 }
 
 // add makes the next record of a draft, unless the journal, or this very group, holds
 // its nonce already.
 func (g *group) add(d survey.Draft) error {
-	if seq := g.nonces.Get(d.Nonce[:]); seq != nil {
-		e, err := entryOf(g.records.Get(seq), g.texts.Get(seq))
+	seq := g.nonces[d.Nonce]
+	if seq == 0 {
+		seq = g.j.nonces.find(g.tx, d.Nonce)
+	}
+	if seq != 0 {
+		e, err := entryOf(g.records.Get(sequenceKey(seq)), g.texts.Get(sequenceKey(seq)))
 		if err != nil {
 			return err
 		}
@@ -163,6 +174,7 @@ func (g *group) add(d survey.Draft) error {
 	}
 	g.frames = appendFrame(g.frames, r.Bytes)
 	g.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+	g.nonces[r.Nonce] = r.Sequence
 	g.added++
 	g.answers = append(g.answers, answer{appended: true, entry: survey.Entry{
 		ID: r.ID(), Nonce: d.Nonce, At: r.At(), Response: d.Response, Comment: d.Comment, HadComment: commitment != nil,
@@ -171,21 +183,18 @@ func (g *group) add(d survey.Draft) error {
 }
 
 // rows are the buckets that one transaction writes records into.
-type rows struct{ records, nonces, texts *bbolt.Bucket }
+type rows struct{ records, texts *bbolt.Bucket }
 
 func rowsOf(tx *bbolt.Tx) rows {
-	r := rows{tx.Bucket(bucketRecords), tx.Bucket(bucketNonces), tx.Bucket(bucketComments)}
+	r := rows{tx.Bucket(bucketRecords), tx.Bucket(bucketComments)}
 	r.records.FillPercent = 1 // sequences only ever grow
 	return r
 }
 
-// put stores a record's row, its nonce's and its comment's.
+// put stores a record's row and its comment's.
 func (g rows) put(r *custody.Record, comment []byte) error {
 	key := sequenceKey(r.Sequence)
 	if err := g.records.Put(key, r.Bytes); err != nil {
-		return err
-	}
-	if err := g.nonces.Put(r.Nonce[:], key); err != nil {
 		return err
 	}
 	if comment == nil {
