@@ -150,14 +150,20 @@ func structureStays(t *testing.T, open opener) {
 }
 
 // aheadStaysWhereCounted has a kiosk whose clock is ten days ahead, and an operator who
-// moves the counter from tomorrow. What is counted for those days is not moved along.
+// ends the counter today. What is counted for those days stays where it was counted,
+// whether it was counted when it came or had to wait first.
 func aheadStaysWhereCounted(t *testing.T, open opener) {
-	s := counting(t, open)
+	s := newStory(t, open)
+	s.ok(s.store.PutStructure(s.ctx, structure(), today))
+	s.ok(s.store.AddQuestionnaires(s.ctx, faces))
 	k := newKiosk("a")
 	k.now = noon.AddDate(0, 0, 10)
 	first := k.record(press("Q1", 5))
-	k.record(press("Q1", 5))
+	k.record(form("Q1", map[survey.QuestionCode]survey.Level{"A1": 5}))
 	s.keep(k.all())
+	s.waiting(k.chain, 1, 0)
+	s.ok(s.store.AddQuestionnaires(s.ctx, service))
+	s.waiting(k.chain, 0, 0)
 	before := s.rollups()
 	moved := structure()
 	moved.Counters[0].ValidTo = today

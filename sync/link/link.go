@@ -23,8 +23,8 @@ type Options struct {
 	Kiosk survey.KioskID
 	Key   ed25519.PrivateKey // proves to the server, over its nonce, who is calling
 	CA    string             // file of the authority that signed the server's certificate; "" = the system's
-	// OnChange hears when the link comes up (problem nil) and goes down. It is called
-	// from the client's own goroutine and must not block.
+	// OnChange hears when the link comes up (problem nil), goes down, or has a problem in
+	// either state. It is called from the client's own goroutine and must not block.
 	OnChange func(up bool, problem error)
 }
 
@@ -65,7 +65,9 @@ func Dial(o Options) (*nats.Conn, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { change(true, nil) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { change(false, err) }),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { change(false, err) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { change(true, err) }),
+		// The server's complaints: about a subject, while the link is up, or about the kiosk
+		// itself, while the client tries to come back.
+		nats.ErrorHandler(func(nc *nats.Conn, _ *nats.Subscription, err error) { change(nc.IsConnected(), err) }),
 	}
 	if config != nil {
 		opts = append(opts, nats.Secure(config))

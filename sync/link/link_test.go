@@ -226,20 +226,32 @@ func TestTheServerComesAndGoes(t *testing.T) {
 	}
 }
 
-// A kiosk that the centre does not know must never look connected: its status page
-// would send the person who looks for the fault to the wrong place.
-func TestAKioskThatIsNotLetInIsNeverUp(t *testing.T) {
+// A kiosk that the centre has shut out must never look connected: its status page would
+// send the person who looks for the fault to the wrong place.
+func TestAKioskThatIsShutOutIsNeverUp(t *testing.T) {
 	t.Parallel()
-	var tries atomic.Int32
-	b := serve(t, broker.Options{Listen: "127.0.0.1:0", Admit: func([]byte) (survey.KioskID, bool) {
-		tries.Add(1)
-		return "", false
+	var out atomic.Bool
+	var refused atomic.Int32
+	b := serve(t, broker.Options{Listen: "127.0.0.1:0", Admit: func(key []byte) (survey.KioskID, bool) {
+		if out.Load() {
+			refused.Add(1)
+		}
+		return custody.KioskName(key), !out.Load()
 	}})
 	k := newBox(t)
 	k.dial(t, "nats://"+b.Addr(), "")
-	for tries.Load() < 2 || len(k.changes) > 0 { // the first try, and one of the later ones
-		if c := k.next(t); c.up || c.problem == nil {
-			t.Fatalf("after %d tries without being let in: up %v, problem %v", tries.Load(), c.up, c.problem)
+	if c := k.next(t); !c.up {
+		t.Fatalf("before it is shut out: %+v", c)
+	}
+	out.Store(true)
+	if err := b.Drop(k.name); err != nil {
+		t.Fatal(err)
+	}
+	heard := 0
+	for refused.Load() < 2 || heard < 2 {
+		if c := k.next(t); c.up {
+			t.Fatalf("refused %d times, and up with the problem %v", refused.Load(), c.problem)
 		}
+		heard++
 	}
 }
