@@ -80,8 +80,9 @@ type keptReceipt struct {
 
 // request is one draft waiting for the writer.
 type request struct {
-	draft  survey.Draft
-	answer chan answer
+	draft   survey.Draft
+	payload []byte // of its response, made by the caller: the writer's time is everybody's
+	answer  chan answer
 }
 
 type answer struct {
@@ -198,7 +199,7 @@ func (j *Journal) Err() error {
 // Append implements [kiosk.Journal]. A draft that arrives during a sync shares the
 // next one with all others that do; a lone one is committed at once.
 func (j *Journal) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
-	r := &request{draft: d, answer: make(chan answer, 1)}
+	r := &request{draft: d, payload: custody.EncodeResponse(&d.Response), answer: make(chan answer, 1)}
 	select {
 	case j.queue <- r:
 	case <-ctx.Done():

@@ -20,6 +20,9 @@ import (
 // of them they are written in one piece, sorted: a generation. A look-up asks the
 // memory, and then searches each generation.
 //
+// Almost every look-up is for a key never used before. So a small filter in memory says
+// of each generation whether it may hold a nonce; mostly none does, and no file is read.
+//
 // What stands in memory is rebuilt from the records when the journal is opened.
 
 // generation is how many nonces make one.
@@ -37,13 +40,56 @@ type nonces struct {
 	mu     sync.RWMutex
 	recent map[survey.Nonce]uint64 // of the durable records after sealed
 	sealed uint64                  // the last sequence that a generation covers
+	old    []filtered              // the generations, the oldest first
+}
+
+// filtered is a generation's key with its filter.
+type filtered struct {
+	last uint64
+	may  *filter
+}
+
+// filter is a Bloom filter of 2¹⁶ bits, four of them for each nonce: 8 KiB for a
+// generation, wrong about once in forty times. Nonces are hashes already, so their own
+// bytes are the bits' numbers.
+type filter [1 << 16 / 64]uint64
+
+func (f *filter) add(prefix []byte) {
+	for i := 0; i < entryPrefix; i += 2 {
+		bit := binary.BigEndian.Uint16(prefix[i:])
+		f[bit/64] |= 1 << (bit % 64)
+	}
+}
+
+func (f *filter) has(prefix []byte) bool {
+	for i := 0; i < entryPrefix; i += 2 {
+		bit := binary.BigEndian.Uint16(prefix[i:])
+		if f[bit/64]&(1<<(bit%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// filterOf is the filter of a generation's entries.
+func filterOf(entries []byte) *filter {
+	f := new(filter)
+	for i := 0; i+entrySize <= len(entries); i += entrySize {
+		f.add(entries[i:])
+	}
+	return f
 }
 
 // load rebuilds the memory from the records that no generation covers.
 func (n *nonces) load(tx *bbolt.Tx) error {
 	n.recent = map[survey.Nonce]uint64{}
-	if k, _ := tx.Bucket(bucketNonces).Cursor().Last(); k != nil {
+	err := tx.Bucket(bucketNonces).ForEach(func(k, v []byte) error {
 		n.sealed = sequenceOf(k)
+		n.old = append(n.old, filtered{n.sealed, filterOf(v)})
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	c := tx.Bucket(bucketRecords).Cursor()
 	for k, v := c.Seek(sequenceKey(n.sealed + 1)); k != nil; k, v = c.Next() {
@@ -56,19 +102,33 @@ func (n *nonces) load(tx *bbolt.Tx) error {
 	return nil
 }
 
+// candidates are where a nonce may be: a recent record, or the generations, by their
+// last sequences, that may hold it. Mostly there is neither.
+func (n *nonces) candidates(nonce survey.Nonce) (seq uint64, generations []uint64) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if seq := n.recent[nonce]; seq != 0 {
+		return seq, nil
+	}
+	for i := len(n.old) - 1; i >= 0; i-- { // a repeat is most often a recent one
+		if n.old[i].may.has(nonce[:]) {
+			generations = append(generations, n.old[i].last)
+		}
+	}
+	return 0, generations
+}
+
 // find is the sequence of the record with that nonce; 0 if there is none.
 func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) uint64 {
-	n.mu.RLock()
-	seq := n.recent[nonce]
-	n.mu.RUnlock()
+	seq, generations := n.candidates(nonce)
 	if seq != 0 {
 		return seq
 	}
-	records := tx.Bucket(bucketRecords)
-	c := tx.Bucket(bucketNonces).Cursor()
-	for k, v := c.Last(); k != nil; k, v = c.Prev() { // a repeat is most often a recent one
-		for _, seq := range searchGeneration(v, sequenceOf(k), nonce) {
-			if r := custody.DecodeRecord(records.Get(sequenceKey(seq))); r.Fault == nil && r.Nonce == nonce {
+	for _, last := range generations {
+		entries := tx.Bucket(bucketNonces).Get(sequenceKey(last))
+		for _, seq := range searchGeneration(entries, last, nonce) {
+			r := custody.DecodeRecord(tx.Bucket(bucketRecords).Get(sequenceKey(seq)))
+			if r.Fault == nil && r.Nonce == nonce {
 				return seq
 			}
 		}
@@ -88,11 +148,11 @@ func searchGeneration(entries []byte, last uint64, nonce survey.Nonce) (found []
 }
 
 // seal writes the memory as a generation, if there is enough of it, and returns the
-// last sequence that generations cover once the transaction is committed. Only the
-// writer calls it.
-func (n *nonces) seal(tx *bbolt.Tx, head uint64) (uint64, error) {
+// generation that comes into force once the transaction is committed. Only the writer
+// calls it.
+func (n *nonces) seal(tx *bbolt.Tx, head uint64) (*filtered, error) {
 	if len(n.recent) < generation {
-		return n.sealed, nil
+		return nil, nil
 	}
 	type entry struct {
 		nonce survey.Nonce
@@ -110,15 +170,16 @@ func (n *nonces) seal(tx *bbolt.Tx, head uint64) (uint64, error) {
 		b = append(b, e.nonce[:entryPrefix]...)
 		b = binary.BigEndian.AppendUint32(b, uint32(head-e.seq))
 	}
-	return head, tx.Bucket(bucketNonces).Put(sequenceKey(head), b)
+	return &filtered{head, filterOf(b)}, tx.Bucket(bucketNonces).Put(sequenceKey(head), b)
 }
 
 // committed takes in what a commit added, and lets go what it sealed.
-func (n *nonces) committed(added map[survey.Nonce]uint64, sealed uint64) {
+func (n *nonces) committed(added map[survey.Nonce]uint64, sealed *filtered) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if sealed != n.sealed {
-		n.sealed, n.recent = sealed, make(map[survey.Nonce]uint64, generation)
+	if sealed != nil {
+		n.sealed, n.recent = sealed.last, make(map[survey.Nonce]uint64, generation)
+		n.old = append(n.old, *sealed)
 	}
 	for nonce, seq := range added {
 		n.recent[nonce] = seq

@@ -14,6 +14,12 @@ import (
 // Find implements [kiosk.Journal]. A record whose log is still being synced is not
 // found yet: asking Append waits for it.
 func (j *Journal) Find(n survey.Nonce) (e survey.Entry, ok bool, err error) {
+	if err := j.open(); err != nil {
+		return survey.Entry{}, false, err
+	}
+	if seq, generations := j.nonces.candidates(n); seq == 0 && generations == nil {
+		return survey.Entry{}, false, nil
+	}
 	head := j.Head().Sequence
 	err = j.view(func(tx *bbolt.Tx) error {
 		seq := j.nonces.find(tx, n)

@@ -92,7 +92,7 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 		return fmt.Errorf("seal a generation of nonces: %w", errors.Join(err, tx.Rollback()))
 	}
 	for _, r := range group {
-		if err := b.add(r.draft); err != nil {
+		if err := b.add(r.draft, r.payload); err != nil {
 			return fmt.Errorf("add a record: %w", errors.Join(err, tx.Rollback()))
 		}
 	}
@@ -145,7 +145,7 @@ func newGroup(j *Journal, tx *bbolt.Tx) *group {
 
 // add makes the next record of a draft, unless the journal, or this very group, holds
 // its nonce already.
-func (g *group) add(d survey.Draft) error {
+func (g *group) add(d survey.Draft, payload []byte) error {
 	seq := g.nonces[d.Nonce]
 	if seq == 0 {
 		seq = g.j.nonces.find(g.tx, d.Nonce)
@@ -167,7 +167,7 @@ func (g *group) add(d survey.Draft) error {
 		Nonce: d.Nonce, Kind: custody.ResponseRecord, Counter: string(d.Response.Counter),
 		Wall: g.now.UnixMilli(), Mono: g.now.Sub(g.j.start).Milliseconds(), Boot: g.j.boot,
 		Questionnaire: d.Response.Questionnaire, PayloadVersion: custody.PayloadVersion,
-		Payload: custody.EncodeResponse(&d.Response), Comment: commitment,
+		Payload: payload, Comment: commitment,
 	})
 	if err := g.put(&r, comment); err != nil {
 		return err

@@ -75,12 +75,17 @@ type Reply struct {
 	Gap     bool // the chain's last batch here began after the next sequence
 }
 
-// Settle says which receipts follow from a commit: one per chain, with its head after
-// the last of its batches, and one for each rejected delivery, with the reason. kept
-// belongs to the arrivals among judged, in their order.
+// Settle says which receipts follow from a commit: one per kiosk and chain, with its
+// head after the last of its batches, and one for each rejected delivery, with the
+// reason. A kiosk that sends under another's chain does not get the other's receipt, nor
+// the other its refusal. kept belongs to the arrivals among judged, in their order.
 func Settle(judged []Judged, kept []custody.Kept) []Reply {
+	type sender struct {
+		kiosk survey.KioskID
+		chain survey.Chain
+	}
 	var replies []Reply
-	at := map[survey.Chain]int{}
+	at := map[sender]int{}
 	for _, j := range judged {
 		if j.Rejected != nil {
 			if j.Kiosk != "" && !j.Chain.IsZero() {
@@ -94,12 +99,13 @@ func Settle(judged []Judged, kept []custody.Kept) []Reply {
 		if k.Case == custody.Fork {
 			r.Refused = "fork: the store holds other records under these numbers"
 		}
-		if i, ok := at[j.Chain]; ok {
+		from := sender{j.Kiosk, j.Chain}
+		if i, ok := at[from]; ok {
 			r.Refused = max(r.Refused, replies[i].Refused)
 			replies[i] = r
 			continue
 		}
-		at[j.Chain] = len(replies)
+		at[from] = len(replies)
 		replies = append(replies, r)
 	}
 	return replies
