@@ -45,6 +45,9 @@ type Options struct {
 	// OnKept, if set, hears after each commit which counters' counts changed, and what
 	// case each batch was. It must not block.
 	OnKept func(counters []survey.CounterCode, kept []custody.Kept)
+	// Fatal, if set, says that the store cannot go on after this error: Run then ends
+	// with it, so that the program starts again and looks at what is on disk.
+	Fatal func(error) bool
 	// OnRejected, if set, hears of each delivery that was not admitted.
 	OnRejected func(custody.Rejected)
 }
@@ -71,7 +74,8 @@ func New(o Options) *Intake {
 	return &Intake{o}
 }
 
-// Run works until ctx ends. It returns early only if the bus cannot be used at all.
+// Run works until ctx ends. It returns early if the bus cannot be used at all, or the
+// store cannot go on.
 func (in *Intake) Run(ctx context.Context) error {
 	consumer, err := in.consumer(ctx)
 	if err != nil {
@@ -86,19 +90,49 @@ func (in *Intake) Run(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		messages := in.fetch(ctx, consumer)
-		if len(messages) == 0 {
+		messages, err := in.fetch(ctx, consumer)
+		if err != nil {
+			consumer = in.renew(ctx, consumer, err)
 			continue
 		}
-		if err := in.take(ctx, messages); err != nil && ctx.Err() == nil {
-			in.Log.Error("batches not kept; they will be delivered again", "batches", len(messages), "error", err)
-			for _, m := range messages {
-				_ = m.NakWithDelay(storeWait) // lost, it is delivered again after the ack wait
-			}
-			pause(ctx, storeWait)
-		}
+		in.hold(ctx, messages)
 	}
 	return nil
+}
+
+// hold takes deliveries until the store has them or ctx ends. While the store fails they
+// are not given back to the bus: it would deliver them again behind later ones of the
+// same chains, and those would be gaps then.
+func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) {
+	for len(messages) > 0 {
+		err := in.take(ctx, messages)
+		switch {
+		case err == nil:
+			return
+		case ctx.Err() != nil:
+			for _, m := range messages {
+				_ = m.Nak() // to come again at once after a restart; lost, it comes again a little later
+			}
+			return
+		}
+		in.Log.Error("batches not kept; trying again", "batches", len(messages), "error", err)
+		for _, m := range messages {
+			_ = m.InProgress() // lost, the delivery comes once more, as a repeat
+		}
+		pause(ctx, storeWait)
+	}
+}
+
+// renew makes the consumer anew where it may be gone: taken away by hand, or lost with
+// the bus's files.
+func (in *Intake) renew(ctx context.Context, c jetstream.Consumer, cause error) jetstream.Consumer {
+	in.Log.Warn("the bus gives nothing", "error", cause)
+	pause(ctx, storeWait)
+	anew, err := in.consumer(ctx)
+	if err != nil {
+		return c // next time, perhaps
+	}
+	return anew
 }
 
 func (in *Intake) consumer(ctx context.Context) (jetstream.Consumer, error) {
@@ -116,32 +150,35 @@ func (in *Intake) consumer(ctx context.Context) (jetstream.Consumer, error) {
 	return c, nil
 }
 
-// fetch waits for deliveries and returns those that are there, at most maxFetch.
-func (in *Intake) fetch(ctx context.Context, c jetstream.Consumer) []jetstream.Msg {
-	batch, err := c.FetchNoWait(maxFetch)
-	messages := collect(batch, err)
-	if len(messages) == 0 && ctx.Err() == nil {
+// fetch waits for deliveries and returns those that are there, at most maxFetch; none
+// is no error.
+func (in *Intake) fetch(ctx context.Context, c jetstream.Consumer) ([]jetstream.Msg, error) {
+	messages, err := collect(c.FetchNoWait(maxFetch))
+	if err == nil && len(messages) == 0 && ctx.Err() == nil {
 		wait, cancel := context.WithTimeout(ctx, fetchFor)
 		defer cancel()
-		batch, err = c.Fetch(1, jetstream.FetchContext(wait))
-		messages = collect(batch, err)
-		if err != nil && ctx.Err() == nil {
-			in.Log.Warn("the bus gives nothing", "error", err)
-			pause(ctx, storeWait)
+		messages, err = collect(c.Fetch(1, jetstream.FetchContext(wait)))
+		if wait.Err() != nil {
+			err = nil // it waited long enough
 		}
 	}
-	return messages
+	return messages, err
 }
 
-func collect(batch jetstream.MessageBatch, err error) []jetstream.Msg {
+// collect gathers what a request to the bus brought. An error that came behind some
+// deliveries comes again with the next request.
+func collect(batch jetstream.MessageBatch, err error) ([]jetstream.Msg, error) {
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	var list []jetstream.Msg
 	for m := range batch.Messages() {
 		list = append(list, m)
 	}
-	return list
+	if len(list) > 0 {
+		return list, nil
+	}
+	return nil, batch.Error()
 }
 
 // take keeps deliveries, acknowledges them, and sends receipts.
@@ -152,10 +189,6 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 		if j.Rejected != nil {
 			if err := in.Store.Reject(ctx, *j.Rejected); err != nil {
 				return fmt.Errorf("keep a rejected batch: %w", err)
-			}
-			in.Log.Error("batch rejected", "kiosk", j.Kiosk, "reason", j.Rejected.Reason)
-			if in.OnRejected != nil {
-				in.OnRejected(*j.Rejected)
 			}
 			continue
 		}
@@ -176,7 +209,7 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 			in.Log.Warn("delivery not acknowledged; it will come again", "error", err)
 		}
 	}
-	in.tell(kept)
+	in.tell(judged, kept)
 	return nil
 }
 
@@ -197,9 +230,16 @@ func (in *Intake) judge(messages []jetstream.Msg) []Judged {
 	return judged
 }
 
-func (in *Intake) tell(kept []custody.Kept) {
-	if in.OnKept == nil || len(kept) == 0 {
-		return
+// tell says what was done, once it is all done.
+func (in *Intake) tell(judged []Judged, kept []custody.Kept) {
+	for _, j := range judged {
+		if j.Rejected == nil {
+			continue
+		}
+		in.Log.Error("batch rejected", "kiosk", j.Kiosk, "reason", j.Rejected.Reason)
+		if in.OnRejected != nil {
+			in.OnRejected(*j.Rejected)
+		}
 	}
 	var counters []survey.CounterCode
 	for _, k := range kept {
@@ -208,7 +248,9 @@ func (in *Intake) tell(kept []custody.Kept) {
 			in.Log.Error("fork: two journals claim the same numbers; both are kept, the first counts", "head", k.Head.Sequence)
 		}
 	}
-	in.OnKept(counters, kept)
+	if in.OnKept != nil && len(kept) > 0 {
+		in.OnKept(counters, kept)
+	}
 }
 
 // reply signs receipts and sends them. A refusal carries the chain's present mark.

@@ -226,7 +226,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	in := intake.New(intake.Options{
 		Store: keep, Conn: a.broker.Conn(), Keys: a.keyOf, Sign: a.key, Now: a.options.Now, Log: a.log,
-		OnKept: a.kept, OnRejected: func(custody.Rejected) { a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc() },
+		OnKept: a.kept, Fatal: func(err error) bool { return errors.Is(err, boltstore.ErrFailed) }, OnRejected: func(custody.Rejected) { a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc() },
 	})
 	done := make(chan error, 2)
 	go func() { done <- in.Run(ctx) }()

@@ -1,0 +1,276 @@
+package intake_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+	"hailong/sync/intake"
+	"hailong/sync/wire"
+)
+
+func TestABatchIsKeptAndSignedFor(t *testing.T) {
+	a, b := newBox(1, 20), newBox(2, 5)
+	c := newCentre(t, a, b)
+	sa, sb := c.connect(a), c.connect(b)
+	sa.sendAll() // before the intake runs: it finds them at its start
+	c.start()
+	sb.sendAll()
+	sa.receiptUpTo(20)
+	sb.receiptUpTo(5)
+	c.settled(a, b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.kept) != 25 || len(c.counters) != 25 || len(c.rejected) != 0 {
+		t.Fatalf("heard of %d batches, %d counters, %d rejected", len(c.kept), len(c.counters), len(c.rejected))
+	}
+}
+
+func TestNothingIsAcknowledgedThatWasNotKept(t *testing.T) {
+	t.Parallel()
+	a := newBox(1, 10)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.store.fault(fails, nil)
+	c.start()
+	s.sendAll()
+	c.until("the store is tried again", func() error {
+		if n := c.store.tried(); n < 3 {
+			return fmt.Errorf("tried %d times", n)
+		}
+		return nil
+	})
+	// The negative control: as long as the store fails nothing leaves the bus and nothing
+	// is signed for.
+	if n := c.waiting(); n != 10 {
+		t.Fatalf("the bus holds %d batches of 10 that were never kept", n)
+	}
+	s.quiet()
+	c.store.fault(nil, nil)
+	s.receiptUpTo(10)
+	c.settled(a)
+}
+
+func TestAStoreThatKeptAndSaidItHadNot(t *testing.T) {
+	t.Parallel()
+	a := newBox(1, 10)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.store.fault(nil, func() error { return errDisk }) // committed, but nobody knows
+	s.sendAll()
+	c.start()
+	c.until("the store has it and says it has not", func() error { return c.store.holds(a) })
+	if n := c.waiting(); n != 10 {
+		t.Fatalf("the bus holds %d of 10 batches whose fate nobody knows", n)
+	}
+	s.quiet()
+	c.store.fault(nil, nil)
+	s.receiptUpTo(10)
+	c.settled(a) // once each
+}
+
+// A store that hangs holds up batches, not the answers to kiosks that ask; and what was
+// under way at the stop comes again after it.
+func TestAStoreThatHangsAndAStop(t *testing.T) {
+	t.Parallel()
+	a := newBox(1, 4)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	hung := make(chan struct{}, 64)
+	c.store.fault(func(ctx context.Context) error {
+		hung <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}, nil)
+	c.start()
+	s.sendAll()
+	<-hung
+	if r := s.ask(); r.Durable != 0 {
+		t.Fatalf("while the store hangs the mark is %d", r.Durable)
+	}
+	c.stop()
+	if n := c.waiting(); n != 4 {
+		t.Fatalf("after the stop the bus holds %d of 4 batches", n)
+	}
+	s.quiet()
+	c.store.fault(nil, nil)
+	c.start()
+	s.receiptUpTo(4)
+	c.settled(a)
+}
+
+func TestMarks(t *testing.T) {
+	a, b, stranger := newBox(1, 3), newBox(2, 0), newBox(3, 1)
+	c := newCentre(t, a, b)
+	sa, sb := c.connect(a), c.connect(b)
+	c.start()
+	sa.send(sa.message(1, 3))
+	sa.receiptUpTo(3)
+	if r := sa.ask(); r.Chain != a.chain || r.Head() != a.headAt(3) || r.Started || r.Gap || r.Refused != "" {
+		t.Fatalf("the mark is %+v", r)
+	}
+	if r := sb.ask(); r.Chain != b.chain || r.Head() != (custody.Head{}) {
+		t.Fatalf("the mark of a chain that the centre has never seen is %+v", r)
+	}
+	for _, q := range []struct {
+		name  string
+		kiosk survey.KioskID
+		data  []byte
+	}{
+		{"a kiosk that is not enrolled", stranger.name, custody.MarkRequest{Chain: stranger.chain}.Encode()},
+		{"not a request", a.name, []byte("xin chào")},
+		{"no chain", a.name, custody.MarkRequest{}.Encode()},
+	} {
+		if m, err := c.broker.Conn().Request(wire.Mark(q.kiosk), q.data, 50*time.Millisecond); err == nil {
+			t.Errorf("%s was answered with %d bytes", q.name, len(m.Data))
+		}
+	}
+}
+
+// At its start the intake greets every kiosk, so that each sends again, without waiting,
+// what was lost with the centre's last life.
+func TestEveryKioskIsGreeted(t *testing.T) {
+	a, b := newBox(1, 0), newBox(2, 0)
+	c := newCentre(t, a, b)
+	stations := []*station{c.connect(a), c.connect(b)}
+	for range 2 {
+		c.start()
+		for _, s := range stations {
+			if r := s.receipt(); !r.Started || r.Durable != 0 || !r.Chain.IsZero() {
+				t.Fatalf("greeted with %+v", r)
+			}
+		}
+		c.stop()
+	}
+}
+
+// What is not admitted is kept with the reason, taken off the bus, told to the sender
+// where it can be, and does not hold up what comes behind it.
+func TestAPoisonousBatchBlocksNobody(t *testing.T) {
+	t.Parallel()
+	a, b := newBox(1, 6), newBox(2, 3)
+	c := newCentre(t, a, b)
+	sa, sb := c.connect(a), c.connect(b)
+	sa.send(sa.message(1, 3))
+	sa.send([]byte("xin chào"))
+	forged := custody.NewBatch(a.name, b.key, a.hashAt(3), a.records[3:], nil).Message()
+	sa.send(forged)
+	sa.send(sb.message(1, 3)) // b's batch on a's subject
+	sb.sendAll()
+	sa.send(sa.message(4, 6))
+	failed := false
+	c.store.fault(func(context.Context) error { // the very first change fails: a rejected one comes again too
+		if failed {
+			return nil
+		}
+		failed = true
+		return errDisk
+	}, nil)
+	c.start()
+	c.settled(a, b)
+	sb.receiptUpTo(3)
+	var refused []string
+	for durable := uint64(0); durable < 6 || len(refused) < 2; {
+		r := sa.receipt()
+		if r.Refused != "" {
+			refused = append(refused, r.Refused)
+			if r.Head() != a.headAt(r.Durable) && r.Chain == a.chain {
+				t.Fatalf("a refusal with the mark %+v", r.Head())
+			}
+			continue
+		}
+		if !r.Started {
+			durable = r.Durable
+		}
+	}
+	if !strings.Contains(refused[0], "signature") || !strings.Contains(refused[1], "another kiosk") {
+		t.Fatalf("refused because of %q", refused)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	want := []string{"cannot be read", "signature", "another kiosk"}
+	if len(c.rejected) != len(want) || len(c.store.rejected) != len(want) {
+		t.Fatalf("rejected: %d told, %d kept, want %d", len(c.rejected), len(c.store.rejected), len(want))
+	}
+	for i, r := range c.store.rejected {
+		if !strings.Contains(r.Reason, want[i]) || r.Kiosk != a.name || r.Reason != c.rejected[i].Reason {
+			t.Errorf("rejected because of %q, want %q", r.Reason, want[i])
+		}
+	}
+	if string(c.store.rejected[0].Bytes) != "xin chào" || string(c.store.rejected[1].Bytes) != string(forged) {
+		t.Error("what was rejected is not kept as it came")
+	}
+}
+
+// A batch that begins too late is not kept; the sender hears where to go on, and a
+// contradiction is refused while the first branch stays.
+func TestGapsAndForksAreTold(t *testing.T) {
+	a := newBox(1, 6)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.start()
+	s.send(s.message(1, 2))
+	s.receiptUpTo(2)
+	s.send(s.message(5, 6))
+	if r := s.receipt(); !r.Gap || r.Head() != a.headAt(2) || r.Refused != "" {
+		t.Fatalf("after a gap: %+v", r)
+	}
+	branch := newBox(1, 0) // the same key and chain, but other records
+	branch.records = append(branch.records, a.records[0])
+	branch.name = "k-copy" // makes its nonces, and so its records, different
+	branch.press()
+	branch.press()
+	branch.name = a.name
+	s.send(branch.message(2, 3))
+	if r := s.receipt(); !strings.Contains(r.Refused, "fork") || r.Head() != a.headAt(2) {
+		t.Fatalf("after a fork: %+v", r)
+	}
+	s.send(s.message(3, 6))
+	s.receiptUpTo(6)
+	c.settled(a)
+}
+
+// The intake's consumer may be taken away, by hand or with the bus's files: it is made
+// anew, and until then the intake does not spin.
+func TestALostConsumerIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	a := newBox(1, 6)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.start()
+	s.send(s.message(1, 3))
+	s.receiptUpTo(3)
+	js, err := jetstream.New(c.broker.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := c.broker.Conn().Stats().OutMsgs
+	began := time.Now()
+	if err := js.DeleteConsumer(context.Background(), wire.Stream, wire.Consumer); err != nil {
+		t.Fatal(err)
+	}
+	s.send(s.message(4, 6))
+	s.receiptUpTo(6)
+	c.settled(a)
+	asked := c.broker.Conn().Stats().OutMsgs - before
+	if most := 200 + uint64(time.Since(began).Milliseconds()/2); asked > most {
+		t.Fatalf("%d messages went out in %s, want at most %d", asked, time.Since(began), most)
+	}
+}
+
+func TestABusThatCannotBeUsedIsSaid(t *testing.T) {
+	a := newBox(1, 0)
+	c := newCentre(t, a)
+	c.broker.Close()
+	in := intake.New(intake.Options{Store: c.store, Conn: c.broker.Conn(), Keys: keysOf(a), Sign: c.key, Log: slog.New(slog.DiscardHandler)})
+	if err := in.Run(context.Background()); err == nil {
+		t.Fatal("it ran over a closed connection")
+	}
+}

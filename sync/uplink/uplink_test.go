@@ -1,0 +1,427 @@
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hailong/kiosk/journal"
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// hasty are waits that make a test short.
+var hasty = Tuning{
+	Window: 4, Fill: 5, Stall: 20 * time.Millisecond, StallMax: 100 * time.Millisecond, Retry: 2 * time.Millisecond,
+	RetryMax: 20 * time.Millisecond, AskMax: 20 * time.Millisecond, AskAnswer: 20 * time.Millisecond, Rewind: 5 * time.Millisecond, Idle: time.Minute,
+}
+
+// box is a kiosk with a real journal, its uplink, and the centre.
+type box struct {
+	t       *testing.T
+	key     ed25519.PrivateKey
+	journal *journal.Journal
+	bus     *centreBus
+	uplink  *Uplink
+	ctx     context.Context
+	stop    func()
+	presses int
+}
+
+// newBox makes everything but does not run the uplink yet.
+func newBox(t *testing.T) *box {
+	t.Helper()
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &box{t: t, key: key, bus: newCentreBus(t, public)}
+	if b.journal, err = journal.Open(t.TempDir(), journal.Options{Kiosk: b.bus.kiosk}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.journal.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.renew()
+	return b
+}
+
+// renew makes the uplink anew over the same journal, as a start of the program does.
+func (b *box) renew() {
+	b.uplink = New(Options{
+		Kiosk: b.bus.kiosk, Key: b.key, CentreKey: b.bus.sign.Public().(ed25519.PublicKey), Journal: b.journal,
+		Tuning: hasty, Seed: 1, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// run runs the uplink until the test or stop ends it.
+func (b *box) run() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.uplink.Run(ctx, b.bus) }()
+	b.ctx = ctx
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				b.t.Errorf("the uplink ended with %v", err)
+			}
+		case <-time.After(5 * time.Second):
+			b.t.Error("the uplink did not stop within 5 s")
+		}
+	})
+	b.t.Cleanup(b.stop)
+}
+
+func (b *box) up() { b.uplink.Link(b.ctx, true, nil) }
+
+// press adds records to the journal, several at a time.
+func (b *box) press(n int) {
+	b.t.Helper()
+	var all sync.WaitGroup
+	for i := range n {
+		key := fmt.Sprint(b.presses + i)
+		all.Go(func() {
+			_, _, err := b.journal.Append(context.Background(), survey.Draft{Nonce: survey.KeyNonce(key), Response: survey.Response{
+				Questionnaire: survey.Hash{1}, Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: 5}},
+				Channel: survey.Touch, Stage: survey.Result, Counter: "Q1",
+			}})
+			if err != nil {
+				b.t.Errorf("press %s: %v", key, err)
+			}
+		})
+	}
+	all.Wait()
+	b.presses += n
+}
+
+func (b *box) until(what string, ok func() error) {
+	b.t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s: not within 5 s: %v; state %+v", what, err, b.uplink.State())
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// settled waits until the centre has the whole journal and the kiosk knows it.
+func (b *box) settled() {
+	b.t.Helper()
+	head := b.journal.Head()
+	b.until("everything arrives and is signed for", func() error {
+		if err := b.bus.holds(b.journal.Chain(), head); err != nil {
+			return err
+		}
+		if b.mark() != head {
+			return fmt.Errorf("the journal keeps a receipt up to %d, want %d", b.mark().Sequence, head.Sequence)
+		}
+		if s := b.uplink.State(); s.Durable != head.Sequence || time.Since(s.Receipt) > time.Minute {
+			return errors.New("the state does not say so")
+		}
+		return nil
+	})
+}
+
+// mark is what the receipt that the journal keeps says.
+func (b *box) mark() custody.Head {
+	b.t.Helper()
+	signed := b.journal.Receipt()
+	if signed == nil {
+		return custody.Head{}
+	}
+	r, err := custody.OpenReceipt(signed, b.bus.sign.Public().(ed25519.PublicKey))
+	if err != nil {
+		b.t.Fatalf("the journal keeps a receipt that is none: %v", err)
+	}
+	return r.Head()
+}
+
+func TestEverythingArrivesInOrderWhateverTheBusDoes(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		faults faults
+	}{
+		{"nothing wrong", faults{}},
+		{"answers come late", faults{late: 15 * time.Millisecond}},
+		{"answers come after nobody waits for them any more", faults{late: 25 * time.Millisecond, silent: 30}},
+		{"batches are acknowledged and lost", faults{swallow: 30}},
+		{"receipts and answers are lost", faults{silent: 40}},
+		{"acknowledgements are lost", faults{unacked: 40}},
+		{"much at once", faults{swallow: 20, silent: 20, unacked: 10, late: 5 * time.Millisecond}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBox(t)
+			b.bus.set(c.faults)
+			b.press(60) // before the uplink runs
+			b.run()
+			b.up()
+			for range 4 {
+				b.press(25) // while it runs
+			}
+			if c.faults.late > hasty.AskAnswer { // no question is ever answered in time
+				b.until("it asks and asks", func() error {
+					if _, n := b.bus.counts(); n < 3 {
+						return fmt.Errorf("asked %d times", n)
+					}
+					return nil
+				})
+				b.bus.set(faults{})
+			}
+			b.settled()
+			batches, marks := b.bus.counts()
+			t.Logf("%d batches, %d questions", batches, marks)
+		})
+	}
+}
+
+func TestAFullStreamIsTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		faults faults
+	}{
+		{"full", faults{full: true}},
+		{"answers that are not the stream's", faults{nonsense: true}},
+		{"no line", faults{cut: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBox(t)
+			b.press(20)
+			b.run()
+			b.up()
+			b.settled()
+			b.bus.set(c.faults)
+			before := b.bus.requests()
+			b.press(20)
+			b.until("it is tried again and again", func() error {
+				if n := b.bus.requests() - before; n < 5 {
+					return fmt.Errorf("tried %d times", n)
+				}
+				return nil
+			})
+			if d := b.uplink.State().Durable; d != 20 {
+				t.Fatalf("the mark is %d although nothing more was taken", d)
+			}
+			b.bus.set(faults{})
+			b.settled()
+		})
+	}
+}
+
+func TestTheLinkGoesDownAndUp(t *testing.T) {
+	b := newBox(t)
+	b.run()
+	if s := b.uplink.State(); s.Up || !s.Since.IsZero() {
+		t.Fatalf("before anything is known: %+v", s)
+	}
+	b.press(10)
+	if n := b.bus.requests(); n > 0 {
+		t.Fatalf("%d requests before the link was ever up", n)
+	}
+	b.up()
+	b.settled()
+	was := b.uplink.State()
+	if !was.Up || was.Problem != "" || time.Since(was.Since) > time.Minute {
+		t.Fatalf("up: %+v", was)
+	}
+	b.uplink.Link(b.ctx, false, errCut)
+	b.until("the state says why it is down", func() error {
+		if s := b.uplink.State(); s.Up || s.Problem != errCut.Error() || !s.Since.After(was.Since) || s.Durable != 10 {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	before := b.bus.requests()
+	b.press(30)
+	if n := b.bus.requests(); n > before {
+		t.Fatalf("%d requests while the link is down", n-before)
+	}
+	_, marks := b.bus.counts()
+	b.up()
+	b.settled()
+	if _, n := b.bus.counts(); n == marks {
+		t.Fatal("after a reconnect the centre was not asked for its mark")
+	}
+	if s := b.uplink.State(); !s.Up || s.Problem != "" {
+		t.Fatalf("up again: %+v", s)
+	}
+}
+
+// Only the centre's word about this very journal moves the mark.
+func TestOtherPeoplesReceiptsAreIgnored(t *testing.T) {
+	b := newBox(t)
+	b.press(10)
+	b.run()
+	b.up()
+	b.settled()
+	b.bus.set(faults{full: true}) // nothing moves the mark by itself from here on
+	b.press(10)
+	head := b.journal.Head()
+	chain := b.journal.Chain()
+	claim := func(change func(*custody.Receipt)) []byte {
+		b.bus.mu.Lock()
+		defer b.bus.mu.Unlock()
+		return b.bus.receipt(chain, func(r *custody.Receipt) {
+			r.Durable, r.DurableSum = head.Sequence, head.Hash
+			change(r)
+		})
+	}
+	good := claim(func(*custody.Receipt) {})
+	_, forger, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, err := custody.OpenReceipt(good, b.bus.sign.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	altered := append([]byte(nil), good...)
+	altered[len(altered)/2] ^= 1
+	before := string(b.journal.Receipt())
+	for name, data := range map[string][]byte{
+		"signed by another":   custody.SignReceipt(forged, forger),
+		"with a bit changed":  altered,
+		"of another kiosk":    claim(func(r *custody.Receipt) { r.Kiosk = "k-other" }),
+		"of another chain":    claim(func(r *custody.Receipt) { r.Chain = survey.Chain{9} }),
+		"of no chain":         claim(func(r *custody.Receipt) { r.Chain = survey.Chain{} }),
+		"nonsense":            []byte("xin chào"),
+		"empty":               {},
+		"cut short":           good[:len(good)-1],
+		"a greeting to other": claim(func(r *custody.Receipt) { r.Kiosk, r.Started = "k-other", true }),
+	} {
+		_, marks := b.bus.counts()
+		b.bus.say(data)
+		b.uplink.Link(b.ctx, true, nil) // goes through the same queue: what was said is read before it
+		time.Sleep(2 * time.Millisecond)
+		if got := string(b.journal.Receipt()); got != before || b.uplink.State().Durable != 10 {
+			t.Errorf("a receipt %s moved the mark to %d", name, b.uplink.State().Durable)
+		}
+		if _, n := b.bus.counts(); n != marks {
+			t.Errorf("a receipt %s made the kiosk ask", name)
+		}
+	}
+	// The control: the very same claim, signed by the centre, is believed.
+	b.bus.say(good)
+	b.until("the centre's own word is kept", func() error {
+		if string(b.journal.Receipt()) != string(good) || b.uplink.State().Durable != 20 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+func TestAlarmsAreTold(t *testing.T) {
+	other := survey.Hash{7}
+	for _, c := range []struct {
+		name   string
+		change func(*custody.Receipt)
+		want   string
+	}{
+		{"another record under a number", func(r *custody.Receipt) { r.DurableSum = other }, string(Forked)},
+		{"more than there is", func(r *custody.Receipt) { r.Durable, r.DurableSum = 99, other }, string(Ahead)},
+		{"a refusal, with its reason", func(r *custody.Receipt) { r.Refused = "the signature" }, string(Refused) + ": the signature"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBox(t)
+			b.press(10)
+			b.run()
+			b.up()
+			b.settled()
+			b.bus.mu.Lock()
+			r := b.bus.receipt(b.journal.Chain(), c.change)
+			b.bus.mu.Unlock()
+			b.bus.say(r)
+			b.until("the state says it", func() error {
+				if s := b.uplink.State(); s.Problem != c.want {
+					return fmt.Errorf("problem %q, want %q", s.Problem, c.want)
+				}
+				return nil
+			})
+			b.press(1) // and all is well again
+			b.settled()
+			b.until("the alarm ends with the next good receipt", func() error {
+				if s := b.uplink.State(); s.Problem != "" {
+					return errors.New(s.Problem)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// A restored centre has a new epoch and less than it had: everything after goes again.
+func TestARestoredCentreIsFilledAgainByItself(t *testing.T) {
+	b := newBox(t)
+	b.press(40)
+	b.run()
+	b.up()
+	b.settled()
+	b.bus.restore(b.journal.Chain(), 7)
+	b.until("the centre is filled again", func() error { return b.bus.holds(b.journal.Chain(), b.journal.Head()) })
+	b.settled()
+}
+
+func TestTheReceiptIsWhereTheNextStartBegins(t *testing.T) {
+	b := newBox(t)
+	b.press(10)
+	b.run()
+	b.up()
+	b.settled()
+	b.stop()
+	b.renew()
+	if d := b.uplink.State().Durable; d != 10 {
+		t.Fatalf("a new start begins at %d, want 10", d)
+	}
+	b.journal.SetReceipt([]byte("of another centre")) // the kiosk was enrolled anew elsewhere
+	b.renew()
+	if d := b.uplink.State().Durable; d != 0 {
+		t.Fatalf("with a receipt that is not this centre's it begins at %d, want 0", d)
+	}
+	b.press(5)
+	b.run()
+	b.up()
+	b.settled()
+}
+
+// A stop does not wait for answers that never come.
+func TestAStopWithRequestsUnderWay(t *testing.T) {
+	b := newBox(t)
+	b.bus.set(faults{unacked: 100})
+	b.press(40)
+	b.run()
+	b.up()
+	b.until("something is under way", func() error {
+		if n, _ := b.bus.counts(); n == 0 {
+			return errors.New("nothing yet")
+		}
+		return nil
+	})
+	began := time.Now()
+	b.stop()
+	if took := time.Since(began); took > time.Second {
+		t.Fatalf("the stop took %s", took)
+	}
+}
+
+func TestABusWithoutReceiptsIsSaid(t *testing.T) {
+	b := newBox(t)
+	b.bus.kiosk = "k-other" // the subscription is refused
+	if err := b.uplink.Run(context.Background(), b.bus); err == nil || !strings.Contains(err.Error(), "receipts") {
+		t.Fatalf("ran without receipts: %v", err)
+	}
+}
