@@ -232,7 +232,9 @@ func (j *Journal) Close() error {
 		select {
 		case <-j.failed: // what is on disk is unknown: leave no clean mark
 		default:
-			err = j.markClean()
+			if err = j.log.trim(); err == nil {
+				err = j.markClean()
+			}
 		}
 		err = errors.Join(err, j.closeFiles())
 	})

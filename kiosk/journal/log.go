@@ -15,7 +15,8 @@ import (
 )
 
 // The log file: a header (magic, chain), then one frame per record: its length (4
-// bytes, big-endian), CRC-32C of the bytes (4 bytes), the bytes.
+// bytes, big-endian), CRC-32C of the bytes (4 bytes), the bytes. While the journal is
+// open, zeros follow.
 const (
 	logMagic    = "HAILONG-LOG-1\n"
 	logHeader   = len(logMagic) + 16
@@ -35,14 +36,20 @@ func appendFrame(b, record []byte) []byte {
 // logFile is the open log. Its own goroutine appends and syncs, so that bbolt's sync
 // runs meanwhile.
 type logFile struct {
-	f    *os.File
-	size int64 // owned by the goroutine between append and its answer
-	work chan []byte
-	done chan error
+	f     *os.File
+	size  int64 // where the frames end; owned by the goroutine between append and its answer
+	ahead int64 // where the file ends: zeros up to there, written beforehand
+	work  chan []byte
+	done  chan error
 }
 
+// runway is how many zeros are written ahead of the frames at a time. Frames then land
+// in blocks that the file already has, and their sync need not change its size on disk
+// as well, which would hold up bbolt's sync beside it.
+const runway = 256 << 10
+
 func startLog(f *os.File, size int64) *logFile {
-	l := &logFile{f: f, size: size, work: make(chan []byte), done: make(chan error, 1)}
+	l := &logFile{f: f, size: size, ahead: size, work: make(chan []byte), done: make(chan error, 1)}
 	go func() {
 		for b := range l.work {
 			l.done <- l.write(b)
@@ -62,6 +69,9 @@ func (l *logFile) write(frames []byte) error {
 	if len(frames) == 0 {
 		return nil
 	}
+	if err := l.extend(int64(len(frames))); err != nil {
+		return fmt.Errorf("extend: %w", err)
+	}
 	if _, err := l.f.WriteAt(frames, l.size); err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
@@ -69,6 +79,33 @@ func (l *logFile) write(frames []byte) error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	l.size += int64(len(frames))
+	return nil
+}
+
+// extend writes zeros ahead where fewer are left than n bytes need.
+func (l *logFile) extend(n int64) error {
+	if l.size+n <= l.ahead {
+		return nil
+	}
+	zeros := make([]byte, n+runway)
+	if _, err := l.f.WriteAt(zeros, l.ahead); err != nil {
+		return err
+	}
+	if err := l.f.Sync(); err != nil {
+		return err
+	}
+	l.ahead += int64(len(zeros))
+	return nil
+}
+
+// trim takes the zeros away that no frame came to fill.
+func (l *logFile) trim() error {
+	if err := l.f.Truncate(l.size); err != nil {
+		return fmt.Errorf("cut the log's unused end: %w", err)
+	}
+	if err := l.f.Sync(); err != nil {
+		return fmt.Errorf("sync the log: %w", err)
+	}
 	return nil
 }
 

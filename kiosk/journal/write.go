@@ -27,7 +27,7 @@ func (j *Journal) write() {
 	defer close(j.done)
 	flush := time.NewTicker(receiptDelay)
 	defer flush.Stop()
-	var stored *keptReceipt
+	stored := j.receipt.Load()
 	for {
 		var group []*request
 		select {
@@ -43,7 +43,11 @@ func (j *Journal) write() {
 			}
 		}
 		receipt := j.receipt.Load()
-		if err := j.commit(group, receipt); err != nil {
+		changed := receipt
+		if receipt == stored {
+			changed = nil // a commit writes as few pages as it can
+		}
+		if err := j.commit(group, changed); err != nil {
 			j.fail(group, err)
 			return
 		}
@@ -79,7 +83,7 @@ func (j *Journal) fail(group []*request, err error) {
 }
 
 // commit makes records of a group, syncs them to the log and to bbolt in parallel, and
-// answers the group once both are done.
+// answers the group once both are done. receipt is nil unless it is new.
 func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 	began := time.Now()
 	tx, err := j.db.Begin(true)
