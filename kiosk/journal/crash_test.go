@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"hailong/survey"
 )
@@ -212,12 +213,23 @@ func equalTwins(dir string) bool {
 		return false
 	}
 	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
+	s, err := scanLog(f, skip)
+	if err != nil || compareTwins(dir, s.head) != nil {
+		return false
+	}
+	db, err := openDB(filepath.Join(dir, segmentDB))
 	if err != nil {
 		return false
 	}
-	s, err := scanLog(f, skip)
-	return err == nil && s.size == size && compareTwins(dir, s.head) == nil
+	defer db.Close()
+	var last uint64
+	err = db.View(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Bucket(bucketRecords).Cursor().Last(); k != nil {
+			last = sequenceOf(k)
+		}
+		return nil
+	})
+	return err == nil && last == s.head.Sequence
 }
 
 // A stop while the journal is made leaves a log without its header, or with a part of

@@ -77,6 +77,14 @@ func New(o Options) *Intake {
 // Run works until ctx ends. It returns early if the bus cannot be used at all, or the
 // store cannot go on.
 func (in *Intake) Run(ctx context.Context) error {
+	err := in.work(ctx)
+	if ctx.Err() != nil {
+		return nil // told to stop, perhaps while it started
+	}
+	return err
+}
+
+func (in *Intake) work(ctx context.Context) error {
 	consumer, err := in.consumer(ctx)
 	if err != nil {
 		return err
@@ -95,25 +103,27 @@ func (in *Intake) Run(ctx context.Context) error {
 			consumer = in.renew(ctx, consumer, err)
 			continue
 		}
-		in.hold(ctx, messages)
+		if err := in.hold(ctx, messages); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// hold takes deliveries until the store has them or ctx ends. While the store fails they
-// are not given back to the bus: it would deliver them again behind later ones of the
-// same chains, and those would be gaps then.
-func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) {
+// hold takes deliveries until the store has them, cannot go on, or ctx ends. While the
+// store fails they are not given back to the bus: it would deliver them again behind
+// later ones of the same chains, and those would be gaps then.
+func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) error {
 	for len(messages) > 0 {
 		err := in.take(ctx, messages)
-		switch {
-		case err == nil:
-			return
-		case ctx.Err() != nil:
+		if err == nil {
+			return nil
+		}
+		if fatal := in.Fatal != nil && in.Fatal(err); fatal || ctx.Err() != nil {
 			for _, m := range messages {
 				_ = m.Nak() // to come again at once after a restart; lost, it comes again a little later
 			}
-			return
+			return err
 		}
 		in.Log.Error("batches not kept; trying again", "batches", len(messages), "error", err)
 		for _, m := range messages {
@@ -121,6 +131,7 @@ func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) {
 		}
 		pause(ctx, storeWait)
 	}
+	return nil
 }
 
 // renew makes the consumer anew where it may be gone: taken away by hand, or lost with

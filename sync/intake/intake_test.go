@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -273,4 +274,36 @@ func TestABusThatCannotBeUsedIsSaid(t *testing.T) {
 	if err := in.Run(context.Background()); err == nil {
 		t.Fatal("it ran over a closed connection")
 	}
+}
+
+// A stop is no failure, however early it comes.
+func TestAStopBeforeItHasBegun(t *testing.T) {
+	c := newCentre(t, newBox(1, 0))
+	in := intake.New(intake.Options{Store: c.store, Conn: c.broker.Conn(), Keys: keysOf(), Sign: c.key, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := in.Run(ctx); err != nil {
+		t.Fatalf("it ended with %v", err)
+	}
+}
+
+// A store that cannot go on ends the intake; what it could not keep stays on the bus.
+func TestAStoreThatCannotGoOn(t *testing.T) {
+	a := newBox(1, 3)
+	c := newCentre(t, a)
+	c.connect(a).sendAll()
+	c.store.fault(fails, nil)
+	in := intake.New(intake.Options{
+		Store: c.store, Conn: c.broker.Conn(), Keys: keysOf(a), Sign: c.key, Log: slog.New(slog.DiscardHandler),
+		Fatal: func(err error) bool { return errors.Is(err, errDisk) },
+	})
+	if err := in.Run(context.Background()); !errors.Is(err, errDisk) {
+		t.Fatalf("it ended with %v", err)
+	}
+	if n := c.waiting(); n != 3 {
+		t.Fatalf("the bus holds %d of 3 batches", n)
+	}
+	c.store.fault(nil, nil)
+	c.start()
+	c.settled(a)
 }

@@ -10,6 +10,7 @@ package uplink
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"hailong/survey/custody"
@@ -153,7 +154,9 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 		m.land(e.First)
 		m.retry = 0
 	case Failed:
-		m.land(e.First)
+		if !m.land(e.First) {
+			break // its receipt came all the same, or it was sent again long since
+		}
 		m.cursor = min(m.cursor, max(e.First-1, m.last.Durable))
 		m.retry = min(max(2*m.retry, m.tuning.Retry), m.tuning.RetryMax)
 		m.ready = now.Add(m.jitter(m.retry))
@@ -175,14 +178,13 @@ func (m *Machine) doubt(now time.Time) {
 	m.asking, m.askBy = true, time.Time{}
 }
 
-// land takes a batch out of flight.
-func (m *Machine) land(first uint64) {
-	for i, f := range m.flight {
-		if f == first {
-			m.flight = append(m.flight[:i], m.flight[i+1:]...)
-			return
-		}
+// land takes a batch out of flight, and reports whether it was there.
+func (m *Machine) land(first uint64) bool {
+	i := slices.Index(m.flight, first)
+	if i >= 0 {
+		m.flight = slices.Delete(m.flight, i, i+1)
 	}
+	return i >= 0
 }
 
 // receipt takes the centre's word.
@@ -215,6 +217,8 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	}
 	m.last = r
 	m.cursor = max(m.cursor, r.Durable)
+	// What the store has has arrived, whether or not the bus's acknowledgement has.
+	m.flight = slices.DeleteFunc(m.flight, func(first uint64) bool { return first <= r.Durable })
 	if answered && len(m.flight) == 0 {
 		m.cursor = r.Durable // nobody else has it
 		m.progress = now

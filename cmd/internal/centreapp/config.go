@@ -123,6 +123,10 @@ func (c *Config) validate() error {
 	link("public_url", c.PublicURL)
 	link("nats.url", c.NATS.URL)
 	link("nats.advertise", c.NATS.Advertise)
+	if c.NATS.URL == "" && c.NATS.Advertise == "" && everywhere(c.NATS.Listen) {
+		ps.Add("nats.advertise", "", "nats.listen là mọi địa chỉ của máy này; hãy ghi địa chỉ báo cho thiết bị, ví dụ nats://nats.example.vn:4222",
+			"nats.listen is every address of this machine; say which one kiosks are told, for example nats://nats.example.vn:4222")
+	}
 	pair("tls", c.TLS)
 	pair("nats.tls", c.NATS.TLS)
 	if c.Minimum < 1 {
@@ -135,6 +139,13 @@ func (c *Config) validate() error {
 		ps.Add("nats.max_bytes", fmt.Sprint(c.NATS.MaxBytes), "phải từ 1048576 trở lên", "must be 1048576 or more")
 	}
 	return ps.Err()
+}
+
+// everywhere reports whether an address is every one of this machine, on a port that
+// others can know beforehand.
+func everywhere(addr string) bool {
+	host, port, err := net.SplitHostPort(addr)
+	return err == nil && port != "0" && (host == "" || net.ParseIP(host).IsUnspecified())
 }
 
 // questionnaires reads the files, or those that come with the program.
@@ -155,7 +166,7 @@ func (c *Config) questionnaires() ([]*survey.Questionnaire, error) {
 	for _, path := range c.Questionnaires {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("read a questionnaire: %w", err)
+			return nil, fmt.Errorf("questionnaires: %w", err)
 		}
 		if err := add(path, b); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"hailong/survey/console"
@@ -75,5 +76,12 @@ func writeSecret(path, text string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
-	return nil
+	if runtime.GOOS == "windows" {
+		return nil // has no call that makes a rename durable
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("sync %s: %w", path, err)
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -115,6 +115,9 @@ func (d *Demo) startCentre(ctx context.Context, c Config) (err error) {
 	config := centreapp.Defaults()
 	config.Data = filepath.Join(d.data, "aggregator")
 	config.Listen, config.NATS.Listen = onThisMachine(c.Console), onThisMachine(c.Broker)
+	if host, port, err := net.SplitHostPort(c.Broker); err == nil && net.ParseIP(host).IsUnspecified() && port != "0" {
+		config.NATS.Advertise = "nats://" + reachable(c.Broker)
+	}
 	config.PublicURL = c.PublicURL
 	config.Minimum, config.LiveStep = 1, 1
 	if d.Centre, err = centreapp.New(config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {

@@ -41,16 +41,19 @@ func simulatePast(ctx context.Context, store *boltstore.Store, now time.Time) er
 	if err != nil || slices.ContainsFunc(kiosks, func(k survey.Kiosk) bool { return k.Name == simulatedName }) {
 		return err
 	}
-	s, err := newSimulation(quick.Hash)
-	if err != nil {
-		return err
-	}
 	var counters []survey.CounterCode
 	today := survey.DateOf(now)
 	for _, c := range structure.Counters {
 		if _, open := structure.Counter(c.Code, today); open && len(counters) < 64 {
 			counters = append(counters, c.Code)
 		}
+	}
+	if len(counters) < 2 {
+		return nil // somebody took the sample province out
+	}
+	s, err := newSimulation(quick.Hash)
+	if err != nil {
+		return err
 	}
 	kiosk := survey.Kiosk{ID: s.kiosk, Name: simulatedName, Role: survey.CounterKiosk, Counters: counters[1:], Key: s.key.Public().(ed25519.PublicKey), Enrolled: now}
 	if err := store.PutKiosk(ctx, kiosk); err != nil {

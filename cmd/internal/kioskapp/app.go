@@ -104,14 +104,13 @@ func (a *App) prepare() (err error) {
 		return err
 	}
 	a.opened.Push("the listener", func() error { return ignoreClosed(a.listener.Close()) })
-	if a.identity.Enrolment != nil {
-		if err := a.open(); err != nil {
-			return err
-		}
-	} else {
-		waiting := "chưa được trung tâm ghi danh / not taken in by the centre yet"
-		a.trouble.Store(&waiting)
+	waiting := "đang khởi động / starting"
+	if a.identity.Enrolment == nil {
+		waiting = "chưa được trung tâm ghi danh / not taken in by the centre yet"
+	} else if err := a.open(); err != nil {
+		return err
 	}
+	a.trouble.Store(&waiting)
 	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Log: a.log})
 	return err
 }
@@ -147,7 +146,6 @@ func (a *App) open() error {
 		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(e.CentreKey), Journal: j, Seed: rand.Uint64(), Log: a.log,
 	})
 	a.working.Store(&parts{j, u})
-	a.trouble.Store(nil)
 	return nil
 }
 
@@ -160,10 +158,10 @@ func (a *App) Kiosk() survey.KioskID { return a.identity.Kiosk() }
 // Unit is the unit of the kiosk's first counter, as the centre named it; "" before the
 // kiosk was taken in.
 func (a *App) Unit() survey.UnitCode {
-	if e := a.identity.Enrolment; e != nil && a.working.Load() != nil {
-		return e.Counters[0].Unit
+	if a.working.Load() == nil {
+		return ""
 	}
-	return ""
+	return a.identity.Enrolment.Counters[0].Unit
 }
 
 // Run serves until ctx ends or the journal fails. A journal that failed to write is
@@ -198,7 +196,7 @@ func unlessDone(ctx context.Context, err error) error {
 	return nil
 }
 
-// show puts the screen into service.
+// show puts the screen into service. From here on presses are recorded.
 func (a *App) show() error {
 	e := a.identity.Enrolment
 	var j kiosk.Journal = a.working.Load().journal
@@ -212,10 +210,14 @@ func (a *App) show() error {
 	recorder := kiosk.NewRecorder(kiosk.Settings{
 		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
 	}, j)
-	return a.screen.Show(screen.Settings{
+	err := a.screen.Show(screen.Settings{
 		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 	}, recorder)
+	if err == nil {
+		a.trouble.Store(nil)
+	}
+	return err
 }
 
 // carry runs the uplink until ctx ends or the journal fails.

@@ -136,7 +136,7 @@ func (c *Config) catalogue() (*survey.Catalogue, error) {
 	for _, path := range c.Questionnaires {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("read a questionnaire: %w", err)
+			return nil, fmt.Errorf("questionnaires: %w", err)
 		}
 		q, err := files.Questionnaire(path, b)
 		if err != nil {

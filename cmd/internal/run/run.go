@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"hailong/survey"
 )
 
 // The exit codes of every program.
@@ -66,7 +68,7 @@ func Main(name string, args []string, out, errOut io.Writer, start func(configFi
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	s, err := start(*config, log)
 	if err != nil {
-		fmt.Fprintf(errOut, "%s: %v\n", name, err)
+		tell(errOut, name, err)
 		return Failed
 	}
 	ctx, stop := Signals(context.Background())
@@ -78,6 +80,15 @@ func Main(name string, args []string, out, errOut io.Writer, start func(configFi
 	}
 	log.Info("stopped")
 	return Done
+}
+
+// tell says why a program did not start: in Vietnamese first where the error has words
+// in both languages.
+func tell(w io.Writer, name string, err error) {
+	if both := (interface{ Text(survey.Lang) string })(nil); errors.As(err, &both) {
+		fmt.Fprintf(w, "%s: %s\n", name, both.Text(survey.Vietnamese))
+	}
+	fmt.Fprintf(w, "%s: %v\n", name, err)
 }
 
 // Signals ends the context when the program is asked to stop.

@@ -1,0 +1,373 @@
+package demo_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hailong/cmd/internal/demo"
+	"hailong/survey"
+	"hailong/survey/boltstore"
+	"hailong/survey/score"
+)
+
+// config is a demo on free ports.
+func config(dir string, change ...func(*demo.Config)) demo.Config {
+	c := demo.Config{Data: dir, Empty: true, Console: "127.0.0.1:0", Kiosk: ":0", Online: "127.0.0.1:0", Broker: "127.0.0.1:0"}
+	for _, f := range change {
+		f(&c)
+	}
+	return c
+}
+
+// running is a demo that the test, or stop, ends.
+type running struct {
+	*demo.Demo
+	t    *testing.T
+	stop func()
+}
+
+func start(t *testing.T, c demo.Config) *running {
+	t.Helper()
+	d, err := demo.Start(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Demo: d, t: t, stop: sync.OnceFunc(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("stop the demo: %v", err)
+		}
+	})}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// press presses a face that must be kept.
+func (r *running) press(key string, face int) {
+	r.t.Helper()
+	body := fmt.Sprintf(`{"questionnaire":%q,"answers":{"Z0":%d},"channel":"touch","idempotency_key":%q}`, r.Info.Questionnaires["quick"], face, key)
+	resp, err := http.Post(r.Info.Kiosk+"/api/v1/responses", "application/json", strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if said, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusCreated {
+		r.t.Fatalf("a press was answered with %d %s %v", resp.StatusCode, said, err)
+	}
+}
+
+// ask asks the console with a token.
+func (r *running) ask(token, path string, into any) int {
+	r.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, r.Info.Console+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if into != nil {
+		if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return resp.StatusCode
+}
+
+// today are the scores of today at the demo's unit.
+func (r *running) today() (total score.Row) {
+	r.t.Helper()
+	var result score.Result
+	today := survey.DateOf(time.Now())
+	if code := r.ask(r.Info.Token, fmt.Sprintf("/api/v1/scores?unit=%s&from=%s&to=%s", r.Info.Unit, today, today), &result); code != http.StatusOK {
+		r.t.Fatalf("the scores are answered with %d", code)
+	}
+	return result.Total
+}
+
+// counted waits until that many answers of today are counted.
+func (r *running) counted(n int64) {
+	r.t.Helper()
+	until(r.t, fmt.Sprintf("%d answers are counted", n), func() error {
+		if got := r.today().N; got != n {
+			return fmt.Errorf("counted %d", got)
+		}
+		return nil
+	})
+}
+
+func until(t *testing.T, what string, ok func() error) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 10 s: %v", what, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// info reads demo.json, which is for its owner only.
+func info(t *testing.T, dir string) (i demo.Info) {
+	t.Helper()
+	path := filepath.Join(dir, demo.InfoFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &i); err != nil {
+		t.Fatal(err)
+	}
+	if stat, err := os.Stat(path); err != nil || stat.Mode().Perm() != 0o600 {
+		t.Errorf("%s has mode %v, %v, want 0600: it holds a token", demo.InfoFile, stat.Mode(), err)
+	}
+	return i
+}
+
+func TestASecondStartOnTheSameFolderGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	foreign := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(foreign, []byte("của tôi"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, demo.InfoFile), []byte("left by somebody"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, config(dir))
+	first := info(t, dir)
+	if !reflect.DeepEqual(first, d.Info) {
+		t.Errorf("%s says %+v, the demo %+v", demo.InfoFile, first, d.Info)
+	}
+	if first.Token == "" || first.Unit == "" || first.Counter == "" || !strings.HasPrefix(string(first.KioskID), "k-") {
+		t.Errorf("%s lacks something: %+v", demo.InfoFile, first)
+	}
+	for _, code := range []string{"quick", "quick3", "service"} {
+		if id := first.Questionnaires[code]; !strings.HasPrefix(id, code+"@") {
+			t.Errorf("the questionnaire %s is %q", code, id)
+		}
+	}
+	for name, address := range map[string]string{"http://": first.Console, "http://1": first.Kiosk, "http://127": first.Online, "nats://": first.NATS} {
+		if !strings.HasPrefix(address, name) || strings.HasSuffix(address, ":0") {
+			t.Errorf("an address is %q", address)
+		}
+	}
+	d.press("1", 5) // at once: the demo said that it is ready
+	d.press("2", 4)
+	d.counted(2)
+	chain := d.Kiosk.Status().Chain
+	d.stop()
+
+	d = start(t, config(dir))
+	second := info(t, dir)
+	if second.KioskID != first.KioskID || second.Counter != first.Counter || second.Unit != first.Unit || d.Kiosk.Status().Chain != chain {
+		t.Errorf("the second start is %+v on chain %s, the first was %+v on %s", second, d.Kiosk.Status().Chain, first, chain)
+	}
+	if second.Token == first.Token || d.ask(second.Token, "/api/v1/kiosks", nil) != http.StatusOK {
+		t.Error("the second start minted no token of its own that opens the API")
+	}
+	if d.ask("x"+second.Token, "/api/v1/kiosks", nil) != http.StatusUnauthorized {
+		t.Error("any token opens the API")
+	}
+	d.counted(2)
+	d.press("2", 4) // the very same press, sent again after the restart
+	d.press("3", 1)
+	d.counted(3)
+	if b, err := os.ReadFile(foreign); err != nil || string(b) != "của tôi" {
+		t.Errorf("the foreign file holds %q, %v", b, err)
+	}
+	d.stop()
+	if _, err := os.Stat(filepath.Join(dir, demo.InfoFile)); err != nil {
+		t.Errorf("the folder was not kept: %v", err)
+	}
+}
+
+func TestWithoutAFolderNothingIsLeft(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	d := start(t, config(""))
+	var told bytes.Buffer
+	d.Tell(&told, false)
+	folders, err := filepath.Glob(filepath.Join(temp, "hailong-demo-*"))
+	if err != nil || len(folders) != 1 || !strings.Contains(told.String(), folders[0]) || !strings.Contains(told.String(), "removed at the end") {
+		t.Fatalf("folders %v, %v; it told %s", folders, err, told.String())
+	}
+	for _, address := range []string{d.Info.Console, d.Info.Kiosk, d.Info.Online, d.Info.NATS, d.Info.Console + "/signin"} {
+		if !strings.Contains(told.String(), address) {
+			t.Errorf("%s is not told:\n%s", address, told.String())
+		}
+	}
+	d.stop()
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+		t.Fatalf("left behind: %v %v", left, err)
+	}
+}
+
+func TestAPortInUseIsSaid(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().String()
+	for name, change := range map[string]func(*demo.Config){
+		"console": func(c *demo.Config) { c.Console = taken },
+		"kiosk":   func(c *demo.Config) { c.Kiosk = taken },
+		"online":  func(c *demo.Config) { c.Online = taken },
+		"NATS":    func(c *demo.Config) { c.Broker = taken },
+	} {
+		if _, err := demo.Start(context.Background(), config("", change)); err == nil || !strings.Contains(err.Error(), taken) {
+			t.Errorf("%s on a port in use: %v", name, err)
+		}
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
+		t.Fatalf("left behind: %v %v", left, err)
+	}
+}
+
+func TestTwoDemosInOneFolder(t *testing.T) {
+	dir := t.TempDir()
+	d := start(t, config(dir))
+	before := info(t, dir)
+	if _, err := demo.Start(context.Background(), config(dir)); !errors.Is(err, boltstore.ErrLocked) {
+		t.Fatalf("the second: %v, want ErrLocked", err)
+	}
+	if !reflect.DeepEqual(info(t, dir), before) {
+		t.Fatal("the second changed what the first had written")
+	}
+	d.press("still at work", 5)
+}
+
+// The simulated past says so wherever it is seen, lies before today, at other counters
+// than the visitor's, and is put once.
+func TestTheSimulatedPast(t *testing.T) {
+	dir := t.TempDir()
+	d := start(t, config(dir)) // empty at first
+	if n := simulated(d, d.Info.Token); n != 0 {
+		t.Fatalf("%d simulated kiosks in an empty demo", n)
+	}
+	d.stop()
+	var before score.Row
+	for life := range 2 {
+		d = start(t, config(dir, func(c *demo.Config) { c.Empty = false }))
+		if n := simulated(d, d.Info.Token); n != 1 {
+			t.Fatalf("%d simulated kiosks after start %d", n, life+1)
+		}
+		if n := d.today().N; n != 0 {
+			t.Fatalf("%d simulated answers of today", n)
+		}
+		var all, own score.Result
+		to := survey.DateOf(time.Now())
+		span := fmt.Sprintf("from=%s&to=%s", to-28, to)
+		d.ask(d.Info.Token, "/api/v1/scores?"+span, &all)
+		if all.Total.N < 1000 || life > 0 && all.Total.N != before.N {
+			t.Fatalf("start %d: %d simulated answers, before %d", life+1, all.Total.N, before.N)
+		}
+		before = all.Total
+		d.ask(d.Info.Token, "/api/v1/scores?by=counter&"+span, &own)
+		for _, row := range own.Rows {
+			if row.Key == string(d.Info.Counter) && row.N != 0 {
+				t.Fatalf("the visitor's own counter has %d simulated answers", row.N)
+			}
+		}
+		if page := d.page(); !strings.Contains(page, "mô phỏng") && !strings.Contains(page, "simulated") {
+			t.Error("the console's page does not say that figures are simulated")
+		}
+		d.stop()
+	}
+}
+
+// simulated counts the kiosks that say that they are simulated and have records.
+func simulated(d *running, token string) (n int) {
+	var list struct{ Items []struct{ Name string } }
+	if code := d.ask(token, "/api/v1/kiosks", &list); code != http.StatusOK {
+		d.t.Fatalf("the kiosks are answered with %d", code)
+	}
+	for _, k := range list.Items {
+		if strings.Contains(k.Name, "Mô phỏng") && strings.Contains(k.Name, "Simulated") {
+			n++
+		}
+	}
+	return n
+}
+
+// page is the console's front page as a visitor sees it who followed the sign-in link.
+func (r *running) page() string {
+	r.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, r.Info.Console+"/", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+r.Info.Token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTheRepeatInterval(t *testing.T) {
+	for _, c := range []struct {
+		repeat  time.Duration
+		counted int64
+		tooSoon int64
+	}{{time.Minute, 1, 2}, {0, 3, 0}} {
+		d := start(t, config(t.TempDir(), func(cfg *demo.Config) { cfg.Repeat = c.repeat }))
+		for i := range 3 {
+			d.press(fmt.Sprint(i), 5)
+		}
+		until(t, "everything is counted", func() error {
+			if row := d.today(); row.N != c.counted || row.Excluded != c.tooSoon {
+				return fmt.Errorf("repeat %s: counted %d, excluded %d", c.repeat, row.N, row.Excluded)
+			}
+			return nil
+		})
+		d.stop()
+	}
+}
+
+// Waiting ends with the context, and then everything stops.
+func TestWaitEndsWithTheContext(t *testing.T) {
+	d := start(t, config(t.TempDir()))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Wait(ctx) }()
+	select {
+	case err := <-done:
+		t.Fatalf("it ended by itself with %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	d.stop()
+	if _, err := http.Get(d.Info.Console + "/healthz"); err == nil {
+		t.Fatal("the console still answers")
+	}
+}

@@ -1,0 +1,176 @@
+package kioskapp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hailong/cmd/internal/kioskapp"
+	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
+)
+
+// refused makes a kiosk that must not start.
+func refused(t *testing.T, c kioskapp.Config, want error, words ...string) {
+	t.Helper()
+	app, err := kioskapp.New(c, kioskapp.Options{})
+	if err == nil {
+		t.Fatal("it started", app.Close())
+	}
+	if want != nil && !errors.Is(err, want) {
+		t.Errorf("%v, want %v", err, want)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%v\ndoes not say %q", err, w)
+		}
+	}
+}
+
+func TestAPortInUseIsNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := settings(t.TempDir(), "http://127.0.0.1:1")
+	c.Listen = l.Addr().String()
+	refused(t, c, nil, "listen", c.Listen)
+}
+
+func TestAKioskNeverStartsAnewOverItsOwnTraces(t *testing.T) {
+	centre := startCentre(t)
+	t.Run("its journal is gone", func(t *testing.T) {
+		dir := enrolled(t, centre.base, 2)
+		if err := os.RemoveAll(filepath.Join(dir, "journal")); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, settings(dir, centre.base), journal.ErrMissing, dir, "has had a journal")
+		if _, err := os.Stat(filepath.Join(dir, "journal")); !os.IsNotExist(err) {
+			t.Errorf("the refused start left something behind: %v", err)
+		}
+	})
+	t.Run("its identity is gone, its journal is not", func(t *testing.T) {
+		dir := enrolled(t, centre.base, 2)
+		for _, name := range []string{identity.FirstCopy, identity.SecondCopy} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		app, err := kioskapp.New(settings(dir, centre.base), kioskapp.Options{})
+		if err != nil {
+			t.Fatal(err) // a new key: only with its enrolment does it look at a journal
+		}
+		if err := errors.Join(app.Run(context.Background()), app.Close()); !errors.Is(err, journal.ErrForeign) {
+			t.Fatalf("it ended with %v, want ErrForeign", err)
+		}
+	})
+	t.Run("both copies of its identity are damaged", func(t *testing.T) {
+		dir := enrolled(t, centre.base, 2)
+		for _, name := range []string{identity.FirstCopy, identity.SecondCopy} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("?"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused(t, settings(dir, centre.base), identity.ErrDamaged, fmt.Sprintf("data = %q", dir), "both copies")
+	})
+	t.Run("one copy of its identity is lost", func(t *testing.T) { // the control: this it survives
+		dir := enrolled(t, centre.base, 2)
+		if err := os.Remove(filepath.Join(dir, identity.FirstCopy)); err != nil {
+			t.Fatal(err)
+		}
+		k := startKiosk(t, settings(dir, centre.base))
+		k.ready(t)
+		if n := k.press(t, "next"); n != 3 {
+			t.Fatalf("the next press is %d, want 3", n)
+		}
+	})
+}
+
+func TestTheJournalsOfTwoKiosksAreSwapped(t *testing.T) {
+	centre := startCentre(t)
+	one, two := enrolled(t, centre.base, 1), enrolled(t, centre.base, 1)
+	swap := filepath.Join(t.TempDir(), "swap")
+	for _, move := range [][2]string{{one + "/journal", swap}, {two + "/journal", one + "/journal"}, {swap, two + "/journal"}} {
+		if err := os.Rename(move[0], move[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, settings(one, centre.base), journal.ErrForeign, one, "belongs to another kiosk", "this kiosk is k-")
+	refused(t, settings(two, centre.base), journal.ErrForeign, two, "belongs to another kiosk", "this kiosk is k-")
+}
+
+func TestTheDataFolderIsInUse(t *testing.T) {
+	centre := startCentre(t)
+	dir := t.TempDir()
+	first := startKiosk(t, settings(dir, centre.base))
+	first.ready(t)
+	refused(t, settings(dir, centre.base), journal.ErrLocked, dir, "another program has this journal open")
+	first.press(t, "still at work")
+	first.stop()
+	second := startKiosk(t, settings(dir, centre.base))
+	second.ready(t)
+	if n := second.press(t, "next"); n != 2 {
+		t.Fatalf("the next press is %d, want 2", n)
+	}
+}
+
+// A kiosk that cannot reach the centre goes on recording, also after a restart, and says
+// so on its status page.
+func TestTheCentreCannotBeReached(t *testing.T) {
+	centre := startCentre(t)
+	dir := t.TempDir()
+	k := startKiosk(t, settings(dir, centre.base))
+	k.ready(t)
+	k.press(t, "with the centre")
+	until(t, "all is sent", func() error {
+		if st := k.status(t); st.Unsent != 0 || st.Receipted != 1 || !st.Link.Connected || st.Link.Problem != nil {
+			return fmt.Errorf("%+v", st)
+		}
+		return nil
+	})
+	centre.stop()
+	for life := range 2 {
+		k.press(t, fmt.Sprint("without the centre ", life))
+		until(t, "the kiosk says that the centre cannot be reached", func() error {
+			st := k.status(t)
+			if st.Link.Connected || st.Link.Problem == nil || !strings.Contains(*st.Link.Problem, "không tới được trung tâm") {
+				return fmt.Errorf("%+v", st)
+			}
+			if st.Last != uint64(2+life) || st.Receipted != 1 || st.Unsent != uint64(1+life) {
+				t.Fatalf("it counts %+v", st)
+			}
+			return nil
+		})
+		k.stop()
+		k = startKiosk(t, settings(dir, centre.base))
+		k.ready(t)
+	}
+}
+
+// Ready means that the very next press is kept.
+func TestReadyMeansThatAPressIsKept(t *testing.T) {
+	centre := startCentre(t)
+	dir := t.TempDir()
+	for life := range 3 { // the first is taken in, the others come back
+		app, err := kioskapp.New(settings(dir, centre.base), kioskapp.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if app.Ready() == nil {
+			t.Error("it is ready before it runs")
+		}
+		k := start(t, app)
+		for app.Ready() != nil {
+			time.Sleep(100 * time.Microsecond)
+		}
+		k.press(t, fmt.Sprint(life))
+		k.stop()
+	}
+}

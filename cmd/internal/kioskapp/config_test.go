@@ -1,0 +1,188 @@
+package kioskapp_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"hailong/cmd/internal/kioskapp"
+	"hailong/survey"
+)
+
+const configs = "../../../configs/"
+
+// Every settings file of configs/ belongs to one of the two programs, by the first word
+// of its name, and is valid. Those of the aggregator are loaded by its own test.
+func TestEveryExampleFileIsValid(t *testing.T) {
+	paths, err := filepath.Glob(configs + "*.yaml")
+	if err != nil || len(paths) < 4 {
+		t.Fatalf("files %v, %v", paths, err)
+	}
+	for _, path := range paths {
+		program, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".yaml"), "-")
+		switch program {
+		case "kiosk", "gateway":
+			c, err := kioskapp.Load(path)
+			if err != nil {
+				t.Error(err)
+			}
+			if (c.Role == survey.OnlineGateway) != (program == "gateway") {
+				t.Errorf("%s has the role %s", path, c.Role)
+			}
+		case "aggregator":
+		default:
+			t.Errorf("%s: which program is it for? Name it kiosk-…, gateway-… or aggregator-….yaml", path)
+		}
+	}
+}
+
+// The example says which values are the defaults: it is the manual.
+func TestTheExampleShowsTheDefaults(t *testing.T) {
+	c, err := kioskapp.Load(configs + "kiosk.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Centre.Code = ""
+	if got, want := fmt.Sprintf("%+v", c), fmt.Sprintf("%+v", kioskapp.Defaults()); got != want {
+		t.Errorf("the example sets\n%s\nthe defaults are\n%s", got, want)
+	}
+	if none, err := kioskapp.Load(""); err != nil || !reflect.DeepEqual(none, kioskapp.Defaults()) {
+		t.Errorf("without a file: %+v, %v", none, err)
+	}
+}
+
+func TestTheExampleNamesEveryKey(t *testing.T) {
+	b, err := os.ReadFile(configs + "kiosk.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example map[string]any
+	if err := yaml.Unmarshal(b, &example); err != nil {
+		t.Fatal(err)
+	}
+	if missing := unnamed(reflect.TypeFor[kioskapp.Config](), example, ""); len(missing) > 0 {
+		t.Errorf("kiosk.yaml does not name %s", strings.Join(missing, ", "))
+	}
+	// The control: a key that is taken out is missed.
+	delete(example, "repeat")
+	delete(example["screen"].(map[string]any), "thanks")
+	if got := unnamed(reflect.TypeFor[kioskapp.Config](), example, ""); !reflect.DeepEqual(got, []string{"screen.thanks", "repeat"}) {
+		t.Errorf("without repeat and screen.thanks, %v are missed", got)
+	}
+}
+
+// unnamed are the keys of a settings struct that a file does not name.
+func unnamed(t reflect.Type, file map[string]any, path string) (missing []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := f.Tag.Get("yaml")
+		value, there := file[key]
+		switch inner, _ := value.(map[string]any); {
+		case !there:
+			missing = append(missing, path+key)
+		case f.Type.Kind() == reflect.Struct:
+			missing = append(missing, unnamed(f.Type, inner, path+key+".")...)
+		}
+	}
+	return missing
+}
+
+func TestAnUnknownKeyIsNamedWithItsLine(t *testing.T) {
+	path := write(t, "data: d\nscreen:\n  questionnaire: quick\n  langauges: [vi]\nreapet: 5s\n")
+	_, err := kioskapp.Load(path)
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	for _, want := range []string{path + ":4: screen.langauges", path + ":5: reapet", "languages"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not say %q", err, want)
+		}
+	}
+	if _, err := kioskapp.Load(path + ".none"); err == nil || !strings.Contains(err.Error(), path+".none") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kiosk.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Every rule names the key and the value, in both languages, whether the settings come
+// from a file or from a program.
+func TestBadSettings(t *testing.T) {
+	for _, c := range []struct {
+		yaml   string
+		change func(*kioskapp.Config)
+		path   string
+		value  string
+		en, vi string
+	}{
+		{`data: ""`, func(c *kioskapp.Config) { c.Data = "" }, "data", "", "a folder is needed", "cần một thư mục"},
+		{"listen: 8081", func(c *kioskapp.Config) { c.Listen = "8081" }, "listen", "8081", "host:port", "máy:cổng"},
+		{"role: hall", func(c *kioskapp.Config) { c.Role = "hall" }, "role", "hall", "counter or online", "counter hoặc online"},
+		{"centre: {url: trungtam}", func(c *kioskapp.Config) { c.Centre.URL = "trungtam" }, "centre.url", "trungtam", "http:// or https://", "http:// hoặc https://"},
+		{"centre: {url: 'ftp://x'}", func(c *kioskapp.Config) { c.Centre.URL = "ftp://x" }, "centre.url", "ftp://x", "http:// or https://", "http:// hoặc https://"},
+		{"stage: end", func(c *kioskapp.Config) { c.Stage = "end" }, "stage", "end", "reception, supplement, refusal or result", "reception, supplement, refusal hoặc result"},
+		{"repeat: -1s", func(c *kioskapp.Config) { c.Repeat = -time.Second }, "repeat", "-1s", "between 0s and 1m", "từ 0s đến 1m"},
+		{"repeat: 61s", func(c *kioskapp.Config) { c.Repeat = 61 * time.Second }, "repeat", "1m1s", "between 0s and 1m", "từ 0s đến 1m"},
+		{"screen: {thanks: 500ms}", func(c *kioskapp.Config) { c.Screen.Thanks = 500 * time.Millisecond }, "screen.thanks", "500ms", "between 1s and 10s", "từ 1s đến 10s"},
+		{"screen: {thanks: 11s}", func(c *kioskapp.Config) { c.Screen.Thanks = 11 * time.Second }, "screen.thanks", "11s", "between 1s and 10s", "từ 1s đến 10s"},
+		{
+			"", func(c *kioskapp.Config) { c.Screen.Questionnaire = "quik" },
+			"screen.questionnaire", "quik", "there is no such questionnaire; there are: danang-2014, quick,", "không có phiếu hỏi này; có: danang-2014, quick,",
+		},
+	} {
+		t.Run(c.path+" = "+c.value, func(t *testing.T) {
+			config := kioskapp.Defaults()
+			config.Data, config.Listen = t.TempDir(), "127.0.0.1:0"
+			c.change(&config)
+			app, err := kioskapp.New(config, kioskapp.Options{})
+			if err == nil {
+				t.Fatal("New took it", app.Close())
+			}
+			said(t, err, c.path, c.value, c.en, c.vi)
+			if c.yaml != "" {
+				_, err := kioskapp.Load(write(t, c.yaml+"\n"))
+				said(t, err, c.path, c.value, c.en, c.vi)
+			}
+		})
+	}
+}
+
+// said checks that an error names the place and the value in both languages.
+func said(t *testing.T, err error, path, value, en, vi string) {
+	t.Helper()
+	both := (interface{ Text(survey.Lang) string })(nil)
+	if !errors.As(err, &both) {
+		t.Fatalf("%v has no words in two languages", err)
+	}
+	for lang, want := range map[survey.Lang]string{survey.English: en, survey.Vietnamese: vi} {
+		text := both.Text(lang)
+		if !strings.Contains(text, path) || !strings.Contains(text, want) || value != "" && !strings.Contains(text, fmt.Sprintf("%q", value)) {
+			t.Errorf("it says %q, want %s, %q and %q", text, path, value, want)
+		}
+	}
+}
+
+func TestQuestionnairesThatCannotBeRead(t *testing.T) {
+	bad := write(t, "code: x\n")
+	for path, want := range map[string]string{filepath.Join(t.TempDir(), "none.yaml"): "none.yaml", bad: bad + ":"} {
+		config := kioskapp.Defaults()
+		config.Data, config.Listen, config.Questionnaires = t.TempDir(), "127.0.0.1:0", []string{path}
+		if _, err := kioskapp.New(config, kioskapp.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
