@@ -91,13 +91,22 @@ func (id *Identity) Key() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(id.
 // Public is the kiosk's public key.
 func (id *Identity) Public() ed25519.PublicKey { return id.Key().Public().(ed25519.PublicKey) }
 
+// JournalFolder is the name, inside the kiosk's data folder, of its journal's folder.
+const JournalFolder = "journal"
+
+// ErrLost says that the identity is gone although the kiosk has a journal: it had one.
+var ErrLost = errors.New("both copies of the kiosk's identity are gone, but its journal is there: bring identity.json back, or move the whole data folder away to enrol the box as a new kiosk")
+
 // Load reads the identity in folder dir, or makes a new one, with a new key, where
-// there is none at all.
+// there is none at all and no journal either.
 func Load(dir string) (*Identity, error) {
 	first, err1 := read(filepath.Join(dir, FirstCopy))
 	second, err2 := read(filepath.Join(dir, SecondCopy))
 	switch {
 	case errors.Is(err1, os.ErrNotExist) && errors.Is(err2, os.ErrNotExist):
+		if _, err := os.Stat(filepath.Join(dir, JournalFolder)); err == nil {
+			return nil, ErrLost
+		}
 		return create(dir)
 	case err1 == nil && err2 == nil && reflect.DeepEqual(first, second):
 		return first, nil

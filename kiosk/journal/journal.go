@@ -69,6 +69,7 @@ type Journal struct {
 	head    atomic.Pointer[custody.Head] // last record, durable
 	receipt atomic.Pointer[keptReceipt]  // the centre's last word, in memory first
 	nonces  nonces
+	rebuild bool  // see keyRebuild
 	broken  error // set before failed is closed
 	closing sync.Once
 }
@@ -108,6 +109,7 @@ var (
 	keyChain   = []byte("chain")
 	keyClean   = []byte("clean") // the state at a clean stop; removed while open
 	keyReceipt = []byte("receipt")
+	keyRebuild = []byte("rebuild") // bbolt was lost and is not yet whole again from the log
 )
 
 // Open opens the journal in folder dir, creating it if the kiosk never had one. A

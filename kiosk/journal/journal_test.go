@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -510,4 +511,92 @@ func compareTwins(dir string, head custody.Head) error {
 		}
 		return err
 	})
+}
+
+func TestALogThatIsTheOnlyWitnessIsNeverCutShort(t *testing.T) {
+	dir := t.TempDir()
+	j := openTest(t, dir)
+	for i := range 20 {
+		press(t, j, strconv.Itoa(i))
+	}
+	chain := j.Chain()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, segmentLog)
+	flipMiddle(t, dir)
+	remove(t, dir, segmentDB)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // not the first time, and not later either
+		if _, err := openWith(dir, func(o *Options) { o.Chain = chain }); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("a log damaged in its middle, without bbolt: %v, want ErrDamaged", err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Fatalf("the log was changed: %d bytes, were %d; %v", len(after), len(before), err)
+		}
+	}
+}
+
+func TestAnEmptiedJournalIsNotBegunAnew(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, segmentDB), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := openWith(dir, func(o *Options) { o.Chain = survey.Chain{9} }); !errors.Is(err, ErrMissing) {
+			t.Fatalf("an empty bbolt file, no log, and a remembered chain: %v, want ErrMissing", err)
+		}
+	}
+}
+
+func TestWhatIsCutFromTheLogIsKeptBeside(t *testing.T) {
+	dir := t.TempDir()
+	j := openTest(t, dir)
+	press(t, j, "one")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	forgetCleanStop(t, dir)
+	torn := []byte("half a frame that was never thanked for")
+	spill(t, dir, torn)
+	openTest(t, dir)
+	kept, err := filepath.Glob(filepath.Join(dir, segmentLog+".cut-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept beside: %v %v", kept, err)
+	}
+	if b, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(b, torn) {
+		t.Fatalf("kept %q, %v", b, err)
+	}
+}
+
+// A stop between the two syncs must not leave a record whose comment seems erased: when
+// its frame reaches the log, bbolt must have both.
+func TestACommentIsInBboltBeforeItsRecordIsInTheLog(t *testing.T) {
+	j := openTest(t, t.TempDir())
+	d := draft("with comment")
+	d.Comment = "Chờ hơi lâu"
+	real, seen := j.log, make(chan string, 1)
+	watched := &logFile{f: real.f, size: real.size, ahead: real.ahead, work: make(chan []byte), done: make(chan error, 1)}
+	go func() {
+		for frames := range watched.work {
+			if len(frames) > 0 {
+				_ = j.db.View(func(tx *bbolt.Tx) error { // an absent row is what the test is about
+					seen <- string(tx.Bucket(bucketComments).Get(sequenceKey(1)))
+					return nil
+				})
+			}
+			watched.done <- watched.write(frames)
+		}
+		close(real.work)
+	}()
+	j.log = watched
+	if _, _, err := j.Append(context.Background(), d); err != nil {
+		t.Fatal(err)
+	}
+	if row := <-seen; !strings.HasSuffix(row, d.Comment) {
+		t.Fatalf("when the record reached the log, bbolt's row was %q", row)
+	}
 }

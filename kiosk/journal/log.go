@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -180,6 +181,48 @@ func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
 		s.head = custody.Head{Sequence: rec.Sequence, Hash: rec.Hash}
 		s.size += frameHeader + int64(len(b))
 	}
+}
+
+// laterFrame is where, between two bytes of the log, a whole record begins; 0 if none
+// does.
+func laterFrame(f *os.File, from, to int64) int64 {
+	for at := from; at+frameHeader < to; at++ {
+		b, err := readFrame(io.NewSectionReader(f, at, to-at))
+		if err == nil && custody.DecodeRecord(b).Fault == nil {
+			return at
+		}
+	}
+	return 0
+}
+
+// cutLog shortens the log to its run. Bytes that are not zeros are first copied to a
+// file beside it: nothing that was ever written is thrown away.
+func cutLog(f *os.File, run, size int64) error {
+	tail := make([]byte, size-run)
+	if _, err := f.ReadAt(tail, run); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the log's torn end: %w", err)
+	}
+	if tail = bytes.TrimRight(tail, "\x00"); len(tail) > 0 {
+		if err := setAside(f.Name()+".cut-*", tail); err != nil {
+			return fmt.Errorf("copy the log's torn end: %w", err)
+		}
+	}
+	if err := f.Truncate(run); err != nil {
+		return fmt.Errorf("cut the log's torn end: %w", err)
+	}
+	return nil
+}
+
+func setAside(pattern string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(pattern), filepath.Base(pattern))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 var errFrame = errors.New("not a whole frame")

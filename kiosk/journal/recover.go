@@ -80,7 +80,7 @@ func (j *Journal) prepare(logPath string) error {
 		if tx.Bucket(bucketMeta) != nil {
 			return nil
 		}
-		chain, err := j.newChain(logPath)
+		chain, fromLog, err := j.newChain(logPath)
 		if err != nil {
 			return err
 		}
@@ -90,28 +90,30 @@ func (j *Journal) prepare(logPath string) error {
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
-		return errors.Join(meta.Put(keyKiosk, []byte(j.opts.Kiosk)), meta.Put(keyChain, chain[:]))
+		err = errors.Join(meta.Put(keyKiosk, []byte(j.opts.Kiosk)), meta.Put(keyChain, chain[:]))
+		if fromLog {
+			err = errors.Join(err, meta.Put(keyRebuild, []byte{1}))
+		}
+		return err
 	})
 }
 
 // newChain is the chain of a bbolt file that has none yet: the log's, if there is a
-// log to rebuild it from; the one that the identity remembers must be it; otherwise a
-// new one.
-func (j *Journal) newChain(logPath string) (survey.Chain, error) {
-	chain := j.opts.Chain
+// log to rebuild it from, otherwise a new one. Where the identity remembers a chain and
+// neither file knows it, nothing is begun.
+func (j *Journal) newChain(logPath string) (chain survey.Chain, fromLog bool, err error) {
 	f, err := os.Open(logPath)
-	if err == nil {
+	switch {
+	case err == nil:
 		s, serr := scanLog(f, func(*custody.Record) error { return nil })
-		if err := errors.Join(serr, f.Close()); err != nil {
-			return chain, err
-		}
-		return s.chain, nil
-	}
-	if !chain.IsZero() {
-		return chain, nil
+		return s.chain, true, errors.Join(serr, f.Close())
+	case !errors.Is(err, os.ErrNotExist):
+		return chain, false, fmt.Errorf("open the log: %w", err)
+	case !j.opts.Chain.IsZero():
+		return chain, false, fmt.Errorf("%w: chain %s is in neither of its files", ErrMissing, j.opts.Chain)
 	}
 	_, err = rand.Read(chain[:])
-	return chain, err
+	return chain, false, err
 }
 
 // cleanMark is the state noted at a clean stop: the log's size and the last record. Zero
@@ -150,6 +152,7 @@ func (j *Journal) readMeta() (head custody.Head, clean cleanMark, err error) {
 			head = custody.Head{Sequence: sequenceOf(k), Hash: custody.HashRecord(v)}
 		}
 		clean = decodeClean(meta.Get(keyClean))
+		j.rebuild = meta.Get(keyRebuild) != nil
 		if b := meta.Get(keyReceipt); b != nil {
 			j.receipt.Store(&keptReceipt{bytes: append([]byte(nil), b...)})
 		}
@@ -195,14 +198,22 @@ func (j *Journal) recover(f *os.File, size int64, head custody.Head) (int64, cus
 	if err != nil {
 		return 0, head, err
 	}
+	if j.rebuild {
+		// The log is the only witness, so what lies behind its run may have been thanked
+		// for. Only an end that holds no further record is a torn write.
+		if at := laterFrame(f, log.size, size); at > 0 {
+			return 0, head, fmt.Errorf("%w: the log breaks off at byte %d, after record %d, and goes on at byte %d, and bbolt is not there to mend it; leave both files as they are and have them looked at",
+				ErrDamaged, log.size, log.head.Sequence, at)
+		}
+	}
 	switch reconcile(head, log, size, logAt, dbAt) {
 	case completeDB:
-		if err := f.Truncate(log.size); err != nil {
-			return 0, head, fmt.Errorf("cut the log's torn end: %w", err)
+		if err := cutLog(f, log.size, size); err != nil {
+			return 0, head, err
 		}
 		return log.size, log.head, j.complete(f, head.Sequence)
 	case mendLog:
-		size, err := j.mend(f, log)
+		size, err := j.mend(f, log, size)
 		return size, head, err
 	case refuse:
 		return 0, head, fmt.Errorf("%w: the log (to %d) and bbolt (to %d) contradict each other", ErrDamaged, log.head.Sequence, head.Sequence)
@@ -214,8 +225,8 @@ func (j *Journal) recover(f *os.File, size int64, head custody.Head) (int64, cus
 const completeChunk = 1000
 
 // complete adds the records after seq, which only the log has, to bbolt. Comments,
-// which the log never holds, are not among them: nobody was thanked for those yet, or
-// bbolt was lost and with it the texts.
+// which the log never holds, are not among them: a group with comments is logged only
+// after bbolt has it, so they are missing only where bbolt was lost.
 func (j *Journal) complete(f *os.File, seq uint64) error {
 	var chunk []*custody.Record
 	flush := func() error {
@@ -243,6 +254,9 @@ func (j *Journal) complete(f *os.File, seq uint64) error {
 	if err == nil {
 		err = flush()
 	}
+	if err == nil {
+		err = j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyRebuild) })
+	}
 	if err != nil {
 		return fmt.Errorf("complete bbolt from the log: %w", err)
 	}
@@ -250,9 +264,9 @@ func (j *Journal) complete(f *os.File, seq uint64) error {
 }
 
 // mend cuts the log after its run and adds the records that only bbolt has.
-func (j *Journal) mend(f *os.File, log scanned) (int64, error) {
-	if err := f.Truncate(log.size); err != nil {
-		return 0, fmt.Errorf("cut the log's torn end: %w", err)
+func (j *Journal) mend(f *os.File, log scanned, logSize int64) (int64, error) {
+	if err := cutLog(f, log.size, logSize); err != nil {
+		return 0, err
 	}
 	size := log.size
 	err := j.db.View(func(tx *bbolt.Tx) error {

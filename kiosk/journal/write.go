@@ -105,13 +105,8 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 			return fmt.Errorf("store the receipt: %w", errors.Join(err, tx.Rollback()))
 		}
 	}
-	logged := j.log.append(b.frames)
-	errDB := tx.Commit()
-	if errLog := <-logged; errLog != nil {
-		return fmt.Errorf("log: %w", errLog)
-	}
-	if errDB != nil {
-		return fmt.Errorf("bbolt: %w", errDB)
+	if err := j.sync(tx, b); err != nil {
+		return err
 	}
 	j.nonces.committed(b.nonces, sealed)
 	if b.added > 0 {
@@ -130,6 +125,30 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 	return nil
 }
 
+// sync writes a group to the log and to bbolt and syncs both: in parallel, but where
+// comments go with it, to bbolt first. The log does not hold them, and a record that
+// only the log has would stand there as if its comment had been erased.
+func (j *Journal) sync(tx *bbolt.Tx, b *group) error {
+	if b.commented {
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("bbolt: %w", err)
+		}
+		if err := <-j.log.append(b.frames); err != nil {
+			return fmt.Errorf("log: %w", err)
+		}
+		return nil
+	}
+	logged := j.log.append(b.frames)
+	errDB := tx.Commit()
+	if errLog := <-logged; errLog != nil {
+		return fmt.Errorf("log: %w", errLog)
+	}
+	if errDB != nil {
+		return fmt.Errorf("bbolt: %w", errDB)
+	}
+	return nil
+}
+
 // group is one commit in the making.
 type group struct {
 	rows
@@ -141,6 +160,8 @@ type group struct {
 	frames  []byte
 	added   int
 	answers []answer
+
+	commented bool // a comment goes with one of its records
 }
 
 func newGroup(j *Journal, tx *bbolt.Tx) *group {
@@ -179,6 +200,7 @@ func (g *group) add(d survey.Draft, payload []byte) error {
 	g.frames = appendFrame(g.frames, r.Bytes)
 	g.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
 	g.nonces[r.Nonce] = r.Sequence
+	g.commented = g.commented || comment != nil
 	g.added++
 	g.answers = append(g.answers, answer{appended: true, entry: survey.Entry{
 		ID: r.ID(), Nonce: d.Nonce, At: r.At(), Response: d.Response, Comment: d.Comment, HadComment: commitment != nil,
