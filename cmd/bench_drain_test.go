@@ -138,7 +138,9 @@ func (d *drain) drain(b *testing.B) float64 {
 	log := slog.New(slog.DiscardHandler)
 	in := intake.New(intake.Options{
 		Store: store, Conn: br.Conn(), Sign: d.centre, Log: log,
-		Keys: func(survey.KioskID) (ed25519.PublicKey, bool) { return d.key.Public().(ed25519.PublicKey), true },
+		Keys: func(survey.KioskID) (ed25519.PublicKey, bool, error) {
+			return d.key.Public().(ed25519.PublicKey), true, nil
+		},
 	})
 	j := &freshJournal{Journal: d.journal}
 	up := uplink.New(uplink.Options{Kiosk: d.kiosk, Key: d.key, CentreKey: d.centre.Public().(ed25519.PublicKey), Journal: j, Log: log})

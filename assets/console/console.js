@@ -1,10 +1,12 @@
 // Brings published figures onto the page as they come. The server renders them: on
 // each event the page is fetched once more, and the parts that differ are put in place
-// of the old ones. Without this script the page loads itself anew every 30 seconds.
+// of the old ones. Without this script the page loads itself anew every 30 seconds, as
+// the page of kiosks does in any case.
 "use strict";
 (function () {
   const state = document.getElementById("state");
   const board = document.getElementById("board");
+  if (document.getElementById("kiosks")) setTimeout(function () { location.reload(); }, 30000);
   if (!state || !board || !window.EventSource) return;
 
   const pause = 400; // ms at least between two fetches

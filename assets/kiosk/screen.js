@@ -4,6 +4,9 @@
 // The body's data-view says what is shown: ask → wait → thanks → ask, or
 // ask → wait → failed → …; out while the program cannot be reached. Thanks are shown
 // for status 201 only, and look the same and last the same for every answer.
+//
+// A visit has one key, whatever is pressed in it: where it is not known whether the
+// first press was kept, another face must not make a second citizen of the same one.
 'use strict';
 
 (() => {
@@ -11,6 +14,7 @@
   const patience = 4000;               // for one try
   const idle = 30000;                  // until an unfinished visit is over
   const failedFor = 15000;             // how long "press again" waits for a finger
+  const keptFor = 5000;                // how long it says that an earlier press counts
 
   const root = document.documentElement;
   const first = document.body.cloneNode(true);
@@ -19,8 +23,8 @@
   const thanksFor = Number(first.dataset.thanks);
 
   let lang = root.lang;
-  let busy = false;      // a press is on its way or is being thanked for
-  let pending = null;    // the press whose outcome is open: it keeps its key
+  let busy = false;      // a press is on its way or is being answered
+  let pending = null;    // the press whose outcome is open
   let touched = 0;       // when somebody last did something
   let missed = 0;        // questions to the program without an answer
   let timer = 0;
@@ -68,8 +72,9 @@
     timer = setTimeout(what, ms);
   }
 
-  // send is true only when the press is known to be kept. Every try carries the same
-  // key, so that a press whose answer was lost is not counted twice.
+  // send gives the view that follows: thanks only when the press is known to be kept;
+  // kept when an earlier one of this visit was. Every try carries the same key, so that
+  // a press whose answer was lost is not counted twice.
   async function send(press) {
     for (const pause of pauses) {
       if (pause) await sleep(pause);
@@ -87,13 +92,14 @@
           credentials: 'omit',
           signal: AbortSignal.timeout?.(patience),
         });
-        if (answer.status === 201) return true;
-        if (answer.status < 500 && answer.status !== 408) return false;
+        if (answer.status === 201) return 'thanks';
+        if (answer.status === 409) return 'kept';
+        if (answer.status < 500 && answer.status !== 408) return 'failed';
       } catch {
         // no answer: the outcome is open, ask again
       }
     }
-    return false;
+    return 'failed';
   }
 
   async function press(level, channel) {
@@ -103,21 +109,17 @@
     if (!pending || pending.level !== level) {
       pending = {
         level, channel,
-        key: pending ? newKey() : field('key').value,
+        key: field('key').value,
         questionnaire: field('questionnaire').value,
         question: field('question').value,
       };
     }
     body().querySelector('.status').replaceChildren();
     body().dataset.view = 'wait';
-    if (await send(pending)) {
-      show('thanks');
-      later(reset, thanksFor);
-    } else {
-      show('failed');
-      busy = false;
-      later(reset, failedFor);
-    }
+    const view = await send(pending);
+    show(view);
+    busy = view !== 'failed';
+    later(reset, {thanks: thanksFor, kept: keptFor, failed: failedFor}[view]);
   }
 
   document.addEventListener('submit', event => {

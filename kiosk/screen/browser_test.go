@@ -189,6 +189,7 @@ func TestInABrowser(t *testing.T) {
 	t.Run("EveryAnswerLooksTheSame", func(t *testing.T) { browserEveryAnswerLooksTheSame(t, ctx) })
 	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
 	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
+	t.Run("OneVisitIsOneCitizen", func(t *testing.T) { browserOneVisitIsOneCitizen(t, ctx) })
 	t.Run("TheLanguageGoesHome", func(t *testing.T) { browserTheLanguageGoesHome(t, ctx) })
 	t.Run("ThePageFollowsTheProgram", func(t *testing.T) { browserThePageFollowsTheProgram(t, ctx) })
 	t.Run("WithoutScripts", func(t *testing.T) { browserWithoutScripts(t, ctx) })
@@ -282,6 +283,45 @@ func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
 	v.leavesNoTrace()
 }
 
+// Where nobody told the page whether the first press was kept, another face is still the
+// same visit: one citizen is counted once, by the press that was kept first.
+func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := visit(t, ctx, s.listen(t))
+	ask[bool](v, `(real => {
+		let lost = 4; // answers that never arrive, though the press does
+		window.fetch = async (...what) => {
+			const answer = await real(...what);
+			if (what[0] === '/api/v1/responses' && lost-- > 0) throw new TypeError('lost on the way');
+			return answer;
+		};
+		return true;
+	})(fetch)`)
+	v.do(chromedp.KeyEvent("2"))
+	v.sees("failed")
+	v.do(chromedp.KeyEvent("5"))
+	v.sees("kept")
+	if text := ask[string](v, `document.querySelector('[role=status] h1').innerText`); text != "Lượt này đã được ghi nhận" {
+		t.Errorf("it says %q", text)
+	}
+	v.measure("kept", 0)
+	v.save("kept.png")
+	v.sees("ask")
+	s.wants(t, by(survey.Button, 2))
+
+	// The same, but nothing was kept: the other face is the answer.
+	s.journal.fail(slices.Repeat([]error{kiosk.ErrUnknown}, 4), nil)
+	v.do(chromedp.KeyEvent("2"))
+	v.sees("failed")
+	v.do(chromedp.KeyEvent("5"))
+	v.sees("thanks")
+	v.sees("ask")
+	v.do(chromedp.KeyEvent("1")) // the next citizen
+	v.sees("thanks")
+	s.wants(t, by(survey.Button, 2), by(survey.Button, 5), by(survey.Button, 1))
+	v.leavesNoTrace()
+}
+
 func browserTheLanguageGoesHome(t *testing.T, ctx context.Context) {
 	s := newStand(t)
 	v := visit(t, ctx, s.listen(t))
@@ -321,6 +361,11 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	v.sees("out")
 	v.measure("out", 0)
 	v.save("out.png")
+	s.state.set(&NotEnrolled{Why: both("trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY", "the code is wrong")})
+	v.until(`document.querySelector('footer').innerText.includes('E1 – thiết bị chưa được ghi danh')`)
+	v.measure("not enrolled", 0)
+	v.save("not-enrolled.png")
+	s.state.set(nil)
 	other := s.settings
 	other.Questionnaire, other.Test = "quick3", true
 	if err := s.Show(other, s.recorder); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -17,6 +18,9 @@ type wordlist map[string]survey.Words
 
 // defaultLanguages are those that the word list has for sure.
 var defaultLanguages = []survey.Lang{survey.Vietnamese, survey.English}
+
+// Languages are those in which the screen's own words are, in no order of preference.
+func Languages() []survey.Lang { return slices.Clone(defaultLanguages) }
 
 // file is one public file: read once, served from memory.
 type file struct {

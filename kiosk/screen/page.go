@@ -40,9 +40,10 @@ type view struct {
 	// The fields of a press without the script.
 	Key, Questionnaire, Level string
 
-	Scripted bool   // the page uses the script
-	Home     int    // seconds until the page goes to the first screen; 0 = it stays
-	Code     string // a short reason for the operator, on the out-of-service page
+	Scripted bool         // the page uses the script
+	Home     int          // seconds until the page goes to the first screen; 0 = it stays
+	Code     string       // a short reason for the operator, on the out-of-service page
+	Reason   survey.Words // the same as a sentence; nil = the code alone
 	Revision string
 
 	thanks time.Duration
@@ -139,8 +140,8 @@ func (n *shown) ask(words wordlist, lang survey.Lang) view {
 // front is GET /.
 func (s *Screen) front(c *fiber.Ctx) error {
 	now := s.shown.Load()
-	if why := s.unready(); why != nil || now == nil {
-		return s.outOfService(c, why)
+	if now == nil || s.unready() != nil {
+		return s.outOfService(c)
 	}
 	if now.settings.Role == survey.OnlineGateway {
 		return s.message(c, "online", fiber.StatusOK)
@@ -153,12 +154,26 @@ func (s *Screen) front(c *fiber.Ctx) error {
 	return s.render(c, fiber.StatusOK, v)
 }
 
-func (s *Screen) outOfService(c *fiber.Ctx, why *failure) error {
-	if why == nil { // taken out of service since it was asked
-		why = &failure{kind: notEnrolled, code: "E1"}
+// whyOut is why the screen is out of service; it may have come back a moment ago.
+func (s *Screen) whyOut() *failure {
+	if why := s.unready(); why != nil {
+		return why
 	}
+	return &failure{kind: starting, code: "E0"}
+}
+
+// outOfService is the page while presses cannot be recorded. Why a kiosk is not
+// enrolled is shown at the kiosk itself, where somebody sets it up.
+func (s *Screen) outOfService(c *fiber.Ctx) error {
+	why := s.whyOut()
 	v := s.view("")
 	v.View, v.Scripted, v.Home, v.Code, v.Revision = "out", true, outFor, why.code, s.outRevision(why)
+	if why.kind == notEnrolled {
+		v.Reason = notYet
+		if !s.strange(c) {
+			v.Reason = Told(&NotEnrolled{Why: why.told})
+		}
+	}
 	return s.render(c, why.kind.status, v)
 }
 
@@ -190,16 +205,16 @@ func (s *Screen) rendered(v view) ([]byte, error) {
 // revision answers the page's question whether another page is due.
 func (s *Screen) revision(c *fiber.Ctx) error {
 	now := s.shown.Load()
-	if why := s.unready(); why != nil {
-		return c.SendString(s.outRevision(why))
-	}
-	if now == nil {
-		return c.SendString(s.outRevision(&failure{code: "E1"}))
+	if now == nil || s.unready() != nil {
+		return c.SendString(s.outRevision(s.whyOut()))
 	}
 	return c.SendString(now.revision)
 }
 
-func (s *Screen) outRevision(why *failure) string { return why.code + "-" + s.build }
+// outRevision changes with the reason, so that the page does.
+func (s *Screen) outRevision(why *failure) string {
+	return why.code + "-" + digest([]byte(why.told.In(survey.Vietnamese)+s.build))
+}
 
 // revisionOf names a page by what it shows and by the program's files.
 func (s *Screen) revisionOf(v view) (string, error) {

@@ -159,11 +159,30 @@ func TestOutOfServiceIsSaidPlainly(t *testing.T) {
 			t.Errorf("the page's revision is not %q", rev)
 		}
 	}
+	out("E0") // a state that is ready while nothing is shown yet
+	state.set(ErrStarting)
+	out("E0")
+	state.set(&NotEnrolled{})
 	out("E1")
+	bare := st.get(t, "/revision").text
+	state.set(&NotEnrolled{Why: both("mã ghi danh không đúng", "the code is wrong")})
+	out("E1")
+	if st.get(t, "/revision").text == bare {
+		t.Error("the page does not change with the reason")
+	}
+	for path, a := range map[string]answer{"/": st.get(t, "/"), "/readyz": st.get(t, "/readyz"), "a press": st.post(t, press(5, "k"))} {
+		if a.StatusCode != 503 || !strings.Contains(a.text, "mã ghi danh không đúng") || !strings.Contains(a.text, "chưa được ghi danh") || strings.Contains(a.text, "Nhật ký") {
+			t.Errorf("%s: %d %s", path, a.StatusCode, a.text)
+		}
+	}
 	a := st.post(t, press(5, "k"))
-	if a.StatusCode != 503 || a.problem(t).Type != "/problems/not-enrolled" || a.Header.Get("Retry-After") == "" {
+	if a.problem(t).Type != "/problems/not-enrolled" || a.Header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", a.StatusCode, a.text)
 	}
+	if a := st.get(t, "/", "X-Forwarded-For", "10.0.0.9"); strings.Contains(a.text, "không đúng") || !strings.Contains(a.text, "chưa được ghi danh") {
+		t.Errorf("a stranger reads %s", a.text)
+	}
+	state.set(nil)
 	full := newStand(t)
 	if err := s.Show(full.settings, full.recorder); err != nil {
 		t.Fatal(err)
@@ -185,7 +204,7 @@ func TestOutOfServiceIsSaidPlainly(t *testing.T) {
 		t.Error("another page has the same revision")
 	}
 	s.Hide()
-	out("E1")
+	out("E0")
 }
 
 func TestTheOnlineGatewayHasNoScreen(t *testing.T) {
@@ -194,7 +213,7 @@ func TestTheOnlineGatewayHasNoScreen(t *testing.T) {
 		set.Role, set.Questionnaire, set.Catalogue = survey.OnlineGateway, "", nil
 	})
 	a := s.get(t, "/", "Host", "khaosat.example")
-	if a.StatusCode != 200 || !strings.Contains(a.text, "Cổng khảo sát trực tuyến") || strings.Contains(a.text, "<form") || strings.Contains(a.text, "<script") {
+	if a.StatusCode != 200 || !strings.Contains(a.text, "Cổng khảo sát trực tuyến") || strings.Contains(a.text, "một lần chạm") || strings.Contains(a.text, "<form") || strings.Contains(a.text, "<script") {
 		t.Errorf("%d %s", a.StatusCode, a.text)
 	}
 	if a := s.post(t, press(5, "k")); a.StatusCode != 403 {

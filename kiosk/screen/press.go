@@ -43,7 +43,7 @@ func (s *Screen) pressJSON(c *fiber.Ctx) error {
 func (s *Screen) record(p kiosk.Press) (survey.Entry, error) {
 	now := s.shown.Load()
 	if now == nil {
-		return survey.Entry{}, &failure{kind: notEnrolled, code: "E1"}
+		return survey.Entry{}, s.whyOut()
 	}
 	// A press that has begun is finished, whether or not its caller still waits.
 	ctx, done := context.WithTimeout(context.Background(), recordWithin)

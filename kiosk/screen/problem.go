@@ -56,8 +56,10 @@ var (
 		says("Hãy gửi lại với cùng khóa: nếu đã ghi rồi thì không ghi thêm.", "Send it again with the same key: if it was kept, nothing is added.")}
 	cannotRecord = &kind{"cannot-record", 503, 5, says("Thiết bị chưa ghi nhận được", "The kiosk cannot record"),
 		says("Nhật ký không ghi được lúc này. Hãy gửi lại sau, với cùng khóa.", "The journal cannot be written now. Send it again later, with the same key.")}
-	notEnrolled = &kind{"not-enrolled", 503, 5, says("Thiết bị chưa vào phục vụ", "The kiosk is not in service"),
-		says("Thiết bị chưa được ghi danh hoặc chưa có phiếu hỏi.", "The kiosk is not enrolled, or has no questionnaire yet.")}
+	notEnrolled = &kind{"not-enrolled", 503, 5, says("Thiết bị chưa được ghi danh", "The kiosk is not enrolled yet"),
+		says("Trung tâm chưa nhận thiết bị này; thiết bị vẫn tiếp tục xin ghi danh.", "The centre has not taken this kiosk in; it goes on asking.")}
+	starting = &kind{"starting", 503, 1, says("Thiết bị đang khởi động", "The kiosk is starting"),
+		says("Hãy gửi lại sau giây lát, với cùng khóa.", "Send it again in a moment, with the same key.")}
 )
 
 // failure is a request that failed, as an error of a handler.
@@ -66,7 +68,7 @@ type failure struct {
 	value string          // what was found, shown where it helps
 	found survey.Problems // only with invalid
 	code  string          // a short reason for the out-of-service page
-	told  string          // a sentence for the kiosk's operator, after the detail
+	told  survey.Words    // a sentence for the kiosk's operator, after the detail
 	cause error           // for the log alone
 }
 
@@ -105,8 +107,8 @@ func (f *failure) body(lang survey.Lang) body {
 	if f.value != "" {
 		b.Detail = strconv.Quote(short(f.value)) + ": " + b.Detail
 	}
-	if f.told != "" {
-		b.Detail += " (" + f.told + ")"
+	if told := f.told.In(lang); told != "" {
+		b.Detail += " (" + told + ")"
 	}
 	listed := f.found[:min(len(f.found), maxErrors)]
 	if len(listed) > 0 {

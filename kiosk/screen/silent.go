@@ -29,8 +29,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	defer l.mu.Unlock()
 	if l.stopped {
 		_ = c.Close() // the server finds out at its first read
+	} else {
+		l.silent[c] = true
 	}
-	l.silent[c] = true
 	return &conn{Conn: c, from: l}, nil
 }
 
@@ -42,6 +43,7 @@ func (l *listener) hush() {
 	for c := range l.silent {
 		_ = c.Close()
 	}
+	clear(l.silent)
 }
 
 func (l *listener) forget(c net.Conn) {
@@ -50,20 +52,24 @@ func (l *listener) forget(c net.Conn) {
 	delete(l.silent, c)
 }
 
-// conn is a connection that tells its listener when it is silent no more. One
-// goroutine uses it.
+// conn is a connection that tells its listener when it is silent no more.
 type conn struct {
 	net.Conn
-	from  *listener
-	known bool // the listener has forgotten it
+	from *listener
+	once sync.Once // the listener has forgotten it
 }
 
 // Read reads, as any connection does.
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if !c.known {
-		c.known = true
-		c.from.forget(c.Conn)
-	}
+	c.heard()
 	return n, err
 }
+
+// Close closes, as any connection does; one on which nothing was ever asked too.
+func (c *conn) Close() error {
+	c.heard()
+	return c.Conn.Close()
+}
+
+func (c *conn) heard() { c.once.Do(func() { c.from.forget(c.Conn) }) }

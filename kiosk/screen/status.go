@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,8 +14,41 @@ import (
 type State interface {
 	// Status is what /api/v1/status shows.
 	Status() Status
-	// Ready is nil when a press can be recorded. The error is one sentence for operators.
+	// Ready is nil when a press can be recorded. The error is one sentence for operators:
+	// [NotEnrolled], [ErrStarting], or what is wrong with the journal.
 	Ready() error
+}
+
+// NotEnrolled says that the centre has not taken the kiosk in yet.
+type NotEnrolled struct {
+	Why survey.Words // what the centre, or the way there, said; nil = nothing yet
+}
+
+var notYet = says("thiết bị chưa được ghi danh ở trung tâm", "the kiosk is not enrolled at the centre yet")
+
+// Error is the reason in English.
+func (e *NotEnrolled) Error() string { return e.Text(survey.English) }
+
+// Text is the reason in one language.
+func (e *NotEnrolled) Text(lang survey.Lang) string {
+	if len(e.Why) == 0 {
+		return notYet.In(lang)
+	}
+	return notYet.In(lang) + ": " + e.Why.In(lang)
+}
+
+// ErrStarting says that the program has begun and will be ready at once.
+var ErrStarting = errors.New("the kiosk is starting")
+
+// Told is what an error says to operators: in both languages where it has words in both.
+func Told(err error) survey.Words {
+	if err == nil {
+		return nil
+	}
+	if both := (interface{ Text(survey.Lang) string })(nil); errors.As(err, &both) {
+		return says(both.Text(survey.Vietnamese), both.Text(survey.English))
+	}
+	return says(err.Error(), err.Error())
 }
 
 // Status is a kiosk at one moment.
@@ -108,18 +142,24 @@ func (s *Screen) readyz(c *fiber.Ctx) error {
 		return c.SendString("ok\n")
 	}
 	if s.strange(c) {
-		why.told = ""
+		why.told = nil
 	}
 	return send(c, why)
 }
 
 // unready is the reason why presses cannot be recorded, nil when they can.
 func (s *Screen) unready() *failure {
-	if err := s.options.State.Ready(); err != nil {
-		return &failure{kind: cannotRecord, code: "E2", told: err.Error(), cause: err}
-	}
-	if s.shown.Load() == nil {
-		return &failure{kind: notEnrolled, code: "E1"}
+	err := s.options.State.Ready()
+	var not *NotEnrolled
+	switch {
+	case errors.As(err, &not):
+		return &failure{kind: notEnrolled, code: "E1", told: not.Why}
+	case errors.Is(err, ErrStarting):
+		return &failure{kind: starting, code: "E0"}
+	case err != nil:
+		return &failure{kind: cannotRecord, code: "E2", told: Told(err), cause: err}
+	case s.shown.Load() == nil:
+		return &failure{kind: starting, code: "E0"}
 	}
 	return nil
 }

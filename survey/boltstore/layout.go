@@ -9,7 +9,7 @@ import (
 // The buckets of the file. Numbers in keys are big-endian, so that keys sort as the
 // numbers do. An id is a chain's 16 bytes and a sequence of 8.
 var (
-	metaBucket = []byte("meta") // "epoch", "format"
+	metaBucket = []byte("meta") // "epoch", "format", "board"
 
 	// What arrived.
 	batchBucket    = []byte("batches")  // chain, last sequence → received (ms, 8 bytes), hash of the last record, batch bytes
@@ -53,6 +53,7 @@ var buckets = [][]byte{
 var (
 	epochKey     = []byte("epoch")
 	formatKey    = []byte("format")
+	boardKey     = []byte("board") // what the live page showed last, as its owner wrote it
 	structureKey = []byte("structure")
 )
 

@@ -80,6 +80,9 @@ func TestFailedCommitStopsTheStore(t *testing.T) {
 	if err := errors.Join(s.PutStructure(t.Context(), centre(1), 1), s.AddQuestionnaires(t.Context(), faces)); err != nil {
 		t.Fatal(err)
 	}
+	if s.Err() != nil {
+		t.Errorf("a good store says %v", s.Err())
+	}
 	k := newJournal("a", counterCode(0))
 	var kept custody.Head
 	for err == nil {
@@ -97,6 +100,14 @@ func TestFailedCommitStopsTheStore(t *testing.T) {
 	other := newJournal("b", counterCode(0))
 	if _, err := s.Keep(t.Context(), []custody.Arrival{other.batch(1)}); !errors.Is(err, boltstore.ErrFailed) {
 		t.Errorf("after a failed commit the store still took a batch: %v", err)
+	}
+	select {
+	case <-s.Failed():
+	default:
+		t.Error("nobody is told that the store has failed")
+	}
+	if !errors.Is(s.Err(), boltstore.ErrFailed) {
+		t.Errorf("the failed store says %v", s.Err())
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

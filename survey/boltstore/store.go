@@ -43,8 +43,9 @@ type Store struct {
 	names       atomic.Pointer[names]
 	definitions atomic.Pointer[definitions]
 
-	writer sync.Mutex // held by the one writing; protects failed
-	failed error      // set by a failed commit: nothing is written any more
+	writer  sync.Mutex    // held by the one writing
+	failure error         // of the commit that failed; written before failed is closed, never after
+	failed  chan struct{} // closed by a failed commit: nothing is written any more
 }
 
 // Open opens the store in the file at path and makes it when there is none. The
@@ -77,7 +78,7 @@ func open(path string, opts Options) (s *Store, err error) {
 	case err != nil:
 		return nil, err
 	}
-	s = &Store{db: db}
+	s = &Store{db: db, failed: make(chan struct{})}
 	if err = s.prepare(); err == nil && os.IsNotExist(statErr) {
 		err = syncFolder(filepath.Dir(path))
 	}
@@ -170,6 +171,21 @@ func (s *Store) Close() error {
 // Epoch is the life of this store, drawn when its file was made.
 func (s *Store) Epoch() custody.Epoch { return s.epoch }
 
+// Failed is closed when a commit has failed, in whatever call: [Store.Err] then says
+// why, and the store takes nothing more.
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Err is nil while the store can be written. After a failed commit it is [ErrFailed]
+// with the cause, for ever. It never waits for a writer.
+func (s *Store) Err() error {
+	select {
+	case <-s.failed:
+		return s.failure
+	default:
+		return nil
+	}
+}
+
 // writing is one write transaction with what will be in memory after it.
 type writing struct {
 	tx          *bbolt.Tx
@@ -192,8 +208,8 @@ func (s *Store) update(ctx context.Context, do func(*writing) error) error {
 	}
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	if s.failed != nil {
-		return s.failed
+	if err := s.Err(); err != nil {
+		return err
 	}
 	tx, err := s.db.Begin(true)
 	if err != nil {
@@ -216,8 +232,9 @@ func (s *Store) update(ctx context.Context, do func(*writing) error) error {
 	if err := tx.Commit(); err != nil {
 		// Whether the disk has it is not known, and the file must not be written again
 		// over pages that the kernel may have dropped.
-		s.failed = fmt.Errorf("%w: %w", ErrFailed, err)
-		return s.failed
+		s.failure = fmt.Errorf("%w: %w", ErrFailed, err)
+		close(s.failed)
+		return s.failure
 	}
 	s.names.Store(w.names)
 	s.definitions.Store(w.definitions)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -75,7 +76,8 @@ func (c *Console) byToken(ctx *fiber.Ctx, hash survey.Hash) (signer, error) {
 	case err != nil:
 		return signer{}, fmt.Errorf("look up a token: %w", err)
 	case !ok:
-		return signer{}, errStranger()
+		return signer{}, refuse(fiber.StatusUnauthorized,
+			"mã truy cập không đúng hoặc đã bị thu hồi; hãy xem lại mã, hoặc xin người quản trị mã mới", "the token is wrong or was revoked; check it, or ask the administrator for a new one")
 	case t.Unit != "":
 		return signer{}, refuse(fiber.StatusForbidden,
 			"mã này chỉ dành cho một phần cây đơn vị, mà trang này cho xem tất cả", "this token is for a part of the tree only, and this console shows all of it")
@@ -151,13 +153,27 @@ func (c *Console) cookieName(ctx *fiber.Ctx) string {
 
 // onThisMachine reports whether the request comes from a program on this machine: over
 // loopback, and neither by way of a proxy nor out of a browser, whom any web page
-// could have sent.
-func onThisMachine(ctx *fiber.Ctx) bool {
+// could have sent. A page can give its own name this machine's address, so a name in
+// Host counts only when it is known to be the console's.
+func (c *Console) onThisMachine(ctx *fiber.Ctx) bool {
 	for _, h := range []string{fiber.HeaderXForwardedFor, "Forwarded", "Via", fiber.HeaderOrigin, "Sec-Fetch-Site"} {
 		if ctx.Get(h) != "" {
 			return false
 		}
 	}
 	addr, ok := ctx.Context().RemoteAddr().(*net.TCPAddr)
-	return ok && addr.IP.IsLoopback()
+	return ok && addr.IP.IsLoopback() && c.ownHost(string(ctx.Context().Host()))
+}
+
+// ownHost reports whether a Host header names this console: by an address, as
+// localhost, or by one of the names it was told.
+func (c *Console) ownHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if net.ParseIP(host) != nil || strings.EqualFold(host, "localhost") {
+		return true
+	}
+	return slices.ContainsFunc(c.settings.Hosts, func(own string) bool { return own != "" && strings.EqualFold(own, host) })
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ var apiAddresses = []struct{ method, target string }{
 	{"GET", "/api/v1/scores"},
 	{"GET", "/api/v1/units"},
 	{"PUT", "/api/v1/units"},
+	{"POST", "/api/v1/kiosks/k-a/revoke"},
 	{"GET", "/api/v1/questionnaires"},
 	{"GET", "/api/v1/kiosks"},
 	{"POST", "/api/v1/kiosks"},
@@ -352,7 +354,7 @@ func TestQuestionnaires(t *testing.T) {
 
 func TestKiosksShowWhatTheCentreHolds(t *testing.T) {
 	beat := noon.Add(-time.Minute)
-	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]time.Time { return map[survey.KioskID]time.Time{"k-a": beat} }}, func(c *centre) {
+	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat { return map[survey.KioskID]Heartbeat{"k-a": {At: beat, Unsent: 4}} }}, func(c *centre) {
 		c.store.kiosks = []survey.Kiosk{
 			{ID: "k-a", Name: "Máy A", Role: survey.CounterKiosk, Counters: []survey.CounterCode{"TT-01"}},
 			{ID: "k-b", Role: survey.OnlineGateway, Revoked: &noon},
@@ -368,10 +370,10 @@ func TestKiosksShowWhatTheCentreHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := list.Items[0], list.Items[1]
-	if a.Head != 7 || a.Held != 3 || a.Quarantined != 3 || a.Forks != 1 || len(a.Chains) != 2 || !a.LastContact.Equal(beat) {
+	if a.Head != 7 || a.Held != 3 || a.Quarantined != 3 || a.Forks != 1 || len(a.Chains) != 2 || !a.LastContact.Equal(beat) || !a.Connected || *a.Unsent != 4 || !slices.Equal(a.Problems, []kioskProblem{forked, unreadable, waiting}) {
 		t.Errorf("%s", got.body)
 	}
-	if b.LastContact != nil || b.Revoked == nil || !bytes.Contains(got.body, []byte(`"counters":[]`)) {
+	if b.LastContact != nil || b.Connected || b.Unsent != nil || len(b.Problems) != 0 || b.Revoked == nil || !bytes.Contains(got.body, []byte(`"counters":[]`)) {
 		t.Errorf("%s", got.body)
 	}
 }

@@ -121,10 +121,12 @@ func busy(c *centre) {
 	c.store.kiosks = []survey.Kiosk{
 		{ID: "k-4xq2mzt7ab", Name: "Máy quầy 1", Role: survey.CounterKiosk, Counters: []survey.CounterCode{"TT-01", "TT-02"}},
 		{ID: "k-h2k9vw3cde", Name: "Máy phường", Role: survey.CounterKiosk, Counters: []survey.CounterCode{"HP-01"}},
+		{ID: "k-copied9xyz", Role: survey.CounterKiosk, Counters: []survey.CounterCode{"HP-02"}},
 		{ID: "k-online5fgh", Name: "Cổng trực tuyến", Role: survey.OnlineGateway, Counters: []survey.CounterCode{"TT-01", "HP-02"}, Revoked: &noon},
 	}
 	c.store.chains = []custody.ChainState{
-		{Chain: survey.Chain{1}, Kiosk: "k-4xq2mzt7ab", Head: custody.Head{Sequence: 12480}, Received: noon.Add(-2 * time.Minute)},
+		{Chain: survey.Chain{1}, Kiosk: "k-4xq2mzt7ab", Head: custody.Head{Sequence: 12480}, Received: noon.Add(-20 * time.Second)},
+		{Chain: survey.Chain{3}, Kiosk: "k-copied9xyz", Head: custody.Head{Sequence: 91}, Forks: 2, Received: noon.Add(-10 * time.Second)},
 		{Chain: survey.Chain{2}, Kiosk: "k-h2k9vw3cde", Head: custody.Head{Sequence: 733}, Held: 4, Quarantined: 1, Received: noon.Add(-26 * time.Hour)},
 	}
 	c.at = noon.Add(-3 * time.Hour)
@@ -159,7 +161,7 @@ func TestFiguresArriveInTheBrowserWithoutReload(t *testing.T) {
 		c.put("HP-02", quick(), 5)
 	}
 	c.Changed([]survey.CounterCode{"HP-02"})
-	b.until(`document.getElementById("s0-counter-HP-02").textContent.includes("100,00")`)
+	b.until(`document.getElementById("s0-counter-HP-02").textContent.includes("3/3")`)
 	b.until(`document.getElementById("s0-total").textContent.includes("206")`)
 	if !ask[bool](b, `window.still === true && document.activeElement.id === "s0-counter-HP-02-q"`) {
 		t.Error("the page was loaded anew, or the keyboard's place was lost")

@@ -35,6 +35,10 @@ type Store interface {
 	Catalogue(ctx context.Context) (*survey.Catalogue, error)
 	// Chains is how far each chain has come.
 	Chains(ctx context.Context) ([]custody.ChainState, error)
+	// PutBoard keeps what the live page is about to show, in place of what was kept
+	// before; Board gives it back, nil when there is none.
+	PutBoard(ctx context.Context, board []byte) error
+	Board(ctx context.Context) ([]byte, error)
 }
 
 // Registry is who may take part: kiosks, invitations and tokens.
@@ -73,6 +77,7 @@ type Settings struct {
 	Minimum  int64 // figures of fewer respondents are withheld; 0 = 1
 	LiveStep int64 // answers by which a counter's live figure moves; 0 = 5
 
+	Hosts  []string     // names by which programs on this machine may call the console, besides localhost
 	Demo   survey.Words // a banner that says the figures are not real; empty = none
 	Secure bool         // people reach the console through https, even if a proxy ends it
 
@@ -80,7 +85,14 @@ type Settings struct {
 	Log        *slog.Logger                        // nil = nowhere
 	Metrics    func(io.Writer)                     // writes /metrics; nil = nothing there
 	Ready      func() error                        // why the centre is not ready yet; nil = it is
-	Heartbeats func() map[survey.KioskID]time.Time // when each kiosk was last heard of on the bus; nil = not known
+	Heartbeats func() map[survey.KioskID]Heartbeat // the last one of each kiosk since the start; nil = nobody listens
+	OnRevoked  func(survey.KioskID) error          // hears of each kiosk that was shut out; nil = nobody
+}
+
+// Heartbeat is how a kiosk was doing when it was last heard of.
+type Heartbeat struct {
+	At     time.Time // by the centre's clock
+	Unsent uint64    // records that the kiosk had not got rid of
 }
 
 // Limits of the HTTP server. A stream of events ends before the write timeout would
@@ -136,7 +148,7 @@ func New(store Store, s Settings) (*Console, error) {
 	s.Minimum = max(s.Minimum, 1)
 	c := &Console{
 		store: store, settings: s, log: s.Log, now: s.Now,
-		sessions: newSessions(s.Now), links: newLinks(s.Now), enrols: newLimiter(s.Now, maxFailedEnrols, time.Minute),
+		sessions: newSessions(s.Now), links: newLinks(s.Now), enrols: newLimiter(s.Now, maxFailedEnrols, maxFailedEnrolsOfAll, time.Minute),
 		live: newLive(s.LiveStep), pending: newPending(), boards: newBoards(),
 		stop: make(chan struct{}), done: make(chan struct{}), closed: make(chan struct{}),
 	}

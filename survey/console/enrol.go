@@ -85,16 +85,14 @@ func (c *Console) postEnrol(ctx *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	wait, ok := c.enrols.try()
-	if !ok {
-		r := refuse(fiber.StatusTooManyRequests, "đã có quá nhiều lần thử mã không thành; hãy đợi rồi thử lại", "too many failed tries; wait and try again")
-		r.retry = wait
-		return r
+	if in.Code == "" { // nothing to be guessed
+		k, err = c.enrolHere(ctx, k)
+	} else {
+		k, err = c.enrolByCode(ctx, codeHash(in.Code), k)
 	}
-	if k, err = c.enrol(ctx, in.Code, k); err != nil {
+	if err != nil {
 		return err
 	}
-	c.enrols.succeeded()
 	c.log.Info("kiosk enrolled", "kiosk", k.ID, "name", k.Name, "role", k.Role, "counters", k.Counters, "by_code", in.Code != "")
 	return c.sendEnrolled(ctx, k)
 }
@@ -128,29 +126,36 @@ func parseKey(s string) ed25519.PublicKey {
 	return nil
 }
 
-// enrol finds the kiosk's place and keeps it.
-func (c *Console) enrol(ctx *fiber.Ctx, code string, k survey.Kiosk) (survey.Kiosk, error) {
-	known, is, err := c.store.Kiosk(ctx.UserContext(), k.ID)
+// enrolByCode finds the place that a one-time code was made for, and keeps the kiosk.
+func (c *Console) enrolByCode(ctx *fiber.Ctx, code survey.Hash, k survey.Kiosk) (survey.Kiosk, error) {
+	if wait, ok := c.enrols.try(code); !ok {
+		r := refuse(fiber.StatusTooManyRequests, "đã có quá nhiều lần thử mã không thành; hãy đợi rồi thử lại", "too many failed tries; wait and try again")
+		r.retry = wait
+		return k, r
+	}
+	if _, _, err := c.knownKiosk(ctx, k); err != nil {
+		return k, err
+	}
+	k.Enrolled = c.now()
+	k, err := c.store.Redeem(ctx.UserContext(), code, k, c.now())
+	if errors.Is(err, survey.ErrNoInvitation) {
+		return k, refuse(fiber.StatusForbidden,
+			"mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY",
+			"the one-time code is wrong, used up or older than 24 hours; make a new one: hailong kiosks add --counter COUNTER")
+	}
+	if err == nil {
+		c.enrols.succeeded(code)
+	}
+	return k, err
+}
+
+// enrolHere takes in a kiosk of this very machine, where that is allowed.
+func (c *Console) enrolHere(ctx *fiber.Ctx, k survey.Kiosk) (survey.Kiosk, error) {
+	known, is, err := c.knownKiosk(ctx, k)
 	if err != nil {
 		return k, err
 	}
-	if is && known.Revoked != nil {
-		return k, refuse(fiber.StatusForbidden, "thiết bị này đã bị thu hồi; cần tạo khóa mới trên thiết bị", "this kiosk was revoked; it needs a new key")
-	}
-	if is && !bytes.Equal(known.Key, k.Key) {
-		return k, refuse(fiber.StatusConflict, "một thiết bị khác đã mang tên mà khóa này cho; cần tạo khóa mới trên thiết bị", "another kiosk has the name that this key gives; it needs a new key")
-	}
-	k.Enrolled = c.now()
-	if code != "" {
-		k, err = c.store.Redeem(ctx.UserContext(), codeHash(code), k, c.now())
-		if errors.Is(err, survey.ErrNoInvitation) {
-			return k, refuse(fiber.StatusForbidden,
-				"mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY",
-				"the one-time code is wrong, used up or older than 24 hours; make a new one: hailong kiosks add --counter COUNTER")
-		}
-		return k, err
-	}
-	if !c.settings.AutoEnrol || !onThisMachine(ctx) {
+	if !c.settings.AutoEnrol || !c.onThisMachine(ctx) {
 		return k, refuse(fiber.StatusForbidden,
 			"cần mã ghi danh một lần; người quản trị tạo bằng: hailong kiosks add --counter QUẦY",
 			"a one-time code is needed; an administrator makes one with: hailong kiosks add --counter COUNTER")
@@ -162,11 +167,26 @@ func (c *Console) enrol(ctx *fiber.Ctx, code string, k survey.Kiosk) (survey.Kio
 	if err != nil {
 		return k, err
 	}
-	k.Counters = []survey.CounterCode{counter}
+	k.Counters, k.Enrolled = []survey.CounterCode{counter}, c.now()
 	if err := c.store.PutKiosk(ctx.UserContext(), k); err != nil {
 		return k, fmt.Errorf("keep kiosk %s: %w", k.ID, err)
 	}
 	return k, nil
+}
+
+// knownKiosk finds the kiosk that was enrolled under the same key, if there is one, and
+// refuses a key that may not enrol.
+func (c *Console) knownKiosk(ctx *fiber.Ctx, k survey.Kiosk) (known survey.Kiosk, is bool, err error) {
+	known, is, err = c.store.Kiosk(ctx.UserContext(), k.ID)
+	switch {
+	case err != nil:
+		return known, is, err
+	case is && known.Revoked != nil:
+		return known, is, refuse(fiber.StatusForbidden, "thiết bị này đã bị thu hồi; cần tạo khóa mới trên thiết bị", "this kiosk was revoked; it needs a new key")
+	case is && !bytes.Equal(known.Key, k.Key):
+		return known, is, refuse(fiber.StatusConflict, "một thiết bị khác đã mang tên mà khóa này cho; cần tạo khóa mới trên thiết bị", "another kiosk has the name that this key gives; it needs a new key")
+	}
+	return known, is, nil
 }
 
 func (c *Console) defaultCounter(ctx *fiber.Ctx) (survey.CounterCode, error) {

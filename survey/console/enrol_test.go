@@ -129,7 +129,7 @@ func TestEnrolmentsThatAreNotValid(t *testing.T) {
 func TestCodesCannotBeGoneThrough(t *testing.T) {
 	c := open(t, Settings{})
 	code := c.invite(t, `{"counter":"TT-01"}`)
-	for i := range maxFailedEnrols {
+	for i := range maxFailedEnrolsOfAll {
 		if got := c.enrolBy(fmt.Sprint("WRONG-", i), newKey(1)); got.StatusCode != 403 {
 			t.Fatalf("%d %s", got.StatusCode, got.body)
 		}
@@ -150,6 +150,32 @@ func TestCodesCannotBeGoneThrough(t *testing.T) {
 	}
 }
 
+// Kiosks with a bad code, or none, ask again and again. They are told to wait, and a
+// kiosk with a good code is not.
+func TestKiosksWithBadCodesHinderNobody(t *testing.T) {
+	c := open(t, Settings{})
+	waits := 0
+	for second := 0; second < 60; second += 2 {
+		for kiosk := range byte(3) {
+			code := []string{"WRONG-1", "WRONG-2", ""}[kiosk]
+			for range 2 { // twice as often as they should
+				if got := c.enrolBy(code, newKey(kiosk+1)); got.StatusCode == 429 && got.Header.Get("Retry-After") != "" && code != "" {
+					waits++
+				} else if got.StatusCode != 403 {
+					t.Fatalf("%q: %d %s", code, got.StatusCode, got.body)
+				}
+			}
+		}
+		c.pass(2 * time.Second)
+	}
+	if waits != 2*(60-maxFailedEnrols) {
+		t.Errorf("%d tries were told to wait", waits)
+	}
+	if got := c.enrolBy(c.invite(t, `{"counter":"TT-01"}`).Code, newKey(9)); got.StatusCode != 200 {
+		t.Errorf("the good kiosk: %d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestARevokedKioskStaysOut(t *testing.T) {
 	c := open(t, Settings{})
 	key := newKey(1)
@@ -157,6 +183,22 @@ func TestARevokedKioskStaysOut(t *testing.T) {
 	if got := c.enrolBy(c.invite(t, `{"counter":"TT-01"}`).Code, key); got.StatusCode != 403 {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
+}
+
+// getAs asks for an address over loopback with a Host header, and gives the status.
+func getAs(t *testing.T, address, host string) int {
+	t.Helper()
+	req, err := http.NewRequest("GET", address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return res.StatusCode
 }
 
 func TestKiosksOnThisMachineEnrolByThemselves(t *testing.T) {
@@ -167,6 +209,9 @@ func TestKiosksOnThisMachineEnrolByThemselves(t *testing.T) {
 		}
 		for i := 0; i < len(headers); i += 2 {
 			req.Header.Set(headers[i], headers[i+1])
+		}
+		if host := req.Header.Get("Host"); host != "" {
+			req.Host = host
 		}
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -182,7 +227,7 @@ func TestKiosksOnThisMachineEnrolByThemselves(t *testing.T) {
 		t.Errorf("not asked for, yet enrolled: %d %s", got.StatusCode, got.body)
 	}
 
-	on := open(t, Settings{AutoEnrol: true})
+	on := open(t, Settings{AutoEnrol: true, Hosts: []string{"danhgia.example.vn"}, Metrics: func(io.Writer) {}})
 	at := serve(t, on)
 	for _, h := range [][]string{{"X-Forwarded-For", "127.0.0.1"}, {"Origin", at}, {"Sec-Fetch-Site", "same-origin"}} {
 		if got := post(on, at, h...); got.StatusCode != 403 {
@@ -192,6 +237,18 @@ func TestKiosksOnThisMachineEnrolByThemselves(t *testing.T) {
 	// A request that does not come over loopback.
 	if got := on.enrolBy("", newKey(1)); got.StatusCode != 403 {
 		t.Errorf("from afar: %d", got.StatusCode)
+	}
+	// A page that gave its own name this machine's address.
+	for host, let := range map[string]bool{
+		"evil.example": false, "evil.example:8080": false, "localhost.evil.example": false,
+		"localhost:8080": true, "[::1]:8080": true, "127.0.0.1": true, "DanhGia.example.vn:443": true,
+	} {
+		if got := getAs(t, at+"/metrics", host); (got == 200) != let {
+			t.Errorf("metrics for Host %q: %d", host, got)
+		}
+	}
+	if got := post(on, at, "Host", "evil.example"); got.StatusCode != 403 {
+		t.Errorf("enrolled for Host evil.example: %d", got.StatusCode)
 	}
 	got := post(on, at)
 	if got.StatusCode != 200 || !bytes.Contains(got.body, []byte(`"TT-01"`)) {

@@ -17,7 +17,6 @@ const (
 	minPause   = 250 * time.Millisecond // between two times
 	retryPause = 2 * time.Second        // after the store could not be read
 	dayCheck   = 15 * time.Second       // how late a new day may be noticed
-	settled    = 10 * time.Minute       // after which whoever pressed has left the counter
 )
 
 // pending are the counters whose figures may have moved since they were last read.
@@ -127,21 +126,43 @@ func (c *Console) refresh(ctx context.Context) error {
 	if now, _ := c.boards.current(); len(counters) == 0 && now.day == c.live.day {
 		return nil
 	}
-	if err := c.publish(ctx, counters, 0); err != nil {
+	if err := c.publish(ctx, counters); err != nil {
 		c.pending.add(counters)
 		return err
 	}
 	return nil
 }
 
-// begin publishes the first figures after a start. What was published before the start
-// is not known any more, and a figure right up to the present might differ from it by
-// one press. So with a step above 1 it begins with the hours that have been over for a
-// while; later answers follow by the step.
+// begin publishes the first figures after a start: those that were shown before it, and
+// what has come since by the step. Had it forgotten what was shown, the first figure
+// might differ from that by one press.
 func (c *Console) begin(ctx context.Context) error {
 	c.work.Lock()
 	defer c.work.Unlock()
 	c.live.turn(c.today())
+	if c.live.step > 1 {
+		b, err := c.store.Board(ctx)
+		if err != nil {
+			return fmt.Errorf("read what was shown before: %w", err)
+		}
+		if err := c.live.recall(b); err != nil {
+			return err
+		}
+	}
+	return c.publishAll(ctx)
+}
+
+// rearrange makes the board anew after units or counters changed. Records that waited
+// for the change may be counted now, at any counter.
+func (c *Console) rearrange(ctx context.Context) error {
+	c.work.Lock()
+	defer c.work.Unlock()
+	c.live.turn(c.today())
+	return c.publishAll(ctx)
+}
+
+// publishAll publishes what may be published of every counter. The caller holds work.
+func (c *Console) publishAll(ctx context.Context) error {
 	s, err := c.store.Structure(ctx)
 	if err != nil {
 		return err
@@ -150,23 +171,12 @@ func (c *Console) begin(ctx context.Context) error {
 	for _, row := range s.Counters {
 		counters = append(counters, row.Code)
 	}
-	var before survey.Hour
-	if c.settings.LiveStep > 1 {
-		before = survey.HourOf(c.now().Add(-settled))
-	}
-	return c.publish(ctx, counters, before)
+	return c.publish(ctx, counters)
 }
 
-// rearrange makes the board anew after units or counters changed.
-func (c *Console) rearrange(ctx context.Context) error {
-	c.work.Lock()
-	defer c.work.Unlock()
-	return c.publish(ctx, nil, 0)
-}
-
-// publish offers today's figures of some counters, of the hours before an hour where
-// one is given, and arranges what is published then. The caller holds work.
-func (c *Console) publish(ctx context.Context, counters []survey.CounterCode, before survey.Hour) error {
+// publish offers today's figures of some counters and arranges what is published then.
+// The caller holds work.
+func (c *Console) publish(ctx context.Context, counters []survey.CounterCode) error {
 	structure, err := c.store.Structure(ctx)
 	if err != nil {
 		return err
@@ -176,28 +186,50 @@ func (c *Console) publish(ctx context.Context, counters []survey.CounterCode, be
 		return err
 	}
 	list, scaleOf := measures(catalogue)
-	day := c.live.day
-	if len(counters) > 0 {
-		slices.Sort(counters)
-		fresh := newTallies(scaleOf)
-		err := c.store.TimeCounts(ctx, score.Span{From: day, To: day}, counters, func(k score.TimeKey, n score.Count) error {
-			if before == 0 || k.Hour < before {
-				fresh.add(k, n)
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("count the answers of %s: %w", day, err)
-		}
-		for at, row := range fresh.finished() {
-			c.live.offer(day, at, row)
-		}
+	if err := c.offer(ctx, counters, scaleOf); err != nil {
+		return err
 	}
 	next := arrange(c.live, list, structure, c.settings.Minimum)
 	was, _ := c.boards.current()
 	if next.number(was) {
 		next.at = c.now()
 		c.boards.put(next)
+	}
+	return nil
+}
+
+// offer counts today's answers of some counters and hands the figures in. What is to be
+// shown is kept first, so that no restart forgets what people have seen; if it cannot
+// be kept, nothing is shown.
+func (c *Console) offer(ctx context.Context, counters []survey.CounterCode, scaleOf map[score.Item]string) error {
+	if len(counters) == 0 {
+		return nil
+	}
+	slices.Sort(counters)
+	day := c.live.day
+	fresh := newTallies(scaleOf)
+	err := c.store.TimeCounts(ctx, score.Span{From: day, To: day}, counters, func(k score.TimeKey, n score.Count) error {
+		fresh.add(k, n)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("count the answers of %s: %w", day, err)
+	}
+	shown := maps.Clone(c.live.published)
+	moved := false
+	for at, row := range fresh.finished() {
+		moved = c.live.offer(day, at, row) || moved
+	}
+	if !moved || c.live.step == 1 {
+		return nil
+	}
+	b, err := c.live.remember()
+	if err == nil {
+		err = c.store.PutBoard(ctx, b)
+	}
+	if err != nil {
+		c.live.published = shown
+		return fmt.Errorf("keep what is about to be shown: %w", err)
 	}
 	return nil
 }

@@ -18,6 +18,14 @@ func percent(lang survey.Lang, v float64) string {
 	return decimal(lang, v) + "\u00a0%"
 }
 
+// roughPercent is a rate for people without decimals.
+func roughPercent(lang survey.Lang, v float64) string {
+	if lang == survey.English {
+		return strconv.FormatFloat(v, 'f', 0, 64) + "%"
+	}
+	return strconv.FormatFloat(v, 'f', 0, 64) + "\u00a0%"
+}
+
 func decimal(lang survey.Lang, v float64) string {
 	s := strconv.FormatFloat(v, 'f', 2, 64)
 	if lang == survey.English {

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -21,7 +23,8 @@ type place struct {
 //     one before. Answers that are left out of the score do not count towards the step:
 //     otherwise one press and four hasty repeats of it would make up a step, and the
 //     figure would tell that one press.
-//   - A new day begins with nothing published.
+//   - A new day begins with nothing published; a restart begins with what was published
+//     before it, which is why the store keeps that.
 //   - Everything larger (units, the total) is added up from published figures. Were it
 //     fresher, the difference between a unit and its counters would tell.
 //
@@ -61,6 +64,48 @@ func (l *live) offer(day survey.Date, at place, fresh score.Row) bool {
 
 func sameCounts(a, b score.Row) bool {
 	return a.N == b.N && a.Respondents == b.Respondents && a.Excluded == b.Excluded && maps.Equal(a.Levels, b.Levels)
+}
+
+// shownJSON is what is published, as the store keeps it over a restart.
+type shownJSON struct {
+	Day  survey.Date   `json:"day"`
+	Rows []shownFigure `json:"rows"`
+}
+
+type shownFigure struct {
+	Counter     survey.CounterCode     `json:"counter"`
+	Scale       string                 `json:"scale"`
+	N           int64                  `json:"n"`
+	Respondents int64                  `json:"respondents"`
+	Excluded    int64                  `json:"excluded"`
+	Levels      map[survey.Level]int64 `json:"levels"`
+}
+
+// remember writes down what is published.
+func (l *live) remember() ([]byte, error) {
+	out := shownJSON{Day: l.day}
+	for at, r := range l.published {
+		out.Rows = append(out.Rows, shownFigure{at.counter, at.scale, r.N, r.Respondents, r.Excluded, r.Levels})
+	}
+	return json.Marshal(out)
+}
+
+// recall takes up what remember wrote, if it is of the same day. No text is nothing.
+func (l *live) recall(text []byte) error {
+	if text == nil {
+		return nil
+	}
+	var in shownJSON
+	if err := json.Unmarshal(text, &in); err != nil {
+		return fmt.Errorf("what was shown before cannot be read: %w", err)
+	}
+	if in.Day != l.day {
+		return nil
+	}
+	for _, r := range in.Rows {
+		l.published[place{r.Counter, r.Scale}] = score.Row{N: r.N, Respondents: r.Respondents, Excluded: r.Excluded, Levels: r.Levels}
+	}
+	return nil
 }
 
 // measure is a scale on which overall questions are asked.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
@@ -130,29 +131,79 @@ func TestANewDayBeginsWithNothing(t *testing.T) {
 	}
 }
 
+// A restart shows what was shown before it, and goes on by the step from there.
 func TestARestartTellsNothingFresh(t *testing.T) {
-	before := func(c *centre) {
-		c.at = noon.Add(-2 * time.Hour)
-		for range 7 {
-			c.put("TT-01", quick(), 5)
+	seen := func(forgets bool) (shown, after score.Row) {
+		c := open(t, Settings{})
+		for range 17 {
+			c.press("TT-01", 5)
 		}
-		c.at = noon
-		c.put("TT-01", quick(), 1) // somebody at the counter, a moment before the start
+		shown = c.shown("TT-01")
+		c.put("TT-01", quick(), 1) // somebody at the counter
+		if forgets {
+			c.store.board = nil
+		}
+		c.restart()
+		after = c.shown("TT-01")
+		c.press("TT-01", 5)
+		if !forgets && c.shown("TT-01").N != 15 {
+			t.Errorf("four answers after the last figure: %+v", c.shown("TT-01"))
+		}
+		c.press("TT-01", 5)
+		if !forgets && c.shown("TT-01").N != 20 {
+			t.Errorf("five answers after the last figure: %+v", c.shown("TT-01"))
+		}
+		return shown, after
 	}
-	c := open(t, Settings{}, before)
-	if r := c.shown("TT-01"); r.N != 7 || *r.Rate != 100 {
-		t.Errorf("the restart tells the last press: %+v", r)
+	if shown, after := seen(false); shown.N != 15 || !reflect.DeepEqual(shown, after) {
+		t.Errorf("before the restart %+v, after it %+v", shown, after)
 	}
-	c.press("TT-01", 5, 5, 5)
-	if r := c.shown("TT-01"); r.N != 7 {
+	// The control: a console that forgets tells the press.
+	if shown, after := seen(true); after.N-shown.N != 3 {
+		t.Errorf("before the restart %+v, after it %+v: the other test would see nothing", shown, after)
+	}
+}
+
+// Yesterday's figures are not today's, whatever the store still keeps.
+func TestARestartOnAnotherDayBeginsWithNothing(t *testing.T) {
+	c := open(t, Settings{})
+	c.press("TT-01", 5, 5, 5, 5, 5)
+	c.pass(24 * time.Hour)
+	c.restart()
+	if r := c.shown("TT-01"); r.N != 0 {
 		t.Errorf("%+v", r)
 	}
-	c.press("TT-01", 5)
-	if r := c.shown("TT-01"); r.N != 12 {
-		t.Errorf("%+v", r)
+}
+
+// What cannot be kept is not shown: after a restart nobody would know it was.
+func TestAFigureThatCannotBeKeptIsNotShown(t *testing.T) {
+	c := open(t, Settings{})
+	c.store.mu.Lock()
+	c.store.full = errors.New("no space")
+	c.store.mu.Unlock()
+	for range 5 {
+		c.put("TT-01", quick(), 5)
 	}
-	// The control: with the protection off, it does tell.
-	if r := open(t, Settings{LiveStep: 1}, before).shown("TT-01"); r.N != 8 {
+	if err := c.rearrange(context.Background()); err == nil || c.shown("TT-01").N != 0 {
+		t.Errorf("%v, shown %+v", err, c.shown("TT-01"))
+	}
+	c.store.mu.Lock()
+	c.store.full = nil
+	c.store.mu.Unlock()
+	if err := c.rearrange(context.Background()); err != nil || c.shown("TT-01").N != 5 {
+		t.Errorf("%v, shown %+v", err, c.shown("TT-01"))
+	}
+}
+
+// Answers that waited for a counter to be declared are shown as soon as it is.
+func TestNewUnitsBringWhatWaitedForThem(t *testing.T) {
+	c := open(t, Settings{LiveStep: 1})
+	c.put("TT-01", quick(), 5) // as a store does that counts held answers at the change
+	units := c.ask("GET", "/api/v1/units", "")
+	if got := c.ask("PUT", "/api/v1/units", string(units.body)); got.StatusCode != 200 {
+		t.Fatalf("%d %s", got.StatusCode, got.body)
+	}
+	if r := c.shown("TT-01"); r.N != 1 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -29,7 +29,9 @@ type memory struct {
 	invitations map[survey.Hash]survey.Invitation
 	redeemed    map[survey.Hash]survey.KioskID
 	tokens      map[survey.Hash]survey.Token
+	board       []byte
 	broken      error // every read of counts fails with it
+	full        error // a board cannot be kept because of it
 }
 
 var _ Store = (*memory)(nil)
@@ -54,6 +56,22 @@ func (m *memory) TimeCounts(_ context.Context, span score.Span, counters []surve
 		}
 	}
 	return nil
+}
+
+func (m *memory) PutBoard(_ context.Context, board []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.full != nil {
+		return m.full
+	}
+	m.board = board
+	return nil
+}
+
+func (m *memory) Board(context.Context) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.board, nil
 }
 
 func (m *memory) ServiceCounts(_ context.Context, span score.Span, units []survey.UnitCode, visit func(score.ServiceKey, score.Count) error) error {
@@ -242,23 +260,40 @@ func open(t *testing.T, s Settings, prepare ...func(*centre)) *centre {
 	for _, f := range prepare {
 		f(c)
 	}
+	c.start(s)
+	return c
+}
+
+// start makes the console over the centre's store.
+func (c *centre) start(s Settings) {
+	t := c.t
+	t.Helper()
 	s.Now = c.clock
 	if s.CentreKey == nil {
 		s.CentreKey = bytes.Repeat([]byte{7}, ed25519.PublicKeySize)
 	}
-	var err error
-	if c.Console, err = New(c.store, s); err != nil {
+	console, err := New(c.store, s)
+	if err != nil {
 		t.Fatal(err)
 	}
+	c.Console = console
 	t.Cleanup(func() {
-		if err := c.Shutdown(context.Background()); err != nil {
+		if err := console.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
 	if c.token, err = c.MintToken(context.Background(), "thử nghiệm"); err != nil {
 		t.Fatal(err)
 	}
-	return c
+}
+
+// restart stops the console and makes another one over the same store.
+func (c *centre) restart() {
+	c.t.Helper()
+	if err := c.Shutdown(context.Background()); err != nil {
+		c.t.Fatal(err)
+	}
+	c.start(c.settings)
 }
 
 // put keeps an answer as intake would, without telling the console.

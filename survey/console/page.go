@@ -26,6 +26,7 @@ type frame struct {
 	Date    string
 	Loaded  string
 	Today   *todayView
+	Alarm   string // why a person is needed at a kiosk; empty = none is
 	Kiosks  []kioskView
 	Refresh int // seconds after which a browser without script loads the page anew; 0 = never
 }
@@ -96,7 +97,9 @@ type rowView struct {
 	Depth       int
 	Code, Name  string
 	Note        string // why there is no figure; empty = there is one
+	Nothing     bool   // the note is only that nothing has come yet
 	Rate        string
+	Of          string // "k/n" where the answers are too few for the rate to say much; empty = they are not
 	Interval    string
 	Dot         dotChart
 	Slices      []slice
@@ -121,6 +124,7 @@ func (c *Console) getToday(ctx *fiber.Ctx) error {
 		return err
 	}
 	f.Today = c.todayView(survey.Lang(f.Lang), b, contacts(kiosks))
+	f.Alarm = alarm(survey.Lang(f.Lang), kiosks)
 	f.Refresh = 30
 	return c.sendPage(ctx, fiber.StatusOK, "today", f)
 }
@@ -195,6 +199,10 @@ func contactText(lang survey.Lang, contact map[survey.CounterCode]time.Time, cod
 	return clock(lang, at, today)
 }
 
+// fewAnswers is the number below which a rate is shown without decimals and beside the
+// counts that it comes from: decimals would promise what so few answers cannot hold.
+const fewAnswers = 30
+
 func (c *Console) rowView(lang survey.Lang, b *board, s *scaleBoard, r boardRow) rowView {
 	v := rowView{
 		Unit: r.kind == unitRow, Depth: min(r.depth, 5), Code: string(r.unit), Name: r.name.In(lang),
@@ -210,9 +218,12 @@ func (c *Console) rowView(lang survey.Lang, b *board, s *scaleBoard, r boardRow)
 	case r.row.Suppressed:
 		v.Note = fmt.Sprintf(say(lang, "too_few"), c.settings.Minimum)
 	case r.row.Rate == nil:
-		v.Note = say(lang, "no_data")
+		v.Note, v.Nothing = say(lang, "no_data"), true
 	default:
 		v.Rate, v.Interval, v.Dot = percent(lang, *r.row.Rate), interval(lang, r.row.Interval), newDotChart(lang, r.row)
+		if r.row.N < fewAnswers {
+			v.Rate, v.Of = roughPercent(lang, *r.row.Rate), count(lang, *r.row.Satisfied)+"/"+count(lang, r.row.N)
+		}
 		v.Slices = slicesOf(lang, s.scale, r.row)
 		v.BarText = barText(v.Slices)
 	}
@@ -242,53 +253,4 @@ func rowQuery(b *board, s *scaleBoard, r boardRow) string {
 		q.Set("questionnaire", string(s.codes[0]))
 	}
 	return "/api/v1/scores?" + q.Encode()
-}
-
-// kioskView is one line of the page of kiosks.
-type kioskView struct {
-	ID, Name, Role, Counters, Contact, Status string
-	Head, Held, Quarantined, Forks            string
-	Revoked                                   bool
-	BadRecords, Forked                        bool // something waits for a person
-}
-
-func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
-	f, ok, err := c.signedFrame(ctx, "kiosks_title", "kiosks")
-	if !ok {
-		return err
-	}
-	kiosks, err := c.kiosks(ctx.UserContext())
-	if err != nil {
-		return err
-	}
-	lang := survey.Lang(f.Lang)
-	for _, k := range kiosks {
-		f.Kiosks = append(f.Kiosks, newKioskView(lang, k, c.today()))
-	}
-	f.Refresh = 30
-	return c.sendPage(ctx, fiber.StatusOK, "kiosks", f)
-}
-
-func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
-	counters := make([]string, len(k.Counters))
-	for i, code := range k.Counters {
-		counters[i] = string(code)
-	}
-	v := kioskView{
-		ID: string(k.ID), Name: k.Name, Role: say(lang, "role_counter"), Counters: strings.Join(counters, ", "),
-		Contact: say(lang, "never"), Status: say(lang, "in_service"),
-		Head: count(lang, int64(k.Head)), Held: count(lang, int64(k.Held)),
-		Quarantined: count(lang, int64(k.Quarantined)), Forks: count(lang, int64(k.Forks)),
-		BadRecords: k.Quarantined > 0, Forked: k.Forks > 0,
-	}
-	if k.Role == survey.OnlineGateway {
-		v.Role = say(lang, "role_online")
-	}
-	if k.LastContact != nil {
-		v.Contact = clock(lang, *k.LastContact, today)
-	}
-	if k.Revoked != nil {
-		v.Status, v.Revoked = say(lang, "revoked"), true
-	}
-	return v
 }

@@ -88,7 +88,9 @@ func TestNamesAreText(t *testing.T) {
 
 func TestContactsOfCounters(t *testing.T) {
 	heard := noon.Add(-5 * time.Minute)
-	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]time.Time { return map[survey.KioskID]time.Time{"k-a": heard, "k-r": noon} }}, func(c *centre) {
+	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat {
+		return map[survey.KioskID]Heartbeat{"k-a": {At: heard}, "k-r": {At: noon}}
+	}}, func(c *centre) {
 		c.store.kiosks = []survey.Kiosk{
 			{ID: "k-a", Counters: []survey.CounterCode{"TT-01"}},
 			{ID: "k-b", Counters: []survey.CounterCode{"TT-01", "TT-02"}},
@@ -117,6 +119,30 @@ func TestFormats(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
+	}
+}
+
+// Few answers promise no decimals, and stand beside their rate.
+func TestFewAnswersAreShownAsSuch(t *testing.T) {
+	c := open(t, Settings{LiveStep: 1})
+	row := func() string {
+		_, row, _ := strings.Cut(c.page("/"), `id="s0-counter-TT-01"`)
+		row, _, _ = strings.Cut(row, "</tr>")
+		return row
+	}
+	if got := row(); !strings.Contains(got, `<span aria-hidden="true">–</span><span class="unseen">chưa có dữ liệu</span>`) {
+		t.Errorf("without answers: %s", got)
+	}
+	for i := range 29 {
+		c.put("TT-01", quick(), survey.Level(4-i%3/2))
+	}
+	c.settle("TT-01")
+	if got := row(); !strings.Contains(got, `few">69`+"\u00a0%"+` <span class="of">20/29</span>`) {
+		t.Errorf("with 29 answers: %s", got)
+	}
+	c.press("TT-01", 4)
+	if got := row(); !strings.Contains(got, `rate">70,00`) || strings.Contains(got, "21/30") {
+		t.Errorf("with 30 answers: %s", got)
 	}
 }
 

@@ -145,5 +145,6 @@ func sendProblem(ctx *fiber.Ctx, r *refusal) error {
 		p.Errors = append(p.Errors, fieldError{e.Path, e.Value, message})
 	}
 	ctx.Set(fiber.HeaderContentLanguage, string(lang))
+	ctx.Vary(fiber.HeaderAcceptLanguage)
 	return sendAs(ctx, r.status, "application/problem+json", p)
 }

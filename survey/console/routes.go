@@ -36,6 +36,7 @@ func (c *Console) routes() *fiber.App {
 	app.Get("/api/v1/questionnaires", c.getQuestionnaires)
 	app.Get("/api/v1/kiosks", c.getKiosks)
 	app.Post("/api/v1/kiosks", c.postKiosks)
+	app.Post("/api/v1/kiosks/:id/revoke", c.postRevoke)
 	app.Get("/api/v1/live", c.getLive)
 
 	app.Post(enrolPath, c.postEnrol)
@@ -99,7 +100,7 @@ func (c *Console) getMetrics(ctx *fiber.Ctx) error {
 	if c.settings.Metrics == nil {
 		return fiber.ErrNotFound
 	}
-	if !onThisMachine(ctx) {
+	if !c.onThisMachine(ctx) {
 		if _, err := c.authenticate(ctx); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 
 // How long things that let people in hold.
 const (
-	sessionIdle     = 30 * time.Minute
-	sessionLife     = 12 * time.Hour
-	linkLife        = 15 * time.Minute
-	invitationLife  = 24 * time.Hour
-	maxSessions     = 1000
-	maxLinks        = 100
-	maxFailedEnrols = 30
+	sessionIdle          = 30 * time.Minute
+	sessionLife          = 12 * time.Hour
+	linkLife             = 15 * time.Minute
+	invitationLife       = 24 * time.Hour
+	maxSessions          = 1000
+	maxLinks             = 100
+	maxFailedEnrols      = 30  // in a minute, with the same code
+	maxFailedEnrolsOfAll = 600 // in a minute, with all codes together
 )
 
 // secret is 256 random bits, in characters that need no quoting anywhere.
@@ -31,6 +33,9 @@ func secret() string {
 // hashOf is what is kept of a token, a link or a session's id. All of them are long
 // random values, so a plain SHA-256 cannot be turned back by guessing.
 func hashOf(s string) survey.Hash { return sha256.Sum256([]byte(s)) }
+
+// TokenHash is the hash by which the store knows an API token.
+func TokenHash(token string) survey.Hash { return hashOf(token) }
 
 // signer is who sends a request.
 type signer struct {
@@ -154,42 +159,55 @@ func (l *links) spend(s string) bool {
 	return ok && l.now().Before(at)
 }
 
-// limiter bounds failed tries within a span of time, over everybody together, so that
-// nobody can go through codes from many addresses at once.
+// limiter bounds failed tries within a span of time: those of one thing by most, so that
+// a kiosk with a bad code hinders nobody else, and those of all things together by
+// mostAll, so that nobody can go through codes from many addresses at once.
 type limiter struct {
-	now  func() time.Time
-	most int
-	span time.Duration
+	now           func() time.Time
+	most, mostAll int
+	span          time.Duration
 
-	mu     sync.Mutex // protects failed
-	failed []time.Time
+	mu     sync.Mutex  // protects failed
+	failed []failedTry // the oldest first
 }
 
-func newLimiter(now func() time.Time, most int, span time.Duration) *limiter {
-	return &limiter{now: now, most: most, span: span}
+type failedTry struct {
+	what survey.Hash
+	at   time.Time
 }
 
-// try reports whether one more try is allowed, or else how long to wait. The try counts
-// as failed until succeeded is called.
-func (l *limiter) try() (wait time.Duration, ok bool) {
+func newLimiter(now func() time.Time, most, mostAll int, span time.Duration) *limiter {
+	return &limiter{now: now, most: most, mostAll: mostAll, span: span}
+}
+
+// try reports whether one more try of what is allowed, or else how long to wait. The
+// try counts as failed until succeeded is called.
+func (l *limiter) try(what survey.Hash) (wait time.Duration, ok bool) {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.failed) > 0 && now.Sub(l.failed[0]) >= l.span {
+	for len(l.failed) > 0 && now.Sub(l.failed[0].at) >= l.span {
 		l.failed = l.failed[1:]
 	}
-	if len(l.failed) >= l.most {
-		return l.span - now.Sub(l.failed[0]), false
+	if len(l.failed) >= l.mostAll {
+		return l.span - now.Sub(l.failed[0].at), false
 	}
-	l.failed = append(l.failed, now)
+	same := 0
+	for i := len(l.failed) - 1; i >= 0; i-- {
+		if l.failed[i].what != what {
+			continue
+		}
+		if same++; same >= l.most {
+			return l.span - now.Sub(l.failed[i].at), false
+		}
+	}
+	l.failed = append(l.failed, failedTry{what, now})
 	return 0, true
 }
 
-// succeeded takes the latest try back out of the count.
-func (l *limiter) succeeded() {
+// succeeded takes the tries of what back out of the count.
+func (l *limiter) succeeded(what survey.Hash) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.failed); n > 0 {
-		l.failed = l.failed[:n-1]
-	}
+	l.failed = slices.DeleteFunc(l.failed, func(f failedTry) bool { return f.what == what })
 }

@@ -49,6 +49,9 @@ func (c *Console) getSigninLink(ctx *fiber.Ctx) error {
 		return ctx.SendStatus(fiber.StatusOK)
 	}
 	if !c.links.spend(ctx.Params("once")) {
+		if _, err := c.authenticate(ctx); err == nil {
+			return ctx.Redirect("/", fiber.StatusSeeOther) // opened once more by someone whom it let in
+		}
 		return c.sendMessage(ctx, refuse(fiber.StatusGone,
 			"Liên kết đăng nhập chỉ dùng được một lần, trong 15 phút. Hãy xin liên kết mới, hoặc đăng nhập bằng mã truy cập.",
 			"A sign-in link works once, within 15 minutes. Ask for a new one, or sign in with a token."))

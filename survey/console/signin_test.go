@@ -87,6 +87,10 @@ func TestOneTimeLinkWorksOnce(t *testing.T) {
 	if again.StatusCode != http.StatusGone || again.Header.Get("Set-Cookie") != "" || !strings.Contains(string(again.body), "chỉ dùng được một lần") {
 		t.Errorf("%d %s", again.StatusCode, again.body)
 	}
+	mine := c.send("GET", link, "", "Cookie", got.cookie(t), "Accept", "text/html")
+	if mine.StatusCode != http.StatusSeeOther || mine.Header.Get("Location") != "/" || mine.Header.Get("Set-Cookie") != "" {
+		t.Errorf("opened again by whom it let in: %d %s", mine.StatusCode, mine.body)
+	}
 	late := c.OneTimeLink()
 	c.pass(linkLife)
 	if got := c.send("GET", late, ""); got.StatusCode != http.StatusGone {

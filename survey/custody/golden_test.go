@@ -35,6 +35,7 @@ func wireForms() map[string][]byte {
 		"message-v1":        batch.Message(),
 		"receipt-v1":        custody.SignReceipt(fullReceipt(), centreKey),
 		"mark-request-v1":   custody.MarkRequest{Chain: chain}.Encode(),
+		"heartbeat-v1":      fullHeartbeat().Encode(),
 	}
 }
 

@@ -174,7 +174,8 @@ func (b *Broker) ensureStream(ctx context.Context) error {
 	return nil
 }
 
-// Drop ends the connections of a kiosk that was shut out.
+// Drop ends the connections of a kiosk that was shut out. It knows them by the key that
+// they proved, not by the name that a client chooses for itself.
 func (b *Broker) Drop(k survey.KioskID) error {
 	if b.srv == nil {
 		return nil
@@ -183,12 +184,13 @@ func (b *Broker) Drop(k survey.KioskID) error {
 	if err != nil {
 		return fmt.Errorf("list connections: %w", err)
 	}
+	var all error
 	for _, c := range list.Conns {
-		if c.Name == string(k) {
-			err = errors.Join(err, b.srv.DisconnectClientByID(c.Cid))
+		if key, err := publicKey(c.AuthorizedUser); err == nil && custody.KioskName(key) == k {
+			all = errors.Join(all, b.srv.DisconnectClientByID(c.Cid))
 		}
 	}
-	return err
+	return all
 }
 
 func useTLS(opts *server.Options, o Options) error {
@@ -262,8 +264,13 @@ func provenKey(nkey, signature string, nonce []byte) ([]byte, bool) {
 	if err != nil || len(nonce) == 0 || public.Verify(nonce, sig) != nil {
 		return nil, false
 	}
-	raw, err := nkeys.Decode(nkeys.PrefixByteUser, []byte(nkey))
+	raw, err := publicKey(nkey)
 	return raw, err == nil
+}
+
+// publicKey is the raw key that NATS writes as nkey.
+func publicKey(nkey string) ([]byte, error) {
+	return nkeys.Decode(nkeys.PrefixByteUser, []byte(nkey))
 }
 
 // serverLog hands the server's own warnings on; its notices are not ours.

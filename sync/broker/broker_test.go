@@ -179,6 +179,38 @@ func TestAKioskThatIsShutOutLosesItsConnection(t *testing.T) {
 	}
 }
 
+// What a client calls itself neither hides it from being shut out nor shuts out others.
+func TestNamesThatClientsChooseDecideNothing(t *testing.T) {
+	name, key := newKey(t)
+	bystander, otherKey := newKey(t)
+	b := start(t, nil, name, bystander)
+	connect := func(key ed25519.PrivateKey, called survey.KioskID) (*nats.Conn, chan struct{}) {
+		t.Helper()
+		down := make(chan struct{}, 8)
+		nc, err := nats.Connect("nats://"+b.Addr(), nats.Name(string(called)), nats.NoReconnect(),
+			nats.Nkey(natsUser(t, key), func(nonce []byte) ([]byte, error) { return ed25519.Sign(key, nonce), nil }),
+			nats.ClosedHandler(func(*nats.Conn) { down <- struct{}{} }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		return nc, down
+	}
+	_, gone := connect(key, bystander)
+	other, _ := connect(otherKey, name)
+	if err := b.Drop(name); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it kept its connection under another's name")
+	}
+	if err := other.Flush(); err != nil || !other.IsConnected() {
+		t.Fatalf("another kiosk lost its connection: %v", err)
+	}
+}
+
 func TestAFullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
 	name, key := newKey(t)
 	b := start(t, func(o *broker.Options) { o.MaxBytes = 1 << 20 }, name)

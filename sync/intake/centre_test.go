@@ -28,7 +28,9 @@ type centre struct {
 	store    *memory
 	key      ed25519.PrivateKey
 	boxes    []*box
-	mu       sync.Mutex // protects what follows
+	log      *slog.Logger
+	keys     intake.Keys // of the enrolled boxes, if nothing else is set before start
+	mu       sync.Mutex  // protects what follows
 	rejected []custody.Rejected
 	kept     []custody.Kept
 	counters []survey.CounterCode
@@ -38,7 +40,7 @@ type centre struct {
 // newCentre starts everything but the intake. The kiosks are enrolled.
 func newCentre(t *testing.T, boxes ...*box) *centre {
 	t.Helper()
-	c := &centre{t: t, boxes: boxes, store: &memory{chains: map[survey.Chain][]custody.Record{}}}
+	c := &centre{t: t, boxes: boxes, log: slog.New(slog.DiscardHandler), keys: keysOf(boxes...), store: &memory{chains: map[survey.Chain][]custody.Record{}}}
 	for _, b := range boxes {
 		c.store.kiosks = append(c.store.kiosks, survey.Kiosk{ID: b.name, Key: public(b.key)})
 	}
@@ -46,7 +48,7 @@ func newCentre(t *testing.T, boxes ...*box) *centre {
 	var err error
 	c.broker, err = broker.Start(context.Background(), broker.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Admit: func(key []byte) (survey.KioskID, bool) {
 		name := custody.KioskName(key)
-		_, ok := keysOf(boxes...)(name)
+		_, ok, _ := keysOf(boxes...)(name)
 		return name, ok
 	}})
 	if err != nil {
@@ -60,7 +62,7 @@ func newCentre(t *testing.T, boxes ...*box) *centre {
 func (c *centre) start() {
 	c.t.Helper()
 	in := intake.New(intake.Options{
-		Store: c.store, Conn: c.broker.Conn(), Keys: keysOf(c.boxes...), Sign: c.key, Log: slog.New(slog.DiscardHandler),
+		Store: c.store, Conn: c.broker.Conn(), Keys: c.keys, Sign: c.key, Log: c.log,
 		OnKept: func(counters []survey.CounterCode, kept []custody.Kept) {
 			c.mu.Lock()
 			defer c.mu.Unlock()

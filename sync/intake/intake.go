@@ -194,7 +194,10 @@ func collect(batch jetstream.MessageBatch, err error) ([]jetstream.Msg, error) {
 
 // take keeps deliveries, acknowledges them, and sends receipts.
 func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
-	judged := in.judge(messages)
+	judged, err := in.judge(messages)
+	if err != nil {
+		return err
+	}
 	var arrivals []custody.Arrival
 	for _, j := range judged {
 		if j.Rejected != nil {
@@ -207,7 +210,6 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 	}
 	var kept []custody.Kept
 	if len(arrivals) > 0 {
-		var err error
 		if kept, err = in.Store.Keep(ctx, arrivals); err != nil {
 			return fmt.Errorf("keep batches: %w", err)
 		}
@@ -224,21 +226,27 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 	return nil
 }
 
-// judge checks deliveries on all processors.
-func (in *Intake) judge(messages []jetstream.Msg) []Judged {
+// judge checks deliveries on all processors. With an error none is judged.
+func (in *Intake) judge(messages []jetstream.Msg) ([]Judged, error) {
 	judged := make([]Judged, len(messages))
+	faults := make([]error, len(messages))
 	now := in.Now()
 	var next sync.WaitGroup
 	workers := min(runtime.GOMAXPROCS(0), len(messages))
 	for w := range workers {
 		next.Go(func() {
 			for i := w; i < len(messages); i += workers {
-				judged[i] = Admit(Delivery{messages[i].Subject(), messages[i].Data()}, in.Keys, now)
+				judged[i], faults[i] = Admit(Delivery{messages[i].Subject(), messages[i].Data()}, in.Keys, now)
 			}
 		})
 	}
 	next.Wait()
-	return judged
+	for _, err := range faults {
+		if err != nil {
+			return nil, err // one is enough: all of them need the store
+		}
+	}
+	return judged, nil
 }
 
 // tell says what was done, once it is all done.
@@ -253,10 +261,17 @@ func (in *Intake) tell(judged []Judged, kept []custody.Kept) {
 		}
 	}
 	var counters []survey.CounterCode
-	for _, k := range kept {
+	rest := kept
+	for _, j := range judged {
+		if j.Arrival == nil {
+			continue
+		}
+		k := rest[0]
+		rest = rest[1:]
 		counters = append(counters, k.Counters...)
 		if k.Case == custody.Fork {
-			in.Log.Error("fork: two journals claim the same numbers; both are kept, the first counts", "head", k.Head.Sequence)
+			in.Log.Error("fork: two journals claim the same numbers; both are kept, the first counts",
+				"kiosk", j.Kiosk, "chain", j.Chain, "head", k.Head.Sequence)
 		}
 	}
 	if in.OnKept != nil && len(kept) > 0 {
@@ -316,7 +331,12 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)
 		return
 	}
-	if _, enrolled := in.Keys(kiosk); !enrolled {
+	_, enrolled, err := in.Keys(kiosk)
+	if err != nil {
+		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
+		return
+	}
+	if !enrolled {
 		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
 		return
 	}

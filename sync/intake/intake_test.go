@@ -2,10 +2,12 @@ package intake_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +59,45 @@ func TestNothingIsAcknowledgedThatWasNotKept(t *testing.T) {
 	c.store.fault(nil, nil)
 	s.receiptUpTo(10)
 	c.settled(a)
+}
+
+// A store that cannot say who a kiosk is makes nobody a stranger: the batch waits.
+func TestKeysThatCannotBeReadHoldBatchesUp(t *testing.T) {
+	t.Parallel()
+	a := newBox(1, 5)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	var asked, mended atomic.Int64
+	known := c.keys
+	c.keys = func(k survey.KioskID) (ed25519.PublicKey, bool, error) {
+		if asked.Add(1); mended.Load() == 0 {
+			return nil, false, errDisk
+		}
+		return known(k)
+	}
+	c.start()
+	s.sendAll()
+	c.until("the keys are asked for again", func() error {
+		if n := asked.Load(); n < 6 {
+			return fmt.Errorf("asked %d times", n)
+		}
+		return nil
+	})
+	if m, err := s.nc.Request(wire.Mark(a.name), custody.MarkRequest{Chain: a.chain}.Encode(), 50*time.Millisecond); err == nil {
+		t.Errorf("a question was answered with %d bytes", len(m.Data))
+	}
+	if n := c.waiting(); n != 5 {
+		t.Fatalf("the bus holds %d of 5 batches that nobody could judge", n)
+	}
+	s.quiet()
+	mended.Store(1)
+	s.receiptUpTo(5)
+	c.settled(a)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.rejected) != 0 {
+		t.Errorf("%d batches were rejected: %s", len(c.rejected), c.rejected[0].Reason)
+	}
 }
 
 func TestAStoreThatKeptAndSaidItHadNot(t *testing.T) {
@@ -215,6 +256,8 @@ func TestAPoisonousBatchBlocksNobody(t *testing.T) {
 func TestGapsAndForksAreTold(t *testing.T) {
 	a := newBox(1, 6)
 	c := newCentre(t, a)
+	var told strings.Builder // written by the intake alone, read when it has stopped
+	c.log = slog.New(slog.NewTextHandler(&told, nil))
 	s := c.connect(a)
 	c.start()
 	s.send(s.message(1, 2))
@@ -236,6 +279,10 @@ func TestGapsAndForksAreTold(t *testing.T) {
 	s.send(s.message(3, 6))
 	s.receiptUpTo(6)
 	c.settled(a)
+	c.stop()
+	if want := fmt.Sprintf("kiosk=%s chain=%s head=2", a.name, a.chain); !strings.Contains(told.String(), want) {
+		t.Errorf("the log does not say %q of the fork:\n%s", want, told.String())
+	}
 }
 
 // The intake's consumer may be taken away, by hand or with the bus's files: it is made

@@ -11,6 +11,7 @@ package intake
 import (
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"time"
 
 	"hailong/survey"
@@ -24,8 +25,9 @@ type Delivery struct {
 	Data    []byte
 }
 
-// Keys says which key a kiosk signs with; false when it is not enrolled or shut out.
-type Keys func(survey.KioskID) (ed25519.PublicKey, bool)
+// Keys says which key a kiosk signs with; enrolled is false when it is not enrolled or
+// shut out. An error says that this could not be found out now.
+type Keys func(survey.KioskID) (key ed25519.PublicKey, enrolled bool, err error)
 
 // Judged is a delivery after its bytes were looked at: an arrival for the store, or
 // the reason why it is not one.
@@ -42,14 +44,17 @@ var (
 )
 
 // Admit checks one delivery by itself: it can be read, comes from an enrolled kiosk,
-// is signed by it, and its records form the chain that the signature vouches for.
-func Admit(d Delivery, keys Keys, now time.Time) Judged {
+// is signed by it, and its records form the chain that the signature vouches for. An
+// error says that nothing can be said of it yet, because no key could be looked up.
+func Admit(d Delivery, keys Keys, now time.Time) (Judged, error) {
 	j := Judged{Kiosk: wire.Kiosk(d.Subject)}
 	b, err := custody.ParseMessage(d.Data)
 	if err == nil {
 		j.Chain = b.Header.Chain
-		key, enrolled := keys(j.Kiosk)
+		key, enrolled, unknown := keys(j.Kiosk)
 		switch {
+		case unknown != nil:
+			return Judged{}, fmt.Errorf("look up the key of kiosk %s: %w", j.Kiosk, unknown)
 		case !enrolled:
 			err = errUnknownKiosk
 		case b.Header.Kiosk != j.Kiosk:
@@ -60,10 +65,10 @@ func Admit(d Delivery, keys Keys, now time.Time) Judged {
 	}
 	if err != nil {
 		j.Rejected = &custody.Rejected{Kiosk: j.Kiosk, Reason: err.Error(), Bytes: d.Data, Received: now}
-		return j
+		return j, nil
 	}
 	j.Arrival = &custody.Arrival{Batch: b, Received: now}
-	return j
+	return j, nil
 }
 
 // Reply is a receipt to send.
@@ -72,7 +77,7 @@ type Reply struct {
 	Chain   survey.Chain
 	Head    custody.Head
 	Refused string
-	Gap     bool // the chain's last batch here began after the next sequence
+	Gap     bool // a batch that began too late is still missing: go on from Head
 }
 
 // Settle says which receipts follow from a commit: one per kiosk and chain, with its
@@ -86,6 +91,7 @@ func Settle(judged []Judged, kept []custody.Kept) []Reply {
 	}
 	var replies []Reply
 	at := map[sender]int{}
+	missing := map[sender]uint64{} // the last sequence of all that came too early
 	for _, j := range judged {
 		if j.Rejected != nil {
 			if j.Kiosk != "" && !j.Chain.IsZero() {
@@ -95,11 +101,14 @@ func Settle(judged []Judged, kept []custody.Kept) []Reply {
 		}
 		k := kept[0]
 		kept = kept[1:]
-		r := Reply{Kiosk: j.Kiosk, Chain: j.Chain, Head: k.Head, Gap: k.Case == custody.Gap}
+		from := sender{j.Kiosk, j.Chain}
+		if k.Case == custody.Gap {
+			missing[from] = max(missing[from], j.Arrival.Batch.Header.Last())
+		}
+		r := Reply{Kiosk: j.Kiosk, Chain: j.Chain, Head: k.Head, Gap: missing[from] > k.Head.Sequence}
 		if k.Case == custody.Fork {
 			r.Refused = "fork: the store holds other records under these numbers"
 		}
-		from := sender{j.Kiosk, j.Chain}
 		if i, ok := at[from]; ok {
 			r.Refused = max(r.Refused, replies[i].Refused)
 			replies[i] = r

@@ -3,6 +3,7 @@ package intake_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -69,13 +70,13 @@ func (b *box) message(first, last uint64) []byte { return b.batch(first, last).M
 
 // keysOf enrols kiosks.
 func keysOf(boxes ...*box) intake.Keys {
-	return func(k survey.KioskID) (ed25519.PublicKey, bool) {
+	return func(k survey.KioskID) (ed25519.PublicKey, bool, error) {
 		for _, b := range boxes {
 			if b.name == k {
-				return public(b.key), true
+				return public(b.key), true, nil
 			}
 		}
-		return nil, false
+		return nil, false, nil
 	}
 }
 
@@ -105,7 +106,10 @@ func TestAdmit(t *testing.T) {
 		{"with a record left out", wire.Batch(b.name), custody.NewBatch(b.name, b.key, survey.Hash{}, gap, nil).Message(), "chain", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			j := intake.Admit(intake.Delivery{Subject: c.subject, Data: c.data}, keysOf(b, other), now)
+			j, err := intake.Admit(intake.Delivery{Subject: c.subject, Data: c.data}, keysOf(b, other), now)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if j.Kiosk != wire.Kiosk(c.subject) || j.Chain.IsZero() == c.chain {
 				t.Errorf("kiosk %q, chain %s", j.Kiosk, j.Chain)
 			}
@@ -126,10 +130,20 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
+// Who could not be looked up is not a stranger.
+func TestAKeyThatCannotBeReadDecidesNothing(t *testing.T) {
+	b := newBox(1, 3)
+	keys := func(survey.KioskID) (ed25519.PublicKey, bool, error) { return nil, false, errDisk }
+	j, err := intake.Admit(intake.Delivery{Subject: wire.Batch(b.name), Data: b.message(1, 3)}, keys, time.Unix(0, 0))
+	if !errors.Is(err, errDisk) || !strings.Contains(err.Error(), string(b.name)) || j.Arrival != nil || j.Rejected != nil {
+		t.Fatalf("judged %+v, %v", j, err)
+	}
+}
+
 func TestSettle(t *testing.T) {
 	a, b := newBox(1, 9), newBox(2, 9)
-	arrived := func(x *box) intake.Judged {
-		return intake.Judged{Kiosk: x.name, Chain: x.chain, Arrival: &custody.Arrival{}}
+	arrived := func(x *box, first, last uint64) intake.Judged {
+		return intake.Judged{Kiosk: x.name, Chain: x.chain, Arrival: &custody.Arrival{Batch: x.batch(first, last)}}
 	}
 	under := func(x *box, chain survey.Chain) intake.Judged {
 		return intake.Judged{Kiosk: x.name, Chain: chain, Arrival: &custody.Arrival{}}
@@ -155,33 +169,50 @@ func TestSettle(t *testing.T) {
 		want   []intake.Reply
 	}{
 		{"nothing", nil, nil, nil},
-		{"one batch", []intake.Judged{arrived(a)}, []custody.Kept{kept(a, custody.New, 3)}, []intake.Reply{reply(a, 3)}},
+		{"one batch", []intake.Judged{arrived(a, 1, 3)}, []custody.Kept{kept(a, custody.New, 3)}, []intake.Reply{reply(a, 3)}},
 		{
 			"several of one chain make one receipt, with the last head",
-			[]intake.Judged{arrived(a), arrived(b), arrived(a), arrived(a)},
+			[]intake.Judged{arrived(a, 1, 3), arrived(b, 1, 2), arrived(a, 4, 6), arrived(a, 4, 6)},
 			[]custody.Kept{kept(a, custody.New, 3), kept(b, custody.New, 2), kept(a, custody.New, 6), kept(a, custody.Duplicate, 6)},
 			[]intake.Reply{reply(a, 6), reply(b, 2)},
 		},
-		{"a gap says where to go on", []intake.Judged{arrived(a)}, []custody.Kept{kept(a, custody.Gap, 3)}, []intake.Reply{gap}},
+		{"a gap says where to go on", []intake.Judged{arrived(a, 5, 6)}, []custody.Kept{kept(a, custody.Gap, 3)}, []intake.Reply{gap}},
 		{
 			"a gap that closed in the same commit is none",
-			[]intake.Judged{arrived(a), arrived(a)}, []custody.Kept{kept(a, custody.Gap, 3), kept(a, custody.New, 6)},
+			[]intake.Judged{arrived(a, 5, 6), arrived(a, 4, 6)}, []custody.Kept{kept(a, custody.Gap, 3), kept(a, custody.New, 6)},
 			[]intake.Reply{reply(a, 6)},
 		},
 		{
 			"a gap that opened in the same commit is one",
-			[]intake.Judged{arrived(a), arrived(a)}, []custody.Kept{kept(a, custody.New, 3), kept(a, custody.Gap, 3)},
+			[]intake.Judged{arrived(a, 1, 3), arrived(a, 5, 6)}, []custody.Kept{kept(a, custody.New, 3), kept(a, custody.Gap, 3)},
 			[]intake.Reply{gap},
 		},
-		{"a fork is refused", []intake.Judged{arrived(a)}, []custody.Kept{kept(a, custody.Fork, 3)}, []intake.Reply{forked}},
+		{
+			"a gap stays one where only what was before it came",
+			[]intake.Judged{arrived(a, 4, 9), arrived(a, 1, 3)}, []custody.Kept{kept(a, custody.Gap, 0), kept(a, custody.New, 3)},
+			[]intake.Reply{gap},
+		},
+		{
+			"a gap stays one after a smaller gap and a repeat",
+			[]intake.Judged{arrived(a, 8, 9), arrived(a, 5, 6), arrived(a, 1, 3), arrived(a, 2, 3)},
+			[]custody.Kept{kept(a, custody.Gap, 0), kept(a, custody.Gap, 0), kept(a, custody.New, 3), kept(a, custody.Duplicate, 3)},
+			[]intake.Reply{gap},
+		},
+		{
+			"one kiosk's gap is not another's",
+			[]intake.Judged{arrived(b, 4, 9), arrived(a, 1, 3), arrived(b, 1, 9)},
+			[]custody.Kept{kept(b, custody.Gap, 0), kept(a, custody.New, 3), kept(b, custody.New, 9)},
+			[]intake.Reply{reply(b, 9), reply(a, 3)},
+		},
+		{"a fork is refused", []intake.Judged{arrived(a, 1, 3)}, []custody.Kept{kept(a, custody.Fork, 3)}, []intake.Reply{forked}},
 		{
 			"a fork is not hushed up by a good batch after it",
-			[]intake.Judged{arrived(a), arrived(a)}, []custody.Kept{kept(a, custody.Fork, 3), kept(a, custody.New, 6)},
+			[]intake.Judged{arrived(a, 1, 3), arrived(a, 4, 6)}, []custody.Kept{kept(a, custody.Fork, 3), kept(a, custody.New, 6)},
 			[]intake.Reply{bothTold},
 		},
 		{
 			"another kiosk under the same chain",
-			[]intake.Judged{arrived(a), under(b, a.chain)}, []custody.Kept{kept(a, custody.New, 6), kept(a, custody.Fork, 6)},
+			[]intake.Judged{arrived(a, 1, 3), under(b, a.chain)}, []custody.Kept{kept(a, custody.New, 6), kept(a, custody.Fork, 6)},
 			[]intake.Reply{reply(a, 6), stolen},
 		},
 		{"rejected, of a known chain", []intake.Judged{rejected(a.name, a.chain)}, nil, []intake.Reply{{Kiosk: a.name, Chain: a.chain, Refused: "why"}}},
@@ -189,7 +220,7 @@ func TestSettle(t *testing.T) {
 		{"rejected, nobody knows of which kiosk", []intake.Judged{rejected("", a.chain)}, nil, nil},
 		{
 			"rejected ones among good ones",
-			[]intake.Judged{rejected(a.name, survey.Chain{}), arrived(a), rejected(b.name, b.chain), arrived(b)},
+			[]intake.Judged{rejected(a.name, survey.Chain{}), arrived(a, 1, 3), rejected(b.name, b.chain), arrived(b, 1, 2)},
 			[]custody.Kept{kept(a, custody.New, 3), kept(b, custody.New, 2)},
 			[]intake.Reply{reply(a, 3), {Kiosk: b.name, Chain: b.chain, Refused: "why"}, reply(b, 2)},
 		},

@@ -28,6 +28,7 @@ type box struct {
 	journal *journal.Journal
 	bus     *centreBus
 	uplink  *Uplink
+	beat    time.Duration // between heartbeats; set before renew
 	ctx     context.Context
 	stop    func()
 	presses int
@@ -57,7 +58,7 @@ func newBox(t *testing.T) *box {
 func (b *box) renew() {
 	b.uplink = New(Options{
 		Kiosk: b.bus.kiosk, Key: b.key, CentreKey: b.bus.sign.Public().(ed25519.PublicKey), Journal: b.journal,
-		Tuning: hasty, Seed: 1, Log: slog.New(slog.DiscardHandler),
+		Tuning: hasty, Seed: 1, Heartbeat: b.beat, Log: slog.New(slog.DiscardHandler),
 	})
 }
 

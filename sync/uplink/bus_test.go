@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type centreBus struct {
 	used   int // requests of any kind
 	batch  int // batches handed over
 	marks  int
+	beats  []custody.Heartbeat
 }
 
 // faults say what goes wrong; the chances are per cent.
@@ -117,6 +119,28 @@ func (b *centreBus) answer(subject string, data []byte) []byte {
 	}
 	b.t.Errorf("a request on %s", subject)
 	return nil
+}
+
+// Publish implements [Bus].
+func (b *centreBus) Publish(subject string, data []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.faults.cut {
+		return errCut
+	}
+	h, err := custody.ParseHeartbeat(data)
+	if err != nil || subject != wire.Heartbeat(b.kiosk) {
+		b.t.Errorf("published on %s: %v", subject, err)
+	}
+	b.beats = append(b.beats, h)
+	return nil
+}
+
+// heartbeats are those heard so far.
+func (b *centreBus) heartbeats() []custody.Heartbeat {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.beats)
 }
 
 func (b *centreBus) happens(chance int) bool { return b.rnd.IntN(100) < chance }

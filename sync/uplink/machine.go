@@ -107,19 +107,20 @@ type Machine struct {
 	flight []uint64
 	last   custody.Receipt // latest receipt; its Durable is the mark
 
-	progress time.Time // when the mark last moved, or sending began
-	rewound  time.Time // when a gap last sent the cursor back
-	stall    time.Duration
-	ready    time.Time // no publish or question before this
+	progress time.Time     // when the mark last moved, or sending began
+	rewound  time.Time     // when a gap last sent the cursor back
+	stall    time.Duration // what doubles while it stands still
+	wait     time.Duration // stall, jittered: how long it may stand still now
+	ready    time.Time     // no publish or question before this
 	retry    time.Duration
 	askRetry time.Duration
-	jitter   func(time.Duration) time.Duration
+	jitter   func(time.Duration) time.Duration // between half of it and all
 }
 
 // NewMachine makes a machine. seed decides its jitter.
 func NewMachine(t Tuning, seed uint64) *Machine {
 	rnd := rand.New(rand.NewPCG(seed, seed))
-	return &Machine{tuning: t, stall: t.Stall, jitter: func(d time.Duration) time.Duration {
+	return &Machine{tuning: t, stall: t.Stall, wait: t.Stall, jitter: func(d time.Duration) time.Duration {
 		return d/2 + time.Duration(rnd.Int64N(int64(d/2)+1))
 	}}
 }
@@ -173,7 +174,7 @@ func (m *Machine) Step(now time.Time, e Event) []Action {
 // doubt forgets what is under way and has the centre asked.
 func (m *Machine) doubt(now time.Time) {
 	m.flight, m.cursor = nil, min(m.last.Durable, m.head)
-	m.stall, m.retry, m.askRetry = m.tuning.Stall, 0, 0
+	m.stall, m.wait, m.retry, m.askRetry = m.tuning.Stall, m.tuning.Stall, 0, 0
 	m.ready, m.progress = now, now
 	m.asking, m.askBy = true, time.Time{}
 }
@@ -195,6 +196,13 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	}
 	r := e.Receipt
 	switch {
+	case r.Epoch != m.last.Epoch && e.Kind != Marked:
+		// Of a new life of the centre, or a late word of an old one: only the answer to a
+		// question tells which it lives now. A question under way is that question.
+		if !m.asking {
+			m.asking, m.askBy = true, time.Time{}
+		}
+		return nil
 	case e.Differs && r.Durable <= m.head:
 		return []Action{{Kind: Raise, Why: Forked}}
 	case r.Durable > m.head:
@@ -213,7 +221,7 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 		m.cursor, m.flight, m.rewound = r.Durable, nil, now // every batch behind the gap says so: one rewind is enough
 	}
 	if r.Durable > m.last.Durable {
-		m.progress, m.stall = now, m.tuning.Stall
+		m.progress, m.stall, m.wait = now, m.tuning.Stall, m.tuning.Stall
 	}
 	m.last = r
 	m.cursor = max(m.cursor, r.Durable)
@@ -236,10 +244,12 @@ func (m *Machine) plan(now time.Time) []Action {
 	if !m.up {
 		return nil
 	}
-	if m.cursor > m.last.Durable && len(m.flight) == 0 && !now.Before(m.progress.Add(m.stall)) {
+	// Also with batches under way: their acknowledgements may be lost with the receipts.
+	if m.cursor > m.last.Durable && !now.Before(m.progress.Add(m.wait)) {
 		m.asking, m.askBy = true, time.Time{}
 		m.progress = now
-		m.stall = min(m.jitter(4*m.stall), m.tuning.StallMax) // doubles, or a little more
+		m.stall = min(2*m.stall, m.tuning.StallMax)
+		m.wait = m.jitter(m.stall)
 	}
 	if m.cursor == m.last.Durable && !now.Before(m.progress.Add(m.tuning.Idle)) {
 		m.asking, m.askBy, m.progress = true, time.Time{}, now // does the centre still have everything?
@@ -260,7 +270,7 @@ func (m *Machine) plan(now time.Time) []Action {
 		out = append(out, Action{Kind: Send, From: m.cursor + 1})
 	}
 	if m.cursor > m.last.Durable {
-		return append(out, Action{Kind: Wake, At: m.progress.Add(m.stall)})
+		return append(out, Action{Kind: Wake, At: m.progress.Add(m.wait)})
 	}
 	return append(out, Action{Kind: Wake, At: m.progress.Add(m.tuning.Idle)})
 }

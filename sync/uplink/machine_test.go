@@ -1,13 +1,9 @@
 package uplink
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"hailong/survey/custody"
 )
@@ -141,7 +137,7 @@ func TestARefusedPublishIsTriedAgainFromItsFirstRecord(t *testing.T) {
 func TestAMarkThatStandsStillIsAskedForAndTheRestSentAgain(t *testing.T) {
 	s := newStage(t, 50, 0)
 	s.say(Event{Kind: Up}).say(Event{Kind: Marked, Receipt: receipt(0)}).say(Event{Kind: Acked, First: 1})
-	for _, wait := range []time.Duration{5, 20, 80, 300, 300} { // jitter none: the full four-fold
+	for _, wait := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} { // without jitter
 		wait *= time.Second
 		if s.after(wait - time.Millisecond); s.asked() {
 			t.Fatalf("asked before the mark stood still for %s", wait)
@@ -159,6 +155,60 @@ func TestAMarkThatStandsStillIsAskedForAndTheRestSentAgain(t *testing.T) {
 	if s.after(time.Second); !s.asked() {
 		t.Fatal("a centre that lost everything in silence would never be noticed")
 	}
+}
+
+// The waits double with jitter: each lies between half of its step and all of it, and
+// two kiosks do not ask in step.
+func TestKiosksDoNotAskInStep(t *testing.T) {
+	waits := func(seed uint64) (all []time.Duration) {
+		s := newStage(t, 50, 0)
+		s.m = NewMachine(Defaults, seed)
+		s.say(Event{Kind: Started, Head: 50, Receipt: receipt(0)}).say(Event{Kind: Up})
+		for len(all) < 8 {
+			s.say(Event{Kind: Marked, Receipt: receipt(0)}).expect(1)
+			s.say(Event{Kind: Acked, First: 1})
+			from := s.now
+			for s.did = nil; !s.asked(); {
+				s.after(100 * time.Millisecond)
+			}
+			all = append(all, s.now.Sub(from))
+		}
+		return all
+	}
+	one, other := waits(1), waits(2)
+	for i, step := range []time.Duration{10, 20, 40, 80, 160, 300, 300} {
+		step *= time.Second
+		for _, got := range []time.Duration{one[i+1], other[i+1]} {
+			if got < step/2 || got > step+100*time.Millisecond {
+				t.Errorf("wait %d is %s, want between %s and %s", i+1, got, step/2, step)
+			}
+		}
+	}
+	if one[0] != Defaults.Stall || slices.Equal(one, other) {
+		t.Errorf("the waits are %v and %v", one, other)
+	}
+}
+
+// A receipt and the bus's acknowledgement may both be lost: the centre is asked although
+// the batch still counts as under way.
+func TestABatchUnderWayForTooLongMakesItAsk(t *testing.T) {
+	s := newStage(t, 50, 0)
+	s.say(Event{Kind: Up}).say(Event{Kind: Marked, Receipt: receipt(0)}).expect(1)
+	if s.after(Defaults.Stall - time.Millisecond); s.asked() {
+		t.Fatal("asked too soon")
+	}
+	if s.after(time.Millisecond); !s.asked() {
+		t.Fatal("not asked")
+	}
+	s.say(Event{Kind: Marked, Receipt: receipt(0)}).expect() // a slow line is not made slower
+	if s.say(Event{Kind: Tick}); s.asked() {
+		t.Fatal("asked again at once")
+	}
+	if s.after(2 * Defaults.Stall); !s.asked() {
+		t.Fatal("not asked again")
+	}
+	s.say(Event{Kind: Marked, Receipt: receipt(50)}).expect()
+	s.say(Event{Kind: Appended, Head: 51}).expect(51) // nothing counts as under way any more
 }
 
 func TestAReceiptLostIsMadeUpByTheNextOne(t *testing.T) {
@@ -189,7 +239,22 @@ func TestARestoredCentreIsFilledAgain(t *testing.T) {
 	s := newStage(t, 90, 90)
 	s.say(Event{Kind: Up}).say(Event{Kind: Marked, Receipt: receipt(90)}).expect()
 	restored := custody.Receipt{Epoch: custody.Epoch{2}, Durable: 40, ServerTime: 1000}
-	s.say(Event{Kind: Receipted, Receipt: restored}).expect(41)
+	s.say(Event{Kind: Receipted, Receipt: restored}).expect()
+	if !s.asked() || s.m.Durable() != 90 {
+		t.Fatalf("an unasked word of another life: mark %d, %+v", s.m.Durable(), s.did)
+	}
+	if s.say(Event{Kind: Receipted, Receipt: restored}); s.asked() {
+		t.Fatal("asked again while a question is under way")
+	}
+	s.say(Event{Kind: Marked, Receipt: restored}).expect(41)
+	s.say(Event{Kind: Receipted, Receipt: receipt(90)}).expect() // late, of the old life
+	if !s.asked() || s.m.Durable() != 40 {
+		t.Fatalf("a late word of the old life: mark %d, %+v", s.m.Durable(), s.did)
+	}
+	s.say(Event{Kind: Marked, Receipt: restored})
+	if s.m.Durable() != 40 {
+		t.Fatalf("the mark is %d", s.m.Durable())
+	}
 }
 
 func TestACentreThatHasJustStartedIsSentWhatMayBeLost(t *testing.T) {
@@ -227,143 +292,4 @@ func TestAlarms(t *testing.T) {
 		s := up(t)
 		s.say(Event{Kind: Receipted, Receipt: no}).raised(Refused)
 	})
-}
-
-// Whatever a bus and a centre do to it (lose, repeat, delay, restart, forget), once
-// they behave the machine brings everything over, and never waits without a timer.
-func TestEverythingArrivesOnceTheFaultsEnd(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(rapid.Uint64().Draw(rt, "seed"))
-		for range rapid.IntRange(10, 300).Draw(rt, "steps") {
-			w.misbehave()
-		}
-		if err := w.settle(); err != nil {
-			rt.Fatal(err)
-		}
-	})
-}
-
-// world is a bus and a centre in one, with injected time.
-type world struct {
-	rnd   *rand.Rand
-	m     *Machine
-	now   time.Time
-	wake  time.Time
-	up    bool
-	head  uint64 // the journal
-	kept  uint64 // the centre
-	epoch byte
-	stamp int64
-	due   []Event // not delivered yet
-}
-
-func newWorld(seed uint64) *world {
-	w := &world{rnd: rand.New(rand.NewPCG(seed, 1)), m: NewMachine(Defaults, seed), now: time.Unix(0, 0), epoch: 1}
-	w.tell(Event{Kind: Started})
-	return w
-}
-
-func (w *world) receipt() custody.Receipt {
-	w.stamp++
-	return custody.Receipt{Epoch: custody.Epoch{w.epoch}, Durable: w.kept, ServerTime: w.stamp}
-}
-
-// tell feeds an event to the machine and puts what follows on the way.
-func (w *world) tell(e Event) {
-	for todo := []Event{e}; len(todo) > 0; todo = todo[1:] {
-		w.wake = w.now.Add(time.Hour)
-		for _, a := range w.m.Step(w.now, todo[0]) {
-			switch a.Kind {
-			case Wake:
-				if a.At.Before(w.wake) {
-					w.wake = a.At
-				}
-			case Ask:
-				w.due = append(w.due, Event{Kind: Marked})
-			case Send:
-				last := min(a.From+99, w.head)
-				todo = append(todo, Event{Kind: Sent, Last: last})
-				w.due = append(w.due, Event{Kind: Acked, First: a.From, Last: last})
-			}
-		}
-	}
-}
-
-// deliver lets the oldest thing on the way happen.
-func (w *world) deliver() {
-	e := w.due[0]
-	w.due = w.due[1:]
-	if !w.up {
-		return
-	}
-	if e.Kind == Marked {
-		w.tell(Event{Kind: Marked, Receipt: w.receipt()})
-		return
-	}
-	gap := e.First > w.kept+1
-	if !gap {
-		w.kept = max(w.kept, e.Last)
-	}
-	w.tell(Event{Kind: Acked, First: e.First})
-	r := w.receipt()
-	r.Gap = gap
-	w.tell(Event{Kind: Receipted, Receipt: r})
-}
-
-func (w *world) misbehave() {
-	w.now = w.now.Add(time.Duration(w.rnd.IntN(3000)) * time.Millisecond)
-	switch w.rnd.IntN(10) {
-	case 0, 1:
-		w.head += uint64(w.rnd.IntN(400))
-		w.tell(Event{Kind: Appended, Head: w.head})
-	case 2:
-		w.up = !w.up
-		w.tell(Event{Kind: map[bool]EventKind{true: Up, false: Down}[w.up]})
-	case 3: // the bus loses something it took
-		if len(w.due) > 0 {
-			lost := w.due[0]
-			w.due = w.due[1:]
-			switch {
-			case lost.Kind == Marked:
-				w.tell(Event{Kind: Unmarked})
-			case w.rnd.IntN(2) == 0:
-				w.tell(Event{Kind: Acked, First: lost.First})
-			default:
-				w.tell(Event{Kind: Failed, First: lost.First})
-			}
-		}
-	case 4: // the centre is restored from an old backup
-		w.kept = w.rnd.Uint64N(w.kept + 1)
-		w.epoch++
-		if w.up && w.rnd.IntN(4) > 0 { // a greeting may be lost, too
-			w.tell(Event{Kind: Greeted})
-		}
-	default:
-		if len(w.due) > 0 {
-			w.deliver()
-		}
-	}
-	if !w.now.Before(w.wake) {
-		w.tell(Event{Kind: Tick})
-	}
-}
-
-// settle is the time without faults. Seconds of it are enough, but where the centre
-// forgot everything in silence.
-func (w *world) settle() error {
-	if !w.up {
-		w.up = true
-		w.tell(Event{Kind: Up})
-	}
-	for end := w.now.Add(Defaults.Idle + 10*time.Minute); w.now.Before(end); {
-		for len(w.due) > 0 {
-			w.deliver()
-		}
-		if w.kept == w.head && w.m.Durable() == w.head && w.m.last.Epoch == (custody.Epoch{w.epoch}) {
-			return nil
-		}
-		w.now = w.wake
-		w.tell(Event{Kind: Tick})
-	}
-	return fmt.Errorf("kept %d and mark %d of %d: %+v", w.kept, w.m.Durable(), w.head, w.m)
 }

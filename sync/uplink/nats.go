@@ -15,13 +15,14 @@ type natsBus struct{ nc *nats.Conn }
 func (b natsBus) Request(subject string, data []byte) (func(context.Context) ([]byte, error), error) {
 	inbox := b.nc.NewInbox()
 	sub, err := b.nc.SubscribeSync(inbox)
-	if err == nil {
-		err = sub.AutoUnsubscribe(1)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the answer to a request on %s: %w", subject, err)
 	}
-	if err == nil {
+	if err = sub.AutoUnsubscribe(1); err == nil {
 		err = b.nc.PublishRequest(subject, inbox, data)
 	}
 	if err != nil {
+		_ = sub.Unsubscribe() // fails only where the connection, and it with it, is gone
 		return nil, fmt.Errorf("request on %s: %w", subject, err)
 	}
 	return func(ctx context.Context) ([]byte, error) {
@@ -32,6 +33,13 @@ func (b natsBus) Request(subject string, data []byte) (func(context.Context) ([]
 		}
 		return m.Data, nil
 	}, nil
+}
+
+func (b natsBus) Publish(subject string, data []byte) error {
+	if err := b.nc.Publish(subject, data); err != nil {
+		return fmt.Errorf("publish on %s: %w", subject, err)
+	}
+	return nil
 }
 
 func (b natsBus) Subscribe(subject string, hear func([]byte)) (func(), error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hailong/survey"
+	"hailong/survey/custody"
 	"hailong/sync/broker"
 	"hailong/sync/wire"
 )
@@ -57,7 +58,26 @@ func TestOverNATS(t *testing.T) {
 	if data, err := answer(short); err == nil && len(data) > 0 {
 		t.Fatalf("nobody answered %q", data)
 	}
+	listening := b.Conn().NumSubscriptions()
+	if _, err := bus.Request(wire.Batch("k-1"), make([]byte, custody.MaxMessage*2)); err == nil || b.Conn().NumSubscriptions() != listening {
+		t.Fatalf("a request that is too large: %v, and %d subscriptions instead of %d", err, b.Conn().NumSubscriptions(), listening)
+	}
+
+	beats, err := b.Conn().SubscribeSync(wire.Heartbeat("k-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Publish(wire.Heartbeat("k-1"), []byte("alive")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := beats.NextMsgWithContext(ctx); err != nil || string(m.Data) != "alive" || m.Reply != "" {
+		t.Fatalf("heard %+v, %v", m, err)
+	}
+
 	b.Close()
+	if err := bus.Publish(wire.Heartbeat("k-1"), nil); err == nil {
+		t.Fatal("a message over a closed connection was taken")
+	}
 	if _, err := bus.Request(wire.Batch("k-1"), nil); err == nil {
 		t.Fatal("a request over a closed connection was taken")
 	}

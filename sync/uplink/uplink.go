@@ -38,6 +38,8 @@ type Bus interface {
 	// Request sends data and returns at once; answer waits for what comes back. What is
 	// requested first on a subject is sent first.
 	Request(subject string, data []byte) (answer func(context.Context) ([]byte, error), err error)
+	// Publish sends data and expects nothing back.
+	Publish(subject string, data []byte) error
 	// Subscribe hands every message on subject to hear until stop is called.
 	Subscribe(subject string, hear func(data []byte)) (stop func(), err error)
 }
@@ -48,6 +50,9 @@ const (
 	maxBatchRecords = 1000
 	maxBatchBytes   = 64 << 10
 )
+
+// beat is the time between two heartbeats where nothing else is said.
+const beat = 30 * time.Second
 
 // publishWait is how long the bus may take to acknowledge a batch.
 const publishWait = 10 * time.Second
@@ -60,6 +65,9 @@ type Options struct {
 	Journal   Journal
 	Tuning    Tuning // zero = Defaults
 	Seed      uint64 // of the jitter
+	// Heartbeat is the time between two heartbeats while the link is up; 0 = 30 s. When
+	// the link comes up one goes out at once.
+	Heartbeat time.Duration
 	Log       *slog.Logger
 }
 
@@ -93,6 +101,9 @@ type heard struct {
 func New(o Options) *Uplink {
 	if o.Tuning == (Tuning{}) {
 		o.Tuning = Defaults
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = beat
 	}
 	u := &Uplink{Options: o, machine: NewMachine(o.Tuning, o.Seed), events: make(chan heard, 64)}
 	last, err := u.open(o.Journal.Receipt())
@@ -140,11 +151,16 @@ func (u *Uplink) Run(ctx context.Context, bus Bus) error {
 	defer stop()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	heart := time.NewTicker(u.Heartbeat)
+	defer heart.Stop()
 	for {
 		var h heard
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-heart.C:
+			u.beat()
+			continue
 		case h = <-u.events:
 		case <-u.Journal.Changed():
 			h.Event = Event{Kind: Appended, Head: u.Journal.Head().Sequence}
@@ -184,12 +200,31 @@ func (u *Uplink) noteLink(h heard) {
 		return
 	}
 	s := u.State()
+	rose := h.link.Up && !s.Up
 	if s.Up != h.link.Up || s.Since.IsZero() {
 		u.Log.Info("link to the centre", "up", h.link.Up, "problem", h.link.Problem)
 		s.Since = h.link.Since
 	}
 	s.Up, s.Problem = h.link.Up, h.link.Problem
 	u.state.Store(&s)
+	if rose {
+		u.beat()
+	}
+}
+
+// beat says that the kiosk lives, while the link is up. What is lost is not missed: the
+// next one says all of it.
+func (u *Uplink) beat() {
+	if !u.State().Up {
+		return
+	}
+	last := u.Journal.Head().Sequence
+	h := custody.Heartbeat{
+		Chain: u.Journal.Chain(), Last: last, Unsent: last - min(last, u.machine.Durable()), At: time.Now().UnixMilli(),
+	}
+	if err := u.bus.Publish(wire.Heartbeat(u.Kiosk), h.Encode()); err != nil {
+		u.Log.Debug("heartbeat not sent", "error", err)
+	}
 }
 
 // send builds the batch from first on and publishes it in the background.

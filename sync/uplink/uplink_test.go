@@ -237,6 +237,49 @@ func TestARestoredCentreIsFilledAgainByItself(t *testing.T) {
 	b.settled()
 }
 
+// An epoch's late word does not bring the old life back.
+func TestALateReceiptOfAnOldLifeMovesNothing(t *testing.T) {
+	b := newBox(t)
+	b.press(40)
+	b.run()
+	b.up()
+	b.settled()
+	old := b.journal.Receipt()
+	b.bus.restore(b.journal.Chain(), 7)
+	b.settled()
+	kept := string(b.journal.Receipt())
+	_, marks := b.bus.counts()
+	b.bus.say(old)
+	b.until("the centre is asked which life it lives", func() error {
+		if _, n := b.bus.counts(); n == marks {
+			return errors.New("not asked")
+		}
+		if string(b.journal.Receipt()) == kept {
+			return errors.New("the answer is not kept yet")
+		}
+		return nil
+	})
+	if r, err := b.uplink.open(b.journal.Receipt()); err != nil || r.Epoch != b.bus.epoch || r.Durable != 40 {
+		t.Fatalf("the journal keeps %+v, %v", r, err)
+	}
+}
+
+// The last batch arrived, and both words about it are lost: the centre is asked long
+// before the bus's acknowledgement is given up.
+func TestAllWordsAboutTheLastBatchAreLost(t *testing.T) {
+	b := newBox(t)
+	b.press(5)
+	b.run()
+	b.up()
+	b.settled()
+	b.bus.set(faults{unacked: 100, silent: 100})
+	b.press(1)
+	head := b.journal.Head()
+	b.until("the centre has it", func() error { return b.bus.holds(b.journal.Chain(), head) })
+	b.bus.set(faults{})
+	b.settled()
+}
+
 func TestTheReceiptIsWhereTheNextStartBegins(t *testing.T) {
 	b := newBox(t)
 	b.press(10)

@@ -11,12 +11,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -38,6 +38,9 @@ type Options struct {
 	// Wrap, if set, stands between intake and the store: tests use it to show what a
 	// protection is worth by taking it away.
 	Wrap func(intake.Store) intake.Store
+	// MaxSize is the most bytes the store may have; 0 = no limit but the disk. Tests
+	// let a commit fail with it.
+	MaxSize int
 }
 
 // App is the aggregator.
@@ -51,6 +54,8 @@ type App struct {
 	console  *console.Console
 	listener net.Listener
 	metrics  *metrics.Set
+	beats    *beats
+	taking   atomic.Bool // intake is at work
 	opened   run.Stack
 }
 
@@ -68,7 +73,8 @@ func New(c Config, o Options) (*App, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet()}
+	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet(), beats: newBeats(o.Now)}
+	a.counters()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, step := range []func(context.Context) error{a.openStore, a.openAddress, a.openBroker, a.openConsole} {
@@ -88,7 +94,7 @@ func (a *App) openStore(ctx context.Context) (err error) {
 	if a.key, err = loadKey(a.config.Data, errors.Is(statErr, os.ErrNotExist)); err != nil {
 		return err
 	}
-	if a.store, err = boltstore.Open(path, boltstore.Options{}); err != nil {
+	if a.store, err = boltstore.Open(path, boltstore.Options{MaxSize: a.options.MaxSize}); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
 	}
 	a.opened.Push("the store", a.store.Close)
@@ -136,28 +142,33 @@ func (a *App) openBroker(ctx context.Context) (err error) {
 	return nil
 }
 
-// admit says which enrolled kiosk a public key belongs to.
+// admit says which enrolled kiosk a public key belongs to. While the store cannot be
+// read nobody is let in; kiosks try again.
 func (a *App) admit(key []byte) (survey.KioskID, bool) {
 	id := custody.KioskName(key)
-	known, ok := a.keyOf(id)
+	known, ok, err := a.keyOf(id)
+	if err != nil {
+		a.log.Error("kiosk not let in", "kiosk", id, "error", err)
+	}
 	return id, ok && known.Equal(ed25519.PublicKey(key))
 }
 
 // keyOf is the key of a kiosk that is in service.
-func (a *App) keyOf(id survey.KioskID) (ed25519.PublicKey, bool) {
+func (a *App) keyOf(id survey.KioskID) (ed25519.PublicKey, bool, error) {
 	k, ok, err := a.store.Kiosk(context.Background(), id)
 	if err != nil {
-		a.log.Error("kiosk not looked up", "kiosk", id, "error", err)
+		return nil, false, fmt.Errorf("look up kiosk %s: %w", id, err)
 	}
-	return ed25519.PublicKey(k.Key), err == nil && ok && k.Revoked == nil
+	return ed25519.PublicKey(k.Key), ok && k.Revoked == nil, nil
 }
 
 func (a *App) openConsole(ctx context.Context) (err error) {
 	a.console, err = console.New(a.store, console.Settings{
 		CentreKey: a.key.Public().(ed25519.PublicKey), NATS: a.natsForKiosks(), AutoEnrol: a.config.AutoEnrol,
 		Minimum: a.config.Minimum, LiveStep: a.config.LiveStep, Demo: a.options.Demo,
-		Secure: a.config.TLS.Certificate != "" || isHTTPS(a.config.PublicURL),
-		Now:    a.options.Now, Log: a.log, Metrics: a.writeMetrics,
+		Secure: a.config.TLS.Certificate != "" || isHTTPS(a.config.PublicURL), Hosts: a.hosts(),
+		Now: a.options.Now, Log: a.log, Metrics: a.writeMetrics, Ready: a.ready,
+		Heartbeats: a.beats.all, OnRevoked: a.broker.Drop,
 	})
 	if err != nil {
 		return err
@@ -167,7 +178,30 @@ func (a *App) openConsole(ctx context.Context) (err error) {
 		defer cancel()
 		return a.console.Shutdown(ctx)
 	})
-	return adminToken(ctx, a.config.Data, a.console)
+	return adminToken(ctx, a.config.Data, a.store, a.console)
+}
+
+// hosts are the names in the settings by which the console is reached.
+func (a *App) hosts() []string {
+	listen, _, _ := net.SplitHostPort(a.config.Listen) // validated
+	hosts := []string{listen}
+	if u, err := url.Parse(a.config.PublicURL); err == nil {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
+}
+
+// ready is nil while batches are taken in and can be kept.
+func (a *App) ready() error {
+	switch err := a.store.Err(); {
+	case err != nil:
+		return err
+	case !a.taking.Load():
+		return errors.New("batches are not taken in")
+	case !a.broker.Conn().IsConnected():
+		return errors.New("the message server is not reached")
+	}
+	return nil
 }
 
 func isHTTPS(link string) bool {
@@ -216,30 +250,45 @@ func (a *App) Console() *console.Console { return a.console }
 // SigninLink is a one-time address that signs an administrator in.
 func (a *App) SigninLink() string { return a.URL() + a.console.OneTimeLink() }
 
-// Run takes batches in and answers people until ctx ends.
+// Run takes batches in and answers people until ctx ends. It ends early, with the error,
+// when the store can no longer be written, in whatever call that came out: the program
+// then starts again and looks at what is on disk.
 func (a *App) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	in := a.intake()
+	done := make(chan error, 2)
+	a.taking.Store(true)
+	go func() {
+		defer a.taking.Store(false)
+		done <- in.Run(ctx)
+	}()
+	go func() { done <- a.console.Serve(a.listener) }()
+	select {
+	case <-ctx.Done():
+		return errors.Join(a.stopConsole(), <-done, <-done)
+	case err := <-done:
+		cancel()
+		return errors.Join(err, a.stopConsole(), <-done)
+	case <-a.store.Failed():
+		cancel()
+		return errors.Join(a.store.Err(), a.stopConsole(), <-done, <-done)
+	}
+}
+
+func (a *App) intake() *intake.Intake {
 	var keep intake.Store = a.store
 	if a.options.Wrap != nil {
 		keep = a.options.Wrap(keep)
 	}
-	in := intake.New(intake.Options{
+	return intake.New(intake.Options{
 		Store: keep, Conn: a.broker.Conn(), Keys: a.keyOf, Sign: a.key, Now: a.options.Now, Log: a.log,
-		OnKept: a.kept, Fatal: func(err error) bool { return errors.Is(err, boltstore.ErrFailed) }, OnRejected: func(custody.Rejected) { a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc() },
+		OnKept: a.kept, Fatal: func(err error) bool { return errors.Is(err, boltstore.ErrFailed) },
+		OnRejected: func(custody.Rejected) { a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc() },
 	})
-	done := make(chan error, 2)
-	go func() { done <- in.Run(ctx) }()
-	go func() { done <- a.console.Serve(a.listener) }()
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-done:
-		cancel()
-		err = errors.Join(err, a.stopConsole(), <-done)
-		return err
-	}
-	return errors.Join(a.stopConsole(), <-done, <-done)
 }
 
 func (a *App) stopConsole() error {
@@ -251,12 +300,10 @@ func (a *App) stopConsole() error {
 // kept hears of each commit.
 func (a *App) kept(counters []survey.CounterCode, kept []custody.Kept) {
 	for _, k := range kept {
-		a.metrics.GetOrCreateCounter(`hailong_batches_total{case="` + k.Case.String() + `"}`).Inc()
+		a.batches(k.Case).Inc()
 	}
 	a.console.Changed(counters)
 }
 
 // Close stops everything that is still open, the store last.
 func (a *App) Close() error { return a.opened.Close() }
-
-func (a *App) writeMetrics(w io.Writer) { a.metrics.WritePrometheus(w) }

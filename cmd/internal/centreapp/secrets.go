@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 
+	"hailong/survey"
 	"hailong/survey/console"
 )
 
@@ -47,17 +48,33 @@ func loadKey(dir string, fresh bool) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), writeSecret(path, hex.EncodeToString(seed)+"\n")
 }
 
-// adminToken reads the administrator's token, or makes one at the first start.
-func adminToken(ctx context.Context, dir string, c *console.Console) error {
+// adminToken sees to it that the file of the administrator's token holds one that opens
+// this store: it makes one at the first start, and again when the store was replaced.
+func adminToken(ctx context.Context, dir string, s tokens, c *console.Console) error {
 	path := filepath.Join(dir, TokenFile)
-	if _, err := os.Stat(path); err == nil {
-		return nil
+	b, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		_, known, err := s.Token(ctx, console.TokenHash(strings.TrimSpace(string(b))))
+		if err != nil {
+			return fmt.Errorf("look up the administrator's token: %w", err)
+		}
+		if known {
+			return nil
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("read the administrator's token: %w", err)
 	}
 	token, err := c.MintToken(ctx, "administrator")
 	if err != nil {
 		return fmt.Errorf("make the administrator's token: %w", err)
 	}
 	return writeSecret(path, token+"\n")
+}
+
+// tokens is where tokens are looked up.
+type tokens interface {
+	Token(ctx context.Context, hash survey.Hash) (survey.Token, bool, error)
 }
 
 // writeSecret writes a small file whole and durably, readable by its owner only.

@@ -86,9 +86,30 @@ func Run(ctx context.Context, name string, grammar Grammar, args []string, t *Te
 		return 0
 	}
 	if err != nil {
+		if showChoices(parser, err, t) {
+			return usage
+		}
 		return report(name, wrongUsage(name, err), t)
 	}
 	return report(name, command.Run(), t)
+}
+
+// showChoices prints the help, as an error, where nothing is wrong but that the choice
+// of a command is missing. It reports whether it did.
+func showChoices(parser *kong.Kong, err error, t *Terminal) bool {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || !strings.HasPrefix(wrong.Error(), "expected ") {
+		return false
+	}
+	at := wrong.Context.Model.Node
+	if chosen := wrong.Context.Selected(); chosen != nil {
+		at = chosen
+	}
+	if at.Leaf() {
+		return false // an argument is missing, not a command
+	}
+	parser.Stdout = t.Err
+	return wrong.Context.PrintUsage(false) == nil
 }
 
 // wrongUsage says how to get help. Kong's own message is English.

@@ -50,6 +50,7 @@ func newCentre(t *testing.T) *centre {
 	mux.HandleFunc("GET /api/v1/scores", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, scores(r.URL.Query().Get("by"))) })
 	mux.HandleFunc("GET /api/v1/kiosks", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, kiosks()) })
 	mux.HandleFunc("POST /api/v1/kiosks", c.addKiosk)
+	mux.HandleFunc("POST /api/v1/kiosks/{id}/revoke", revokeKiosk)
 	mux.HandleFunc("GET /api/v1/units", c.getUnits)
 	mux.HandleFunc("PUT /api/v1/units", c.putUnits)
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -108,19 +109,33 @@ func scores(by string) score.Result {
 func kiosks() any {
 	at := time.Date(2026, 11, 20, 8, 30, 0, 0, survey.Zone)
 	return map[string]any{"next": nil, "items": []map[string]any{
-		{"id": "k1", "name": "Máy cửa 1", "role": "counter", "counters": []string{"HS-01", "HS-02"}, "enrolled": at, "revoked": nil, "last_contact": at.Add(time.Hour), "head": 42, "chains": []string{}},
+		{"id": "k1", "name": "Máy cửa 1", "role": "counter", "counters": []string{"HS-01", "HS-02"}, "enrolled": at, "revoked": nil, "last_contact": at.Add(time.Hour), "head": 42, "held": 3, "quarantined": 2, "forks": 1, "chains": []string{}},
 		{"id": "k2", "name": "@cổng", "role": "online", "counters": []string{"HM-01"}, "enrolled": at, "revoked": at.Add(48 * time.Hour), "last_contact": nil, "head": 0},
 	}}
 }
 
+func revokeKiosk(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("id") != "k1" {
+		refuse(w, r, 404, "Không có", "Not found", "không có thiết bị nào mang mã này", "there is no kiosk with this id")
+		return
+	}
+	k := kiosks().(map[string]any)["items"].([]map[string]any)[0]
+	k["revoked"] = time.Date(2026, 11, 22, 9, 0, 0, 0, survey.Zone)
+	answer(w, 200, k)
+}
+
 func (c *centre) addKiosk(w http.ResponseWriter, r *http.Request) {
-	if !strings.Contains(c.body, `"HS-01"`) {
+	replaces := []string{}
+	switch {
+	case strings.Contains(c.body, `"HS-02"`):
+		replaces = []string{"k1", "k7"}
+	case !strings.Contains(c.body, `"HS-01"`):
 		refuse(w, r, 422, "Nội dung có chỗ chưa hợp lệ", "Unprocessable content", "…", "…", map[string]string{
 			"path": "counter", "value": "nowhere", "message": "hôm nay không có quầy này",
 		})
 		return
 	}
-	answer(w, 201, map[string]any{"code": "ABCD-EFGH", "expires": time.Date(2026, 11, 22, 8, 30, 0, 0, survey.Zone)})
+	answer(w, 201, map[string]any{"code": "ABCD-EFGH", "expires": time.Date(2026, 11, 22, 8, 30, 0, 0, survey.Zone), "replaces": replaces})
 }
 
 func (c *centre) getUnits(w http.ResponseWriter, _ *http.Request) {
@@ -179,6 +194,7 @@ func TestEveryCommandInEveryForm(t *testing.T) {
 		"scores_by_unit":  "scores --by unit",
 		"kiosks_list":     "kiosks list",
 		"kiosks_add":      "kiosks add --counter HS-01",
+		"kiosks_revoke":   "kiosks revoke k1",
 		"units_list":      "units list",
 		"units_show":      "units show 01",
 		"units_show_leaf": "units show 00004",
@@ -209,11 +225,38 @@ func TestScoresAsksForWhatWasSaid(t *testing.T) {
 	}
 }
 
-func TestKiosksAddSendsWhatWasSaid(t *testing.T) {
+// The days that the figures are of stand above them.
+func TestScoresSayOfWhichDays(t *testing.T) {
 	c := newCentre(t)
-	code, _, errs := run("vi", "kiosks", "add", "--counter", "HS-01", "--name", "Máy 1", "--role", "online", "--server", c.URL, "--token", token)
-	if want := `{"counter":"HS-01","name":"Máy 1","role":"online"}`; code != 0 || c.body != want {
-		t.Errorf("exit %d %s, sent %s, want %s", code, errs, c.body, want)
+	for _, x := range []struct{ args, vi, en string }{
+		{"", "hôm nay", "today"},
+		{"--from 2026-11-22", "22/11/2026 – hôm nay", "22/11/2026 – today"},
+		{"--from 2026-01-01 --to 2026-03-31", "01/01/2026 – 31/03/2026", "01/01/2026 – 31/03/2026"},
+		{"--from 2026-03-02 --to 2026-03-02", "02/03/2026", "02/03/2026"},
+	} {
+		for lang, want := range map[survey.Lang]string{"vi": x.vi, "en": x.en} {
+			_, out, errs := run(lang, append([]string{"scores", "--server", c.URL, "--token", token}, strings.Fields(x.args)...)...)
+			if first, _, _ := strings.Cut(out, "\n"); first != want {
+				t.Errorf("%s: the heading is %q, want %q %s", x.args, first, want, errs)
+			}
+		}
+	}
+}
+
+// Who does not know the commands is shown them.
+func TestWithoutACommandTheHelpIsShown(t *testing.T) {
+	for args, want := range map[string][]string{
+		"": {"Usage: hailong", "scores", "kiosks list", "units import"}, "kiosks": {"Usage: hailong kiosks", "kiosks revoke", "kiosks add"}, "units": {"Usage: hailong units", "units import"},
+	} {
+		code, out, errs := run("vi", strings.Fields(args)...)
+		if code != 2 || out != "" || strings.Contains(errs, "sai cách dùng") {
+			t.Errorf("%q: exit %d, printed %q", args, code, out)
+		}
+		for _, w := range want {
+			if !strings.Contains(errs, w) {
+				t.Errorf("%q: the help does not say %q:\n%s", args, w, errs)
+			}
+		}
 	}
 }
 
@@ -256,7 +299,8 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		{"a part of the units", with(other.URL+"/part", "units list"), 1, "units are incomplete", "units are incomplete"},
 		{"unknown unit", with(c.URL, "units show nowhere"), 1, `không có đơn vị nào mang mã "nowhere"`, `there is no unit with the code "nowhere"`},
 		{"no address", with("localhost:8080", "scores"), 2, "cần địa chỉ dạng http://", "an address like http://host:port"},
-		{"no command", nil, 2, "sai cách dùng", "wrong usage"},
+		{"a kiosk that is not there", with(c.URL, "kiosks revoke ../k1"), 1, "không có thiết bị nào mang mã này", "there is no kiosk with this id"},
+		{"no kiosk named", with(c.URL, "kiosks revoke"), 2, "sai cách dùng", "expected \"<id>\""},
 		{"unknown command", []string{"scoers"}, 2, "sai cách dùng", "wrong usage: unexpected argument scoers"},
 		{"unknown option", []string{"scores", "--form", "2026-01-01"}, 2, "sai cách dùng", "unknown flag --form"},
 		{"no day", []string{"scores", "--from", "yesterday"}, 2, "sai cách dùng", `"yesterday" is not a day`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,9 @@ import (
 
 // KiosksCmd groups the commands about kiosks.
 type KiosksCmd struct {
-	List KiosksListCmd `cmd:"" help:"Liệt kê thiết bị / list the kiosks"`
-	Add  KiosksAddCmd  `cmd:"" help:"Tạo mã một lần để ghi danh thiết bị / make a one-time code that enrols a kiosk"`
+	List   KiosksListCmd   `cmd:"" help:"Liệt kê thiết bị / list the kiosks"`
+	Add    KiosksAddCmd    `cmd:"" help:"Tạo mã một lần để ghi danh thiết bị / make a one-time code that enrols a kiosk"`
+	Revoke KiosksRevokeCmd `cmd:"" help:"Thu hồi một thiết bị mãi mãi / shut a kiosk out for ever"`
 }
 
 // KiosksListCmd lists the enrolled kiosks.
@@ -30,6 +32,9 @@ type kioskItem struct {
 	Revoked     *time.Time           `json:"revoked"`
 	LastContact *time.Time           `json:"last_contact"`
 	Head        uint64               `json:"head"`
+	Held        uint64               `json:"held"`
+	Quarantined uint64               `json:"quarantined"`
+	Forks       uint64               `json:"forks"`
 }
 
 // Run prints the kiosks.
@@ -45,20 +50,27 @@ func (*KiosksListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 	if err != nil {
 		return err
 	}
+	return t.kiosks(g.Output, raw, list.Items)
+}
+
+// kiosks prints kiosks in the form asked for; raw is the centre's own JSON.
+func (t *Terminal) kiosks(form Format, raw []byte, items []kioskItem) error {
 	var rows [][]string
-	for _, k := range list.Items {
-		head := strconv.FormatUint(k.Head, 10)
-		if g.Output == AsCSV {
-			rows = append(rows, []string{string(k.ID), k.Name, string(k.Role), counters(k), rfc3339(&k.Enrolled), rfc3339(k.Revoked), rfc3339(k.LastContact), head})
-		} else {
-			rows = append(rows, []string{string(k.ID), k.Name, t.role(k.Role), counters(k), moment(&k.Enrolled), moment(k.Revoked), moment(k.LastContact), head})
+	for _, k := range items {
+		row := []string{string(k.ID), k.Name, t.role(k.Role), counters(k), moment(&k.Enrolled), moment(k.Revoked), moment(k.LastContact)}
+		if form == AsCSV {
+			row = []string{string(k.ID), k.Name, string(k.Role), counters(k), rfc3339(&k.Enrolled), rfc3339(k.Revoked), rfc3339(k.LastContact)}
 		}
+		for _, n := range []uint64{k.Head, k.Held, k.Quarantined, k.Forks} {
+			row = append(row, strconv.FormatUint(n, 10))
+		}
+		rows = append(rows, row)
 	}
-	switch g.Output {
+	switch form {
 	case AsJSON:
 		return t.json(raw)
 	case AsCSV:
-		return t.csv([]string{"id", "name", "role", "counters", "enrolled", "revoked", "last_contact", "head"}, rows)
+		return t.csv([]string{"id", "name", "role", "counters", "enrolled", "revoked", "last_contact", "head", "held", "quarantined", "forks"}, rows)
 	default:
 		return t.table([]column{
 			{vi: "Mã", en: "ID"},
@@ -69,6 +81,9 @@ func (*KiosksListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 			{vi: "Thu hồi", en: "Revoked"},
 			{vi: "Liên lạc cuối", en: "Last contact"},
 			{vi: "Bản ghi cuối", en: "Last record", number: true},
+			{vi: "Chờ định nghĩa", en: "Held", number: true},
+			{vi: "Cách ly", en: "Quarantined", number: true},
+			{vi: "Rẽ nhánh", en: "Forks", number: true},
 		}, rows)
 	}
 }
@@ -106,11 +121,15 @@ func (cmd *KiosksAddCmd) Run(ctx context.Context, g *Globals, t *Terminal) error
 	}
 	in := map[string]string{"counter": string(cmd.Counter), "name": cmd.Name, "role": string(cmd.Role)}
 	var out struct {
-		Code    string    `json:"code"`
-		Expires time.Time `json:"expires"`
+		Code     string           `json:"code"`
+		Expires  time.Time        `json:"expires"`
+		Replaces []survey.KioskID `json:"replaces"`
 	}
 	raw, err := c.call(ctx, http.MethodPost, "/api/v1/kiosks", nil, in, &out)
 	if err != nil {
+		return err
+	}
+	if err := cmd.warn(t, out.Replaces); err != nil {
 		return err
 	}
 	switch g.Output {
@@ -124,4 +143,42 @@ func (cmd *KiosksAddCmd) Run(ctx context.Context, g *Globals, t *Terminal) error
 			"%s\n\nMã này dùng được một lần, đến %s. Hãy ghi nó vào tệp cấu hình của thiết bị; nó không hiện lại lần nữa.\n",
 			"%s\n\nThis code works once, until %s. Put it into the kiosk's configuration file; it is not shown again.\n"), code, until))
 	}
+}
+
+// warn tells of the kiosks that are in service at the counter already.
+func (cmd *KiosksAddCmd) warn(t *Terminal, there []survey.KioskID) error {
+	if len(there) == 0 {
+		return nil
+	}
+	names := make([]string, len(there))
+	for i, k := range there {
+		names[i] = string(k)
+	}
+	text := fmt.Sprintf(t.say(
+		"Lưu ý: quầy %s đã có thiết bị %s; mã này thêm một thiết bị nữa. Nếu để thay thiết bị cũ: hailong kiosks revoke %s",
+		"Note: counter %s already has kiosk %s; this code adds one more. If it takes the old one's place: hailong kiosks revoke %s"),
+		cmd.Counter, strings.Join(names, ", "), names[0])
+	if _, err := fmt.Fprintln(t.Err, oneLine(text)); err != nil {
+		return fmt.Errorf("write the warning: %w", err)
+	}
+	return nil
+}
+
+// KiosksRevokeCmd shuts a kiosk out for ever: stolen, lost, or replaced by another.
+type KiosksRevokeCmd struct {
+	ID survey.KioskID `arg:"" help:"Mã thiết bị, xem: hailong kiosks list / the kiosk's ID, see: hailong kiosks list"`
+}
+
+// Run shuts the kiosk out and prints it. What it has sent stays counted.
+func (cmd *KiosksRevokeCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
+	c, err := newClient(g, t)
+	if err != nil {
+		return err
+	}
+	var k kioskItem
+	raw, err := c.call(ctx, http.MethodPost, "/api/v1/kiosks/"+url.PathEscape(string(cmd.ID))+"/revoke", nil, nil, &k)
+	if err != nil {
+		return err
+	}
+	return t.kiosks(g.Output, raw, []kioskItem{k})
 }

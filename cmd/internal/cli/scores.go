@@ -46,8 +46,22 @@ func (cmd *ScoresCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 	case AsCSV:
 		return scoresCSV(t, res)
 	default:
-		return scoresTable(t, res)
+		return scoresTable(t, cmd.period(t), res)
 	}
+}
+
+// period is the days asked for, for people. A day left out is the centre's today.
+func (cmd *ScoresCmd) period(t *Terminal) string {
+	name := func(d survey.Date) string {
+		if d == 0 {
+			return t.say("hôm nay", "today")
+		}
+		return day(d)
+	}
+	if cmd.From == cmd.To {
+		return name(cmd.From)
+	}
+	return name(cmd.From) + " – " + name(cmd.To)
 }
 
 // query holds what was given; the rest is left to the centre.
@@ -75,8 +89,8 @@ var scoreColumns = []column{
 	{vi: "Loại trừ", en: "Excluded", number: true},
 }
 
-func scoresTable(t *Terminal, res score.Result) error {
-	if err := t.write(fmt.Sprintf("%s (%s, %s)\n\n", oneLine(res.Method.Label), oneLine(res.Method.ID), oneLine(res.Method.Standing))); err != nil {
+func scoresTable(t *Terminal, period string, res score.Result) error {
+	if err := t.write(fmt.Sprintf("%s\n%s (%s, %s)\n\n", period, oneLine(res.Method.Label), oneLine(res.Method.ID), oneLine(res.Method.Standing))); err != nil {
 		return err
 	}
 	total := res.Total

@@ -10,13 +10,13 @@ import (
 	"strings"
 
 	"hailong/survey"
-	"hailong/survey/files"
 )
 
 // UnitsImportCmd brings a file's units, counters, fields and procedures into the
 // centre. All rows of a code that the file names take the place of the rows the centre
-// has of it; everything else stays. With Replace, the file is the whole structure and
-// what it does not name is taken away.
+// has of it; everything else stays. What a CSV file has no column for stays, too. With
+// Replace, the file is the whole structure and what it does not name is taken away. The
+// structure that comes out must be valid; without Replace the file alone need not be.
 //
 // The centre's structure is read, changed and put back. Who imports while somebody else
 // does may undo the other's change: the last one stays.
@@ -55,7 +55,11 @@ func (cmd *UnitsImportCmd) Run(ctx context.Context, g *Globals, t *Terminal) err
 	if err != nil {
 		return err
 	}
-	want, did := cmd.merged(have, file)
+	file.complete(have.Units)
+	want, did := cmd.merged(have, &file.Structure)
+	if err := file.check(want); err != nil {
+		return err
+	}
 	if err := c.put(ctx, want); err != nil {
 		return err
 	}
@@ -67,7 +71,7 @@ func (cmd *UnitsImportCmd) ending() string { return strings.ToLower(filepath.Ext
 func (cmd *UnitsImportCmd) isCSV() bool { return cmd.ending() == ".csv" }
 
 // read reads the file as its name's ending says.
-func (cmd *UnitsImportCmd) read() (*survey.Structure, error) {
+func (cmd *UnitsImportCmd) read() (*importFile, error) {
 	if e := cmd.ending(); e != ".yaml" && e != ".yml" && e != ".csv" {
 		return nil, &Error{
 			Vi:   fmt.Sprintf("%q: tên tệp phải kết thúc bằng .yaml, .yml hoặc .csv", cmd.File),
@@ -80,10 +84,9 @@ func (cmd *UnitsImportCmd) read() (*survey.Structure, error) {
 		return nil, &Error{Vi: fmt.Sprintf("không đọc được tệp: %v", err), En: fmt.Sprintf("the file cannot be read: %v", err), Err: err}
 	}
 	if cmd.isCSV() {
-		units, err := files.UnitsCSV(cmd.File, data)
-		return &survey.Structure{Units: units}, err
+		return readCSV(cmd.File, data)
 	}
-	return files.Structure(cmd.File, data)
+	return readYAML(cmd.File, data)
 }
 
 func (cmd *UnitsImportCmd) merged(have, file *survey.Structure) (*survey.Structure, changes) {

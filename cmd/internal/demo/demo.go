@@ -41,6 +41,7 @@ type Demo struct {
 	Kiosk  *kioskapp.App
 	Online *kioskapp.App
 	data   string
+	repeat time.Duration
 	opened run.Stack
 	cancel context.CancelFunc
 	parts  chan error
@@ -63,10 +64,17 @@ type Info struct {
 // InfoFile is the name of Info's file in the data folder.
 const InfoFile = "demo.json"
 
-var banner = survey.Words{
-	survey.Vietnamese: "Bản trình diễn: đơn vị, quầy và số liệu trước hôm nay là mô phỏng, không phải kết quả thật.",
-	survey.English:    "Demonstration: units, counters and figures before today are simulated, not real results.",
-}
+// The banners of the console's pages, without and with a simulated past.
+var (
+	sampleBanner = survey.Words{
+		survey.Vietnamese: "Bản trình diễn: đơn vị và quầy là mẫu.",
+		survey.English:    "Demonstration: sample units and counters.",
+	}
+	pastBanner = survey.Words{
+		survey.Vietnamese: "Bản trình diễn: đơn vị và quầy là mẫu; số liệu của các quầy khác, trừ quầy đầu tiên, là mô phỏng, không phải kết quả thật.",
+		survey.English:    "Demonstration: sample units and counters; figures of all counters but the first are simulated, not real results.",
+	}
+)
 
 // Start starts everything and returns when presses can be recorded.
 func Start(ctx context.Context, c Config) (*Demo, error) {
@@ -76,7 +84,7 @@ func Start(ctx context.Context, c Config) (*Demo, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Demo{data: c.Data, parts: make(chan error, 3)}
+	d := &Demo{data: c.Data, repeat: c.Repeat, parts: make(chan error, 3)}
 	if err := d.start(ctx, c); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -91,13 +99,24 @@ func (d *Demo) start(ctx context.Context, c Config) (err error) {
 		d.opened.Push("the demo's folder", func() error { return os.RemoveAll(d.data) })
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
-	if err := d.startCentre(ctx, c); err != nil {
+	behind, err := pastOf(ctx, filepath.Join(d.data, "aggregator", "store.db"))
+	if err != nil {
 		return err
 	}
-	if !c.Empty {
-		if err := simulatePast(ctx, d.Centre.Store(), c.Now()); err != nil {
+	fill := behind == blank && !c.Empty
+	banner := sampleBanner
+	if fill || behind == simulated {
+		banner = pastBanner
+	}
+	if err := d.startCentre(ctx, c, banner); err != nil {
+		return err
+	}
+	if fill {
+		counters, err := simulatePast(ctx, d.Centre.Store(), c.Now())
+		if err != nil {
 			return err
 		}
+		d.Centre.Console().Changed(counters)
 	}
 	if d.Kiosk, err = d.startKiosk(ctx, c, survey.CounterKiosk, "kiosk", c.Kiosk); err != nil {
 		return err
@@ -108,10 +127,10 @@ func (d *Demo) start(ctx context.Context, c Config) (err error) {
 	if err := d.untilReady(ctx); err != nil {
 		return err
 	}
-	return d.describe(ctx)
+	return d.describe(ctx, c)
 }
 
-func (d *Demo) startCentre(ctx context.Context, c Config) (err error) {
+func (d *Demo) startCentre(ctx context.Context, c Config, banner survey.Words) (err error) {
 	config := centreapp.Defaults()
 	config.Data = filepath.Join(d.data, "aggregator")
 	config.Listen, config.NATS.Listen = onThisMachine(c.Console), onThisMachine(c.Broker)
@@ -121,7 +140,7 @@ func (d *Demo) startCentre(ctx context.Context, c Config) (err error) {
 	config.PublicURL = c.PublicURL
 	config.Minimum, config.LiveStep = 1, 1
 	if d.Centre, err = centreapp.New(config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {
-		return err
+		return blame(blame(err, "--console", config.Listen), "--nats", config.NATS.Listen)
 	}
 	d.opened.Push("the aggregator", d.Centre.Close)
 	d.run(ctx, "aggregator", d.Centre)
@@ -132,10 +151,10 @@ func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, 
 	config := kioskapp.Defaults()
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
-	config.Centre = kioskapp.Centre{URL: "http://" + d.Centre.Addr(), NATS: d.Centre.NATS()}
+	config.Centre = kioskapp.Centre{URL: "http://" + local(d.Centre.Addr()), NATS: d.Centre.NATS()}
 	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, blame(fmt.Errorf("%s: %w", name, err), "--"+name, config.Listen)
 	}
 	d.opened.Push(name, a.Close)
 	d.run(ctx, name, a)
@@ -152,6 +171,16 @@ func (d *Demo) run(ctx context.Context, name string, s run.Service) {
 		}
 		d.parts <- err
 	}()
+}
+
+// blame names the flag whose address cannot be opened, where that is why a part did not
+// start.
+func blame(err error, flag, addr string) error {
+	l, cannot := net.Listen("tcp", addr)
+	if cannot != nil {
+		return fmt.Errorf("%s %s: %w", flag, addr, err)
+	}
+	return errors.Join(err, l.Close())
 }
 
 // onThisMachine puts this machine's address before a bare port.
@@ -183,7 +212,7 @@ func (d *Demo) untilReady(ctx context.Context) error {
 }
 
 // describe mints a token and writes demo.json anew, whole.
-func (d *Demo) describe(ctx context.Context) error {
+func (d *Demo) describe(ctx context.Context, c Config) error {
 	token, err := d.Centre.Console().MintToken(ctx, "demo")
 	if err != nil {
 		return fmt.Errorf("make the demo's token: %w", err)
@@ -194,22 +223,50 @@ func (d *Demo) describe(ctx context.Context) error {
 	}
 	st := d.Kiosk.Status()
 	d.Info = Info{
-		Console: d.Centre.URL(), Kiosk: "http://" + reachable(d.Kiosk.Addr()), Online: "http://" + reachable(d.Online.Addr()), NATS: d.Centre.NATS(),
+		Console: "http://" + reachable(d.Centre.Addr()), Kiosk: "http://" + local(d.Kiosk.Addr()), Online: "http://" + reachable(d.Online.Addr()), NATS: d.Centre.NATS(),
 		Token: token, Unit: d.Kiosk.Unit(), Counter: st.Counters[0], KioskID: st.Kiosk, Questionnaires: map[string]string{},
+	}
+	if c.PublicURL != "" {
+		d.Info.Console = strings.TrimRight(c.PublicURL, "/")
 	}
 	for _, code := range []survey.QuestionnaireCode{"quick", "quick3", "service"} {
 		v, _ := catalogue.InForce(code)
 		d.Info.Questionnaires[string(code)] = v.ID()
 	}
-	b, err := json.MarshalIndent(d.Info, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", InfoFile, err)
-	}
-	path := filepath.Join(d.data, InfoFile)
-	if err := errors.Join(os.WriteFile(path+".new", append(b, '\n'), 0o600), os.Rename(path+".new", path)); err != nil {
+	if err := d.Info.write(filepath.Join(d.data, InfoFile)); err != nil {
 		return fmt.Errorf("write %s: %w", InfoFile, err)
 	}
 	return nil
+}
+
+// write puts i into a file, whole or not at all, for its owner only: it holds a token.
+func (i Info) write(path string) error {
+	b, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+InfoFile+"-*") // of mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// local is an address on this machine at which a part that may listen on every address
+// is reached: a kiosk takes presses from its own machine only.
+func local(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || !net.ParseIP(host).IsUnspecified() {
+		return addr
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // reachable is an address that a browser can open: where a part listens on every
@@ -248,7 +305,13 @@ Hài Lòng đang chạy. / Hài Lòng is running.
 
 Mở màn hình quầy và bảng điều khiển cạnh nhau rồi bấm một khuôn mặt. Ctrl-C để dừng.
 Open the counter screen and the console side by side and press a face. Ctrl-C stops.
-`, d.Info.Kiosk, d.Info.Console, d.Centre.SigninLink(), d.Info.Online, d.Info.NATS, d.data, folder)
+`, d.Info.Kiosk, d.Info.Console, d.Info.Console+d.Centre.Console().OneTimeLink(), d.Info.Online, d.Info.NATS, d.data, folder)
+	if s := d.repeat.Seconds(); s > 0 {
+		fmt.Fprintf(w, `
+Hai lượt bấm cách nhau dưới %g giây: lượt sau được lưu nhưng không tính (--repeat 0 để tắt).
+Presses closer than %g s: the later is kept but not counted (--repeat 0 turns this off).
+`, s, s)
+	}
 }
 
 // Wait runs until ctx ends or a part stops by itself.

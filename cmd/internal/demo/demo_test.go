@@ -236,7 +236,8 @@ func TestAPortInUseIsSaid(t *testing.T) {
 		"online":  func(c *demo.Config) { c.Online = taken },
 		"NATS":    func(c *demo.Config) { c.Broker = taken },
 	} {
-		if _, err := demo.Start(context.Background(), config("", change)); err == nil || !strings.Contains(err.Error(), taken) {
+		flag := "--" + strings.ToLower(name) + " " + taken
+		if _, err := demo.Start(context.Background(), config("", change)); err == nil || !strings.HasPrefix(err.Error(), flag) {
 			t.Errorf("%s on a port in use: %v", name, err)
 		}
 	}
@@ -258,57 +259,48 @@ func TestTwoDemosInOneFolder(t *testing.T) {
 	d.press("still at work", 5)
 }
 
-// The simulated past says so wherever it is seen, lies before today, at other counters
-// than the visitor's, and is put once.
-func TestTheSimulatedPast(t *testing.T) {
-	dir := t.TempDir()
-	d := start(t, config(dir)) // empty at first
-	if n := simulated(d, d.Info.Token); n != 0 {
-		t.Fatalf("%d simulated kiosks in an empty demo", n)
+// Where a part listens on every address, people are told one that they can open.
+func TestEveryAddress(t *testing.T) {
+	everywhere := func(c *demo.Config) {
+		c.Console, c.Kiosk, c.Online, c.Repeat = "0.0.0.0:0", "0.0.0.0:0", "0.0.0.0:0", 5*time.Second
 	}
-	d.stop()
-	var before score.Row
-	for life := range 2 {
-		d = start(t, config(dir, func(c *demo.Config) { c.Empty = false }))
-		if n := simulated(d, d.Info.Token); n != 1 {
-			t.Fatalf("%d simulated kiosks after start %d", n, life+1)
+	d := start(t, config(t.TempDir(), everywhere))
+	if !strings.HasPrefix(d.Info.Kiosk, "http://127.0.0.1:") {
+		t.Errorf("the kiosk takes presses of this machine only, it is said to be at %s", d.Info.Kiosk)
+	}
+	d.press("1", 5)
+	d.counted(1)
+	var told bytes.Buffer
+	d.Tell(&told, true)
+	for _, address := range []string{d.Info.Console, d.Info.Online} {
+		if strings.Contains(address, "0.0.0.0") || strings.Contains(address, "[::]") {
+			t.Errorf("nobody can open %s", address)
 		}
-		if n := d.today().N; n != 0 {
-			t.Fatalf("%d simulated answers of today", n)
-		}
-		var all, own score.Result
-		to := survey.DateOf(time.Now())
-		span := fmt.Sprintf("from=%s&to=%s", to-28, to)
-		d.ask(d.Info.Token, "/api/v1/scores?"+span, &all)
-		if all.Total.N < 1000 || life > 0 && all.Total.N != before.N {
-			t.Fatalf("start %d: %d simulated answers, before %d", life+1, all.Total.N, before.N)
-		}
-		before = all.Total
-		d.ask(d.Info.Token, "/api/v1/scores?by=counter&"+span, &own)
-		for _, row := range own.Rows {
-			if row.Key == string(d.Info.Counter) && row.N != 0 {
-				t.Fatalf("the visitor's own counter has %d simulated answers", row.N)
-			}
-		}
-		if page := d.page(); !strings.Contains(page, "mô phỏng") && !strings.Contains(page, "simulated") {
-			t.Error("the console's page does not say that figures are simulated")
-		}
-		d.stop()
+	}
+	if !strings.Contains(told.String(), d.Info.Console+"/signin/") || strings.Contains(told.String(), "[::]") || strings.Contains(told.String(), "0.0.0.0") {
+		t.Errorf("it told\n%s", told.String())
+	}
+	if !strings.Contains(told.String(), "cách nhau dưới 5 giây") || !strings.Contains(told.String(), "closer than 5 s") {
+		t.Errorf("it does not tell of the repeat interval:\n%s", told.String())
 	}
 }
 
-// simulated counts the kiosks that say that they are simulated and have records.
-func simulated(d *running, token string) (n int) {
-	var list struct{ Items []struct{ Name string } }
-	if code := d.ask(token, "/api/v1/kiosks", &list); code != http.StatusOK {
-		d.t.Fatalf("the kiosks are answered with %d", code)
+func TestThePublicURLIsTold(t *testing.T) {
+	d := start(t, config(t.TempDir(), func(c *demo.Config) { c.PublicURL = "https://danhgia.example.vn/" }))
+	var told bytes.Buffer
+	d.Tell(&told, true)
+	if d.Info.Console != "https://danhgia.example.vn" || !strings.Contains(told.String(), "https://danhgia.example.vn/signin/") || strings.Contains(told.String(), "--repeat") {
+		t.Errorf("the console is at %s; it told\n%s", d.Info.Console, told.String())
 	}
-	for _, k := range list.Items {
-		if strings.Contains(k.Name, "Mô phỏng") && strings.Contains(k.Name, "Simulated") {
-			n++
-		}
+}
+
+// scores asks for a result with an administrator's token.
+func (r *running) scores(query string) (result score.Result) {
+	r.t.Helper()
+	if code := r.ask(r.Info.Token, "/api/v1/scores?"+query, &result); code != http.StatusOK {
+		r.t.Fatalf("the scores of %s are answered with %d", query, code)
 	}
-	return n
+	return result
 }
 
 // page is the console's front page as a visitor sees it who followed the sign-in link.

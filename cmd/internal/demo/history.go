@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	crand "crypto/rand"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
@@ -14,32 +16,57 @@ import (
 	"hailong/survey/custody"
 )
 
-// The simulated past: so many weeks before today, at every counter of the sample
-// province but the first, which is the visitor's own.
+// The simulated past: so many weeks before now, at every counter of the sample province
+// but the first, which is the visitor's own.
 const (
 	pastWeeks     = 4
+	surveysADay   = 2 // filled-in service questionnaires per counter
 	simulatedName = "Mô phỏng / Simulated"
 	pastSeed      = 20260101
 )
 
-// simulatePast fills a new store with weeks of presses that nobody made, as the records
-// of a kiosk that says so in its name. A store that has them is left alone.
-func simulatePast(ctx context.Context, store *boltstore.Store, now time.Time) error {
+// past is what a store has behind it when the demo starts.
+type past int
+
+const (
+	blank     past = iota // no record at all
+	real                  // records, none of them simulated
+	simulated             // simulated records, and perhaps real ones
+)
+
+// pastOf looks into the store's file before the aggregator opens it: what the page says
+// about its figures must be known by then.
+func pastOf(ctx context.Context, path string) (p past, err error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return blank, nil
+	}
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		return blank, fmt.Errorf("look into %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	chains, err := store.Chains(ctx)
+	if err != nil || len(chains) == 0 {
+		return blank, err
+	}
+	kiosks, err := store.Kiosks(ctx)
+	if slices.ContainsFunc(kiosks, func(k survey.Kiosk) bool { return k.Name == simulatedName }) {
+		return simulated, err
+	}
+	return real, err
+}
+
+// simulatePast fills a blank store with weeks of answers that nobody gave, up to now, as
+// the records of a kiosk that says so in its name. All of them are kept at once or none.
+// It returns the counters that have them.
+func simulatePast(ctx context.Context, store *boltstore.Store, now time.Time) ([]survey.CounterCode, error) {
 	structure, err := store.Structure(ctx)
 	if err != nil {
-		return fmt.Errorf("simulate the past: %w", err)
+		return nil, fmt.Errorf("simulate the past: %w", err)
 	}
 	catalogue, err := store.Catalogue(ctx)
 	if err != nil {
-		return fmt.Errorf("simulate the past: %w", err)
-	}
-	quick, ok := catalogue.InForce("quick")
-	if !ok {
-		return fmt.Errorf("simulate the past: there is no questionnaire quick")
-	}
-	kiosks, err := store.Kiosks(ctx)
-	if err != nil || slices.ContainsFunc(kiosks, func(k survey.Kiosk) bool { return k.Name == simulatedName }) {
-		return err
+		return nil, fmt.Errorf("simulate the past: %w", err)
 	}
 	var counters []survey.CounterCode
 	today := survey.DateOf(now)
@@ -49,26 +76,21 @@ func simulatePast(ctx context.Context, store *boltstore.Store, now time.Time) er
 		}
 	}
 	if len(counters) < 2 {
-		return nil // somebody took the sample province out
+		return nil, nil // somebody took the sample province out
 	}
-	s, err := newSimulation(quick.Hash)
+	counters = counters[1:]
+	s, err := newSimulation(catalogue)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	kiosk := survey.Kiosk{ID: s.kiosk, Name: simulatedName, Role: survey.CounterKiosk, Counters: counters[1:], Key: s.key.Public().(ed25519.PublicKey), Enrolled: now}
+	kiosk := survey.Kiosk{ID: s.kiosk, Name: simulatedName, Role: survey.CounterKiosk, Counters: counters, Key: s.key.Public().(ed25519.PublicKey), Enrolled: now}
 	if err := store.PutKiosk(ctx, kiosk); err != nil {
-		return fmt.Errorf("simulate the past: %w", err)
+		return nil, fmt.Errorf("simulate the past: %w", err)
 	}
-	for day := today - 7*pastWeeks; day < today; day++ {
-		s.day(day, counters[1:])
-		if len(s.records) == 0 {
-			continue // a Sunday
-		}
-		if _, err := store.Keep(ctx, []custody.Arrival{{Batch: s.batch(), Received: day.Start().Add(18 * time.Hour)}}); err != nil {
-			return fmt.Errorf("simulate the past: %w", err)
-		}
+	if _, err := store.Keep(ctx, s.until(now, counters)); err != nil {
+		return nil, fmt.Errorf("simulate the past: %w", err)
 	}
-	return nil
+	return counters, nil
 }
 
 // simulation is the chain of the kiosk that never was.
@@ -77,15 +99,22 @@ type simulation struct {
 	key      ed25519.PrivateKey
 	kiosk    survey.KioskID
 	chain    survey.Chain
-	quick    survey.Hash
+	quick    survey.Version
+	service  survey.Version
 	head     custody.Head
 	previous survey.Hash // before the records of the batch in the making
 	records  []custody.Record
 }
 
-// newSimulation always draws the same presses, under a key and chain of its own.
-func newSimulation(quick survey.Hash) (*simulation, error) {
-	s := &simulation{rnd: rand.New(rand.NewPCG(pastSeed, pastSeed)), quick: quick}
+// newSimulation always draws the same answers, under a key and chain of its own.
+func newSimulation(catalogue *survey.Catalogue) (*simulation, error) {
+	s := &simulation{rnd: rand.New(rand.NewPCG(pastSeed, pastSeed))}
+	var hasQuick, hasService bool
+	s.quick, hasQuick = catalogue.InForce("quick")
+	s.service, hasService = catalogue.InForce("service")
+	if !hasQuick || !hasService {
+		return nil, fmt.Errorf("simulate the past: the questionnaires quick and service are needed, there are %s", catalogue.Codes())
+	}
 	public, key, err := ed25519.GenerateKey(crand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make the simulated kiosk's key: %w", err)
@@ -97,48 +126,87 @@ func newSimulation(quick survey.Hash) (*simulation, error) {
 	return s, nil
 }
 
-// day makes one working day of presses, in the order of time.
-func (s *simulation) day(day survey.Date, counters []survey.CounterCode) {
-	if day.Weekday() == time.Sunday {
-		return
-	}
-	var times []time.Time
-	var at []int
-	for i := range counters {
-		for range s.rnd.IntN(14) + 4 {
-			hour := []int{8, 9, 10, 10, 11, 14, 15, 15, 16}[s.rnd.IntN(9)]
-			times = append(times, day.Start().Add(time.Duration(hour)*time.Hour+time.Duration(s.rnd.IntN(3600))*time.Second))
-			at = append(at, i)
+// until makes the batches of all days up to now, one a day.
+func (s *simulation) until(now time.Time, counters []survey.CounterCode) (all []custody.Arrival) {
+	today := survey.DateOf(now)
+	for day := today - 7*pastWeeks; day <= today; day++ {
+		opens, closes := day.Start().Add(8*time.Hour), day.Start().Add(17*time.Hour)
+		switch {
+		case day == today:
+			// Whoever tries the demo sees figures of today, whatever the day and the hour.
+			if opens.After(now.Add(-time.Hour)) {
+				opens = day.Start()
+			}
+			if closes.After(now) {
+				closes = now
+			}
+		case day.Weekday() == time.Sunday:
+			continue
+		}
+		if s.day(opens, closes, counters); len(s.records) > 0 {
+			all = append(all, custody.Arrival{Batch: s.batch(), Received: closes})
 		}
 	}
-	order := make([]int, len(times))
-	for i := range order {
-		order[i] = i
+	return all
+}
+
+// visit is one citizen at one counter.
+type visit struct {
+	at      time.Time
+	counter int
+	service bool // fills in the whole questionnaire, on the web
+}
+
+// day makes the answers of one day, in the order of time, all before it closes.
+func (s *simulation) day(opens, closes time.Time, counters []survey.CounterCode) {
+	span := closes.Sub(opens).Milliseconds()
+	if span < 1 {
+		return
 	}
-	slices.SortFunc(order, func(a, b int) int { return times[a].Compare(times[b]) })
-	for _, i := range order {
-		s.press(counters[at[i]], at[i], times[i])
+	var visits []visit
+	for i := range counters {
+		for n := range s.rnd.IntN(14) + 4 + surveysADay {
+			at := opens.Add(time.Duration(s.rnd.Int64N(span)) * time.Millisecond)
+			visits = append(visits, visit{at, i, n < surveysADay})
+		}
+	}
+	slices.SortStableFunc(visits, func(a, b visit) int { return a.at.Compare(b.at) })
+	for _, v := range visits {
+		s.answer(v, counters[v.counter])
 	}
 }
 
-// press makes one record; counters differ a little in how content their citizens are.
-func (s *simulation) press(counter survey.CounterCode, kind int, at time.Time) {
-	content := 0.55 + 0.06*float64(kind%6)
-	level := survey.Level(5)
-	for level > 1 && s.rnd.Float64() > content {
-		level--
+// answer makes one record; counters differ a little in how content their citizens are.
+func (s *simulation) answer(v visit, counter survey.CounterCode) {
+	content := 0.55 + 0.06*float64(v.counter%6)
+	q, channel := s.quick, survey.Touch
+	if v.service {
+		q, channel = s.service, survey.Web
 	}
-	resp := survey.Response{
-		Questionnaire: s.quick, Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: level}},
-		Channel: survey.Touch, Stage: survey.Result, Counter: counter,
+	resp := survey.Response{Questionnaire: q.Hash, Channel: channel, Stage: survey.Result, Counter: counter}
+	for _, question := range q.Questions {
+		resp.Answers = append(resp.Answers, s.level(question, content))
 	}
 	r := custody.Seal(custody.Record{
 		Version: custody.RecordVersion, Chain: s.chain, Sequence: s.head.Sequence + 1, Previous: s.head.Hash,
 		Nonce: survey.KeyNonce(fmt.Sprint("simulated ", s.head.Sequence+1)), Kind: custody.ResponseRecord, Counter: string(counter),
-		Wall: at.UnixMilli(), Questionnaire: s.quick, PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&resp),
+		Wall: v.at.UnixMilli(), Questionnaire: q.Hash, PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&resp),
 	})
 	s.records = append(s.records, r)
 	s.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+}
+
+// level draws the answer to one question; most people have nothing to say to one that
+// need not concern them.
+func (s *simulation) level(q survey.Question, content float64) survey.Answer {
+	if q.NotApplicable && s.rnd.IntN(3) > 0 {
+		return survey.Answer{Question: q.Code, Kind: survey.NotApplicable}
+	}
+	level := survey.Level(5)
+	for level > 1 && s.rnd.Float64() > content {
+		level--
+	}
+	return survey.Answer{Question: q.Code, Kind: survey.AtLevel, Level: level}
 }
 
 // batch signs the records made since the last one.

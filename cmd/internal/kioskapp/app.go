@@ -11,15 +11,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"sync/atomic"
 	"time"
-
-	"github.com/VictoriaMetrics/metrics"
 
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
@@ -49,13 +46,12 @@ type App struct {
 	identity  *identity.Identity
 	listener  net.Listener
 	screen    *screen.Screen
-	metrics   *metrics.Set
-	commits   *metrics.Histogram
+	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
 
-	trouble atomic.Pointer[string] // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts]  // nil until the journal is open
+	trouble atomic.Pointer[error] // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts] // nil until the journal is open
 }
 
 // parts are what a kiosk in service works with.
@@ -78,7 +74,10 @@ func New(c Config, o Options) (*App, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: c, options: o, log: o.Log, began: time.Now(), metrics: metrics.NewSet()}
+	a := &App{config: c, options: o, log: o.Log, began: time.Now()}
+	if c.Centre.exposed() {
+		a.log.Warn("centre.url is another machine, without https: the one-time code and the centre's key can be read and changed on the way", "centre.url", c.Centre.URL)
+	}
 	if err := a.prepare(); err != nil {
 		return nil, errors.Join(err, a.opened.Close())
 	}
@@ -104,13 +103,17 @@ func (a *App) prepare() (err error) {
 		return err
 	}
 	a.opened.Push("the listener", func() error { return ignoreClosed(a.listener.Close()) })
-	waiting := "đang khởi động / starting"
 	if a.identity.Enrolment == nil {
-		waiting = "chưa được trung tâm ghi danh / not taken in by the centre yet"
-	} else if err := a.open(); err != nil {
-		return err
+		a.keepOut(&screen.NotEnrolled{})
+	} else {
+		a.keepOut(screen.ErrStarting)
+		if err := a.checkRole(); err != nil {
+			return err
+		}
+		if err := a.open(); err != nil {
+			return err
+		}
 	}
-	a.trouble.Store(&waiting)
 	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Log: a.log})
 	return err
 }
@@ -122,19 +125,20 @@ func ignoreClosed(err error) error {
 	return err
 }
 
+// keepOut says why presses cannot be recorded.
+func (a *App) keepOut(why error) { a.trouble.Store(&why) }
+
 // open opens the journal and remembers its chain in the identity, so that a journal
 // that goes missing later is noticed.
 func (a *App) open() error {
-	a.commits = a.metrics.GetOrCreateHistogram("hailong_journal_commit_seconds")
-	j, err := journal.Open(filepath.Join(a.config.Data, "journal"), journal.Options{
+	j, err := journal.Open(filepath.Join(a.config.Data, identity.JournalFolder), journal.Options{
 		Kiosk: a.identity.Kiosk(), Chain: a.identity.Chain, Now: a.options.Now,
-		OnCommit: func(_ int, took time.Duration) { a.commits.Update(took.Seconds()) },
+		OnCommit: func(_ int, took time.Duration) { a.commits.add(took) },
 	})
 	if err != nil {
 		return fmt.Errorf("open the journal in %s: %w", a.config.Data, err)
 	}
 	a.opened.Push("the journal", j.Close)
-	a.measure()
 	if a.identity.Chain != j.Chain() {
 		a.identity.Chain = j.Chain()
 		if err := a.identity.Save(a.config.Data); err != nil {
@@ -261,18 +265,3 @@ func (a *App) stopServing() {
 
 // Close releases the address and closes the journal, noting a clean stop.
 func (a *App) Close() error { return a.opened.Close() }
-
-// measure names the figures of a kiosk in service.
-func (a *App) measure() {
-	a.metrics.NewGauge("hailong_records_total", func() float64 { return float64(a.Status().Last) })
-	a.metrics.NewGauge("hailong_unsent", func() float64 { return float64(a.Status().Unsent) })
-	a.metrics.NewGauge("hailong_oldest_unsent_seconds", func() float64 { return a.Status().OldestUnsent.Seconds() })
-	a.metrics.NewGauge("hailong_link_up", func() float64 {
-		if a.Status().Link.Connected {
-			return 1
-		}
-		return 0
-	})
-}
-
-func (a *App) writeMetrics(w io.Writer) { a.metrics.WritePrometheus(w) }

@@ -1,7 +1,6 @@
 package kioskapp_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -63,13 +62,7 @@ func TestAKioskNeverStartsAnewOverItsOwnTraces(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		app, err := kioskapp.New(settings(dir, centre.base), kioskapp.Options{})
-		if err != nil {
-			t.Fatal(err) // a new key: only with its enrolment does it look at a journal
-		}
-		if err := errors.Join(app.Run(context.Background()), app.Close()); !errors.Is(err, journal.ErrForeign) {
-			t.Fatalf("it ended with %v, want ErrForeign", err)
-		}
+		refused(t, settings(dir, centre.base), identity.ErrLost, dir, "its journal is there")
 	})
 	t.Run("both copies of its identity are damaged", func(t *testing.T) {
 		dir := enrolled(t, centre.base, 2)

@@ -6,9 +6,12 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"hailong/configs"
+	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
 )
@@ -105,8 +108,12 @@ func (c *Config) validate() error {
 	if c.Role != survey.CounterKiosk && c.Role != survey.OnlineGateway {
 		ps.Add("role", string(c.Role), "phải là counter hoặc online", "must be counter or online")
 	}
-	if u, err := url.Parse(c.Centre.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		ps.Add("centre.url", c.Centre.URL, "cần địa chỉ http:// hoặc https:// của trung tâm", "the aggregator's address is needed, http:// or https://")
+	c.Centre.check(&ps)
+	c.Screen.check(&ps)
+	for i, h := range c.Hosts {
+		if h == "" || strings.ContainsAny(h, " \t\r\n/:@?#[]") {
+			ps.Add(fmt.Sprintf("hosts[%d]", i), h, "cần một tên máy, không kèm http:// hay cổng", "a host name is needed, without http:// or a port")
+		}
 	}
 	if !slices.Contains(survey.Stages, c.Stage) {
 		ps.Add("stage", string(c.Stage), "phải là reception, supplement, refusal hoặc result", "must be reception, supplement, refusal or result")
@@ -114,10 +121,50 @@ func (c *Config) validate() error {
 	if c.Repeat < 0 || c.Repeat > time.Minute {
 		ps.Add("repeat", c.Repeat.String(), "phải từ 0s đến 1m", "must lie between 0s and 1m")
 	}
-	if c.Screen.Thanks < time.Second || c.Screen.Thanks > 10*time.Second {
-		ps.Add("screen.thanks", c.Screen.Thanks.String(), "phải từ 1s đến 10s", "must lie between 1s and 10s")
-	}
 	return ps.Err()
+}
+
+func (c *Centre) check(ps *survey.Problems) {
+	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		ps.Add("centre.url", c.URL, "cần địa chỉ http:// hoặc https:// của trung tâm", "the aggregator's address is needed, http:// or https://")
+	}
+	if u, err := url.Parse(c.NATS); c.NATS != "" && (err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls") {
+		ps.Add("centre.nats", c.NATS, "cần địa chỉ nats:// hoặc tls://, hoặc để trống", "an address nats:// or tls:// is needed, or none")
+	}
+	// Not shown: a code with one letter too many is still a secret.
+	if n, good := codeForm(c.Code); !good {
+		ps.Add("centre.code", "", fmt.Sprintf("mã ghi danh gồm 16 chữ số và chữ cái (không có U), như hailong kiosks add in ra; ở đây có %d", n),
+			fmt.Sprintf("a one-time code has 16 digits and letters (no U), as hailong kiosks add printed it; there are %d here", n))
+	}
+}
+
+// codeForm reports whether a one-time code, if there is one, has the form of those that
+// the centre makes, and how many characters it has. Case, hyphens and spaces do not
+// matter; I, L and O are read as the digits that they look like.
+func codeForm(code string) (n int, good bool) {
+	plain := strings.NewReplacer("-", "", " ", "").Replace(code)
+	n = utf8.RuneCountInString(plain)
+	return n, code == "" || n == 16 && strings.Trim(strings.ToUpper(plain), "0123456789ABCDEFGHIJKLMNOPQRSTVWXYZ") == ""
+}
+
+// exposed reports whether the one-time code would travel to another machine in the open.
+func (c *Centre) exposed() bool {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" {
+		return false
+	}
+	return !net.ParseIP(u.Hostname()).IsLoopback()
+}
+
+func (s *Screen) check(ps *survey.Problems) {
+	for i, lang := range s.Languages {
+		if known := screen.Languages(); !slices.Contains(known, lang) || slices.Contains(s.Languages[:i], lang) {
+			ps.Add(fmt.Sprintf("screen.languages[%d]", i), string(lang), fmt.Sprintf("phải là một trong %v, mỗi thứ tiếng một lần", known), fmt.Sprintf("must be one of %v, each once", known))
+		}
+	}
+	if s.Thanks < time.Second || s.Thanks > 10*time.Second {
+		ps.Add("screen.thanks", s.Thanks.String(), "phải từ 1s đến 10s", "must lie between 1s and 10s")
+	}
 }
 
 // catalogue reads the questionnaires.
@@ -133,10 +180,12 @@ func (c *Config) catalogue() (*survey.Catalogue, error) {
 		}
 		list = append(list, q)
 	}
-	for _, path := range c.Questionnaires {
+	for i, path := range c.Questionnaires {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("questionnaires: %w", err)
+			return nil, survey.Problems{{
+				Path: fmt.Sprintf("questionnaires[%d]", i), Value: path, Vi: "không đọc được tệp này: " + err.Error(), En: "this file cannot be read: " + err.Error(),
+			}}
 		}
 		q, err := files.Questionnaire(path, b)
 		if err != nil {

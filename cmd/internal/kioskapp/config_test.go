@@ -3,6 +3,7 @@ package kioskapp_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -134,6 +135,16 @@ func TestBadSettings(t *testing.T) {
 		{"role: hall", func(c *kioskapp.Config) { c.Role = "hall" }, "role", "hall", "counter or online", "counter hoặc online"},
 		{"centre: {url: trungtam}", func(c *kioskapp.Config) { c.Centre.URL = "trungtam" }, "centre.url", "trungtam", "http:// or https://", "http:// hoặc https://"},
 		{"centre: {url: 'ftp://x'}", func(c *kioskapp.Config) { c.Centre.URL = "ftp://x" }, "centre.url", "ftp://x", "http:// or https://", "http:// hoặc https://"},
+		{"centre: {nats: 'http://x:4222'}", func(c *kioskapp.Config) { c.Centre.NATS = "http://x:4222" }, "centre.nats", "http://x:4222", "nats:// or tls://", "nats:// hoặc tls://"},
+		{"centre: {nats: 'x:4222'}", func(c *kioskapp.Config) { c.Centre.NATS = "x:4222" }, "centre.nats", "x:4222", "nats:// or tls://", "nats:// hoặc tls://"},
+		{"centre: {code: ABCD-EFGH-JKMN}", func(c *kioskapp.Config) { c.Centre.Code = "ABCD-EFGH-JKMN" }, "centre.code", "", "there are 12 here", "ở đây có 12"},
+		{"centre: {code: ABCD-EFGH-JKMN-PQRU}", func(c *kioskapp.Config) { c.Centre.Code = "ABCD-EFGH-JKMN-PQRU" }, "centre.code", "", "16 digits and letters (no U)", "không có U"},
+		{"centre: {code: '- -'}", func(c *kioskapp.Config) { c.Centre.Code = "- -" }, "centre.code", "", "there are 0 here", "ở đây có 0"},
+		{"screen: {languages: [vi, km]}", func(c *kioskapp.Config) { c.Screen.Languages = []survey.Lang{"vi", "km"} }, "screen.languages[1]", "km", "must be one of [vi en]", "phải là một trong [vi en]"},
+		{"screen: {languages: [vi, vi]}", func(c *kioskapp.Config) { c.Screen.Languages = []survey.Lang{"vi", "vi"} }, "screen.languages[1]", "vi", "each once", "một lần"},
+		{"hosts: ['']", func(c *kioskapp.Config) { c.Hosts = []string{""} }, "hosts[0]", "", "a host name is needed", "cần một tên máy"},
+		{"hosts: [quay, 'http://quay']", func(c *kioskapp.Config) { c.Hosts = []string{"quay", "http://quay"} }, "hosts[1]", "http://quay", "without http://", "không kèm http://"},
+		{"", func(c *kioskapp.Config) { c.Questionnaires = []string{"none.yaml"} }, "questionnaires[0]", "none.yaml", "cannot be read", "không đọc được"},
 		{"stage: end", func(c *kioskapp.Config) { c.Stage = "end" }, "stage", "end", "reception, supplement, refusal or result", "reception, supplement, refusal hoặc result"},
 		{"repeat: -1s", func(c *kioskapp.Config) { c.Repeat = -time.Second }, "repeat", "-1s", "between 0s and 1m", "từ 0s đến 1m"},
 		{"repeat: 61s", func(c *kioskapp.Config) { c.Repeat = 61 * time.Second }, "repeat", "1m1s", "between 0s and 1m", "từ 0s đến 1m"},
@@ -183,6 +194,35 @@ func TestQuestionnairesThatCannotBeRead(t *testing.T) {
 		config.Data, config.Listen, config.Questionnaires = t.TempDir(), "127.0.0.1:0", []string{path}
 		if _, err := kioskapp.New(config, kioskapp.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// However a good code was typed, it is taken.
+func TestCodesAsPeopleTypeThem(t *testing.T) {
+	for _, code := range []string{"0000-0000-0000-0000", "abcd efgh jkmn pqrs", "ABCDEFGHJKMNPQRS", "OIL0-1111-2222-3333"} {
+		if _, err := kioskapp.Load(write(t, fmt.Sprintf("centre: {code: %q}\n", code))); err != nil {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+}
+
+// A one-time code that would travel in the open is warned of, once, at the start.
+func TestAnAddressInTheOpenIsWarnedOf(t *testing.T) {
+	for address, warned := range map[string]bool{
+		"http://127.0.0.1:1": false, "http://localhost:1": false, "http://[::1]:1": false, "https://trungtam.example.vn": false,
+		"http://trungtam.example.vn": true, "http://10.0.0.5:8080": true,
+	} {
+		var log strings.Builder
+		app, err := kioskapp.New(settings(t.TempDir(), address), kioskapp.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "without https"); got != warned {
+			t.Errorf("%s: warned %v, want %v", address, got, warned)
+		}
+		if err := app.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -2,25 +2,24 @@ package kioskapp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"hailong/kiosk/identity"
+	"hailong/kiosk/screen"
 	"hailong/survey"
 )
-
-// enrolEvery is how often a kiosk that is not taken in yet asks again.
-const enrolEvery = 2 * time.Second
 
 // enrolled is the centre's answer to a kiosk that it takes in.
 type enrolled struct {
@@ -33,13 +32,15 @@ type enrolled struct {
 }
 
 // enrol asks until the centre takes the kiosk in, and keeps what it said. The key was
-// made and kept before: asking twice with one code is the same kiosk.
+// made and kept before: asking twice with one code is the same kiosk. The error says
+// that asking on makes no sense.
 func (a *App) enrol(ctx context.Context) error {
 	client, err := a.config.client()
 	if err != nil {
 		return err
 	}
 	said := ""
+	var p patience
 	for {
 		e, err := a.askIn(ctx, client)
 		if err == nil {
@@ -48,20 +49,21 @@ func (a *App) enrol(ctx context.Context) error {
 				return err
 			}
 			a.log.Info("taken in by the centre", "kiosk", a.identity.Kiosk(), "name", e.Name, "counters", len(e.Counters))
-			return nil
+			return a.checkRole()
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		wait := p.next(err)
 		if err.Error() != said { // once, not at every try
 			said = err.Error()
-			a.log.Warn("not taken in yet; asking again", "centre", a.config.Centre.URL, "error", err)
-			a.trouble.Store(&said)
+			a.log.Warn("not taken in yet; asking again", "centre", a.config.Centre.URL, "error", err, "next", wait.Round(time.Second))
+			a.keepOut(&screen.NotEnrolled{Why: screen.Told(err)})
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(enrolEvery):
+		case <-time.After(wait):
 		}
 	}
 }
@@ -79,25 +81,70 @@ func (a *App) askIn(ctx context.Context, client *http.Client) (*identity.Enrolme
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept-Language", "vi")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reach the centre: %w", err)
+		return nil, &away{err}
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read to its end
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return nil, fmt.Errorf("read the centre's answer: %w", err)
+		return nil, &away{err}
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
-		var problem struct{ Title, Detail string }
-		_ = json.Unmarshal(body, &problem) // another answer has no words of its own
-		return nil, fmt.Errorf("the centre says %d %s %s", resp.StatusCode, problem.Title, problem.Detail)
+		return nil, refused(resp, body)
 	}
 	var e enrolled
 	if err := json.Unmarshal(body, &e); err != nil {
-		return nil, fmt.Errorf("read the centre's answer: %w", err)
+		return nil, misread("không đọc được", "it cannot be read")
 	}
 	return a.accept(e)
+}
+
+// away is a centre that did not answer, in words for people.
+type away struct{ cause error }
+
+// Error is the cause in both languages.
+func (e *away) Error() string { return e.Text(survey.Vietnamese) + " / " + e.Text(survey.English) }
+
+// Unwrap is the cause.
+func (e *away) Unwrap() error { return e.cause }
+
+// Text is the sentence in one language; the cause is in English, as the system has it.
+func (e *away) Text(lang survey.Lang) string {
+	if lang == survey.Vietnamese {
+		return "không tới được trung tâm: " + e.cause.Error()
+	}
+	return "cannot reach the centre: " + e.cause.Error()
+}
+
+// reasons are what an answer's status says about why a kiosk is not taken in.
+var reasons = map[int]survey.Words{
+	http.StatusForbidden: problem(
+		"mã ghi danh thiếu, sai, đã dùng hoặc quá hạn, hoặc thiết bị đã bị thu hồi",
+		"most often its one-time code is missing, wrong, used up or too old; make a new one: hailong kiosks add --counter COUNTER"),
+	http.StatusConflict:        problem("một thiết bị khác đã mang tên này", "another kiosk has this name; it needs a new key"),
+	http.StatusTooManyRequests: problem("đã có quá nhiều lần thử không thành", "there were too many failed tries; it asks again later"),
+}
+
+// refused is an answer that takes nobody in, with the centre's own sentence in the
+// language asked for, or what its status says.
+func refused(resp *http.Response, body []byte) *refusal {
+	var said struct{ Title, Detail string }
+	_ = json.Unmarshal(body, &said) // another answer has no words of its own
+	known := reasons[resp.StatusCode]
+	vi := cmp.Or(said.Detail, said.Title, known.In(survey.Vietnamese), "không nói lý do")
+	en := cmp.Or(known.In(survey.English), said.Detail, said.Title, "no reason given")
+	r := &refusal{words: problem(fmt.Sprintf("trung tâm chưa nhận thiết bị này (%d): %s", resp.StatusCode, vi), fmt.Sprintf("the centre refuses this kiosk (%d): %s", resp.StatusCode, en))}
+	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
+		r.after = time.Duration(min(s, int(enrolMercy/time.Second))) * time.Second
+	}
+	return r
+}
+
+// misread is an answer that is no enrolment, though it says that it is one.
+func misread(vi, en string) *refusal {
+	return &refusal{words: problem("câu trả lời của trung tâm không dùng được: "+vi, "the centre's answer cannot be used: "+en)}
 }
 
 // accept checks that the centre's answer is whole and about this kiosk.
@@ -105,13 +152,27 @@ func (a *App) accept(e enrolled) (*identity.Enrolment, error) {
 	key, err := base64.StdEncoding.DecodeString(e.CentreKey)
 	switch {
 	case err != nil || len(key) != 32:
-		return nil, errors.New("the centre's answer names no key of its own")
+		return nil, misread("không có khóa của trung tâm", "it names no key of the centre")
 	case e.Kiosk != a.identity.Kiosk():
-		return nil, fmt.Errorf("the centre calls this kiosk %s, its key makes it %s", e.Kiosk, a.identity.Kiosk())
+		return nil, misread(fmt.Sprintf("trung tâm gọi thiết bị là %s, khóa của nó cho tên %s", e.Kiosk, a.identity.Kiosk()),
+			fmt.Sprintf("the centre calls this kiosk %s, its key makes it %s", e.Kiosk, a.identity.Kiosk()))
 	case len(e.Counters) == 0:
-		return nil, errors.New("the centre gave this kiosk no counter")
+		return nil, misread("không có quầy nào", "it gives this kiosk no counter")
 	}
 	return &identity.Enrolment{Name: e.Name, Role: e.Role, Counters: e.Counters, CentreKey: key, NATS: e.NATS}, nil
+}
+
+// checkRole refuses settings that give the kiosk another role than its code did.
+func (a *App) checkRole() error {
+	given, role := a.identity.Enrolment.Role, a.config.Role
+	if given == "" || given == role {
+		return nil
+	}
+	return survey.Problems{{
+		Path: "role", Value: string(role),
+		Vi: fmt.Sprintf("thiết bị này được ghi danh bằng mã cho vai trò %s; hãy đặt role: %s, hoặc tạo mã cho vai trò %s rồi bắt đầu lại với thư mục data trống", given, given, role),
+		En: fmt.Sprintf("this kiosk was enrolled with a code for the role %s; set role: %s, or make a code for the role %s and begin again with an empty data folder", given, given, role),
+	}}
 }
 
 // client is the HTTP client for enrolment.

@@ -28,7 +28,7 @@ func TestAWrongCode(t *testing.T) {
 	k := startKiosk(t, c)
 	until(t, "the kiosk says why it is out of service", func() error {
 		code, body, err := k.get("/readyz")
-		if err == nil && (code != http.StatusServiceUnavailable || !strings.Contains(body, "the centre says 4")) {
+		if err == nil && (code != http.StatusServiceUnavailable || !strings.Contains(body, "trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng")) {
 			err = fmt.Errorf("%d %s", code, body)
 		}
 		return err
@@ -40,7 +40,10 @@ func TestAWrongCode(t *testing.T) {
 	if code != http.StatusServiceUnavailable || !strings.HasPrefix(header.Get("Content-Type"), "application/problem+json") || problem["title"] == "" {
 		t.Fatalf("a press is answered with %d %s %v", code, header.Get("Content-Type"), problem)
 	}
-	if st := k.status(t); st.Kiosk != "" || st.Chain != "" || st.Link.Connected || st.Link.Problem == nil {
+	if problem["type"] != "/problems/not-enrolled" || !strings.Contains(fmt.Sprint(problem["detail"]), "mã ghi danh không đúng") {
+		t.Errorf("a press is told %v", problem)
+	}
+	if st := k.status(t); st.Kiosk != "" || st.Chain != "" || st.Link.Connected || st.Link.Problem == nil || !strings.Contains(*st.Link.Problem, "mã ghi danh không đúng") {
 		t.Fatalf("its status is %+v", st)
 	}
 }
@@ -121,6 +124,24 @@ func TestAKioskAsksUntilItIsTakenIn(t *testing.T) {
 	}
 }
 
+// Settings that give the kiosk another role than its code did are refused: when it is
+// taken in, and at every start until they agree.
+func TestACodeForAnotherRole(t *testing.T) {
+	t.Parallel()
+	base, _ := fakeCentre(t, takenIn(func(m map[string]any) { m["role"] = "online" }))
+	c := settings(t.TempDir(), base)
+	app, err := kioskapp.New(c, kioskapp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(app.Run(context.Background()), app.Close())
+	said(t, err, "role", "counter", "enrolled with a code for the role online", "ghi danh bằng mã cho vai trò online")
+	_, err = kioskapp.New(c, kioskapp.Options{})
+	said(t, err, "role", "counter", "set role: online", "hãy đặt role: online")
+	c.Role = survey.OnlineGateway
+	startKiosk(t, c).ready(t)
+}
+
 // An answer that is not whole, or about another kiosk, takes nobody in.
 func TestAnswersOfACentreThatAreNoEnrolment(t *testing.T) {
 	t.Parallel()
@@ -129,9 +150,9 @@ func TestAnswersOfACentreThatAreNoEnrolment(t *testing.T) {
 		answer func([]byte) (int, any)
 		why    string
 	}{
-		{"a refusal", refuses, "the centre says 403 mã không đúng the code is wrong"},
-		{"a refusal without words", func([]byte) (int, any) { return 502, []byte("<html>") }, "the centre says 502"},
-		{"no JSON", func([]byte) (int, any) { return 200, []byte("<html>xin chào") }, "read the centre's answer"},
+		{"a refusal", refuses, "the centre refuses this kiosk (403): most often"},
+		{"a refusal without words", func([]byte) (int, any) { return 502, []byte("<html>") }, "the centre refuses this kiosk (502): no reason given"},
+		{"no JSON", func([]byte) (int, any) { return 200, []byte("<html>xin chào") }, "the centre's answer cannot be used: it cannot be read"},
 		{"no key of the centre", takenIn(func(m map[string]any) { delete(m, "centre_key") }), "names no key"},
 		{"a short key", takenIn(func(m map[string]any) { m["centre_key"] = []byte{1, 2} }), "names no key"},
 		{"another kiosk", takenIn(func(m map[string]any) { m["kiosk"] = "k-other" }), "the centre calls this kiosk k-other"},
@@ -142,8 +163,8 @@ func TestAnswersOfACentreThatAreNoEnrolment(t *testing.T) {
 			dir := t.TempDir()
 			k := startKiosk(t, settings(dir, base))
 			until(t, "the kiosk says why", func() error {
-				code, body, err := k.get("/readyz")
-				if err == nil && (code != http.StatusServiceUnavailable || !strings.Contains(body, c.why)) {
+				code, body, err := k.english("/readyz")
+				if err == nil && (code != http.StatusServiceUnavailable || !strings.Contains(body, c.why) || strings.Contains(body, "trung tâm")) {
 					err = fmt.Errorf("%d %s", code, body)
 				}
 				return err
@@ -158,8 +179,8 @@ func TestAnswersOfACentreThatAreNoEnrolment(t *testing.T) {
 	t.Run("nobody there", func(t *testing.T) {
 		k := startKiosk(t, settings(t.TempDir(), "http://127.0.0.1:1"))
 		until(t, "the kiosk says why", func() error {
-			_, body, err := k.get("/readyz")
-			if err == nil && !strings.Contains(body, "reach the centre") {
+			_, body, err := k.english("/readyz")
+			if err == nil && !strings.Contains(body, "cannot reach the centre") {
 				err = errors.New(body)
 			}
 			return err

@@ -108,8 +108,18 @@ func until(t *testing.T, what string, ok func() error) {
 }
 
 // get reads a page; the body comes whatever the status.
-func (s *service) get(path string) (int, string, error) {
-	resp, err := http.Get(s.base + path)
+func (s *service) get(path string) (int, string, error) { return s.getIn("vi", path) }
+
+// english reads a page in English.
+func (s *service) english(path string) (int, string, error) { return s.getIn("en", path) }
+
+func (s *service) getIn(lang, path string) (int, string, error) {
+	req, err := http.NewRequest(http.MethodGet, s.base+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Accept-Language", lang)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, "", err
 	}

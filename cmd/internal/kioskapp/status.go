@@ -1,7 +1,6 @@
 package kioskapp
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +13,7 @@ var _ screen.State = (*App)(nil)
 // Ready implements [screen.State].
 func (a *App) Ready() error {
 	if t := a.trouble.Load(); t != nil {
-		return errors.New(*t)
+		return *t
 	}
 	if w := a.working.Load(); w != nil {
 		return w.journal.Err()
@@ -28,7 +27,7 @@ func (a *App) Status() screen.Status {
 	st := screen.Status{Clock: screen.Clock{Now: now, Boot: time.Since(a.began)}}
 	w := a.working.Load()
 	if w == nil {
-		st.Link.Problem = problem("thiết bị chưa được trung tâm ghi danh", "the kiosk is not taken in by the centre yet")
+		st.Link.Problem = screen.Told(a.Ready())
 		return st
 	}
 	st.Kiosk = a.identity.Kiosk()

@@ -1,0 +1,44 @@
+package centreapp
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"hailong/survey/custody"
+)
+
+// counters makes the counters that are there from the start, so that a monitor sees
+// their first step.
+func (a *App) counters() {
+	for _, c := range []custody.Case{custody.New, custody.Duplicate, custody.Gap, custody.Fork} {
+		a.batches(c)
+	}
+	a.metrics.GetOrCreateCounter("hailong_batches_rejected_total")
+}
+
+func (a *App) batches(c custody.Case) *metrics.Counter {
+	return a.metrics.GetOrCreateCounter(`hailong_batches_total{case="` + c.String() + `"}`)
+}
+
+// writeMetrics writes the counters, and what the store says at this moment.
+func (a *App) writeMetrics(w io.Writer) {
+	a.metrics.WritePrometheus(w)
+	ok := 1
+	if a.store.Err() != nil {
+		ok = 0
+	}
+	fmt.Fprintf(w, "hailong_store_ok %d\n", ok)
+	chains, err := a.store.Chains(context.Background())
+	if err != nil {
+		a.log.Error("chains not read for the metrics", "error", err)
+		return
+	}
+	var held, quarantined, forks uint64
+	for _, c := range chains {
+		held, quarantined, forks = held+c.Held, quarantined+c.Quarantined, forks+c.Forks
+	}
+	fmt.Fprintf(w, "hailong_records_held %d\nhailong_records_quarantined %d\nhailong_forks %d\n", held, quarantined, forks)
+}

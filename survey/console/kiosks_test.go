@@ -1,0 +1,119 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// hall is a centre with a forked kiosk, a good one without a name, one with unreadable
+// records, a silent one, and one that was shut out with its forks.
+func hall(t *testing.T, s Settings) *centre {
+	s.Heartbeats = func() map[survey.KioskID]Heartbeat {
+		return map[survey.KioskID]Heartbeat{"k-good": {At: noon.Add(-30 * time.Second), Unsent: 1234}, "k-silent": {At: noon.Add(-20 * time.Minute)}}
+	}
+	return open(t, s, func(c *centre) {
+		one := func(code survey.CounterCode) []survey.CounterCode { return []survey.CounterCode{code} }
+		c.store.kiosks = []survey.Kiosk{
+			{ID: "k-out", Counters: one("TA-01"), Revoked: &noon},
+			{ID: "k-good", Counters: one("TT-02"), Role: survey.CounterKiosk},
+			{ID: "k-silent", Name: "Máy im", Counters: one("HP-01"), Role: survey.CounterKiosk},
+			{ID: "k-bad", Name: "Máy hỏng", Counters: one("HP-02"), Role: survey.CounterKiosk},
+			{ID: "k-fork", Name: "Máy đôi", Counters: one("TT-01"), Role: survey.CounterKiosk},
+		}
+		state := func(n byte, k survey.KioskID, quarantined, forks uint64) custody.ChainState {
+			return custody.ChainState{Chain: survey.Chain{n}, Kiosk: k, Head: custody.Head{Sequence: 9}, Quarantined: quarantined, Forks: forks, Received: noon.Add(-time.Hour)}
+		}
+		c.store.chains = []custody.ChainState{state(1, "k-out", 0, 3), state(2, "k-bad", 2, 0), state(3, "k-fork", 0, 1)}
+	})
+}
+
+func TestTheKioskPageShowsTroubleFirst(t *testing.T) {
+	c := hall(t, Settings{})
+	page := c.page("/kiosks")
+	last := -1
+	for _, id := range []string{"k-fork", "k-bad", "k-silent", "k-good", "k-out"} {
+		at := strings.Index(page, `<span class="code">`+id+`</span>`)
+		if at <= last {
+			t.Errorf("%s is not in its place", id)
+		}
+		last = at
+	}
+	rows := map[string]string{}
+	for _, row := range strings.Split(page, "<tr ")[1:] {
+		_, id, _ := strings.Cut(row, `<span class="code">`)
+		id, _, _ = strings.Cut(id, "<")
+		rows[id], _, _ = strings.Cut(row, "</tr>")
+	}
+	for id, list := range map[string][]string{
+		"k-fork":   {`class="forked"`, "Thẻ nhớ bị sao chép hoặc dữ liệu bị sửa – cần ghi danh lại", "mất từ 11:20"},
+		"k-good":   {"Quầy 2: Đăng ký kinh doanh – Trung tâm Phục vụ hành chính công tỉnh", "đang nối", ">1.234<", ">–<"},
+		"k-silent": {"mất từ 12:00", ">0<"},
+		"k-out":    {"đã thu hồi", `class="revoked"`},
+	} {
+		for _, want := range list {
+			if !strings.Contains(rows[id], want) {
+				t.Errorf("%s lacks %q: %s", id, want, rows[id])
+			}
+		}
+	}
+	for _, want := range []string{"không mất lượt nào", "Lô nhận trước được tính", "không khớp phiếu hỏi"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not explain: %q", want)
+		}
+	}
+}
+
+// The banner is there while a kiosk in service has forks, and goes when it is revoked.
+func TestForksRaiseABanner(t *testing.T) {
+	c := hall(t, Settings{})
+	if page := c.page("/"); !strings.Contains(page, `role="alert"`) || !strings.Contains(page, "1 thiết bị gửi dữ liệu mâu thuẫn") {
+		t.Error("no banner tells of the fork")
+	}
+	if got := c.ask("POST", "/api/v1/kiosks/k-fork/revoke", ""); got.StatusCode != 200 {
+		t.Fatalf("%d %s", got.StatusCode, got.body)
+	}
+	if strings.Contains(c.page("/"), `role="alert"`) {
+		t.Error("the banner stays")
+	}
+}
+
+func TestAKioskIsShutOut(t *testing.T) {
+	var told []survey.KioskID
+	c := hall(t, Settings{OnRevoked: func(id survey.KioskID) error {
+		told = append(told, id)
+		return errors.New("the connection does not end")
+	}})
+	for range 2 { // once more changes nothing
+		got := c.ask("POST", "/api/v1/kiosks/k-good/revoke", "")
+		var k kioskJSON
+		if err := json.Unmarshal(got.body, &k); err != nil || got.StatusCode != 200 || k.ID != "k-good" || k.Revoked == nil || !k.Revoked.Equal(noon) {
+			t.Fatalf("%d %s", got.StatusCode, got.body)
+		}
+		c.pass(time.Hour)
+	}
+	if k, _, _ := c.store.Kiosk(t.Context(), "k-good"); k.Revoked == nil || len(told) != 2 || told[0] != "k-good" {
+		t.Errorf("%+v, told %v", k, told)
+	}
+	got := c.ask("POST", "/api/v1/kiosks/k-nobody/revoke", "")
+	if p := got.problem(t); got.StatusCode != 404 || !strings.Contains(p.Detail, "/api/v1/kiosks") {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
+func TestAnInvitationNamesWhomItReplaces(t *testing.T) {
+	c := hall(t, Settings{})
+	for body, want := range map[string][]survey.KioskID{
+		`{"counters":["TT-01","TT-02"]}`: {"k-good", "k-fork"}, `{"counter":"TA-01"}`: {}, `{"counter":"TT-01","role":"online"}`: {},
+	} {
+		if got := c.invite(t, body).Replaces; got == nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", body, got, want)
+		}
+	}
+}
