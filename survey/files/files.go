@@ -3,8 +3,10 @@ package files
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 
+	"hailong/configs"
 	"hailong/survey"
 )
 
@@ -35,6 +37,38 @@ func Questionnaire(name string, data []byte) (*survey.Questionnaire, error) {
 		return nil, err
 	}
 	return &q, nil
+}
+
+// Questionnaires reads the files that a program's settings list under questionnaires;
+// none listed means those that come with the programs. The error, if any, is an
+// [*Error], or [survey.Problems] where a file cannot be read.
+func Questionnaires(paths []string) ([]*survey.Questionnaire, error) {
+	var list []*survey.Questionnaire
+	add := func(name string, data []byte) error {
+		q, err := Questionnaire(name, data)
+		list = append(list, q)
+		return err
+	}
+	for i, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, survey.Problems{{
+				Path: fmt.Sprintf("questionnaires[%d]", i), Value: path, Vi: "không đọc được tệp này: " + err.Error(), En: "this file cannot be read: " + err.Error(),
+			}}
+		}
+		if err := add(path, b); err != nil {
+			return nil, err
+		}
+	}
+	if len(paths) > 0 {
+		return list, nil
+	}
+	for _, f := range configs.Questionnaires {
+		if err := add(string(f), f.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // Structure reads a whole structure (units, counters, fields and procedures) and

@@ -148,33 +148,6 @@ func everywhere(addr string) bool {
 	return err == nil && port != "0" && (host == "" || net.ParseIP(host).IsUnspecified())
 }
 
-// questionnaires reads the files, or those that come with the program.
-func (c *Config) questionnaires() ([]*survey.Questionnaire, error) {
-	var list []*survey.Questionnaire
-	add := func(name string, b []byte) error {
-		q, err := files.Questionnaire(name, b)
-		list = append(list, q)
-		return err
-	}
-	if len(c.Questionnaires) == 0 {
-		for _, f := range configs.Questionnaires {
-			if err := add(string(f), f.Bytes()); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, path := range c.Questionnaires {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("questionnaires: %w", err)
-		}
-		if err := add(path, b); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
 // structure reads the units' file; without one, and only where kiosks of this machine
 // are taken in by themselves, it is the sample province.
 func (c *Config) structure() (*survey.Structure, error) {
@@ -194,7 +167,7 @@ func (c *Config) structure() (*survey.Structure, error) {
 // fill brings the store up to the settings: questionnaires always, units only while
 // it has none.
 func (c *Config) fill(ctx context.Context, s store, today survey.Date) error {
-	list, err := c.questionnaires()
+	list, err := files.Questionnaires(c.Questionnaires)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
+	"hailong/survey/files"
 	"hailong/sync/link"
 	"hailong/sync/uplink"
 )
@@ -85,9 +86,11 @@ func New(c Config, o Options) (*App, error) {
 }
 
 func (a *App) prepare() (err error) {
-	if a.catalogue, err = a.config.catalogue(); err != nil {
+	questionnaires, err := files.Questionnaires(a.config.Questionnaires)
+	if err != nil {
 		return err
 	}
+	a.catalogue = survey.NewCatalogue(questionnaires...)
 	if v, ok := a.catalogue.Find(a.config.Screen.Questionnaire); !ok {
 		return survey.Problems{{
 			Path: "screen.questionnaire", Value: a.config.Screen.Questionnaire,

@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"hailong/configs"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
@@ -165,33 +164,4 @@ func (s *Screen) check(ps *survey.Problems) {
 	if s.Thanks < time.Second || s.Thanks > 10*time.Second {
 		ps.Add("screen.thanks", s.Thanks.String(), "phải từ 1s đến 10s", "must lie between 1s and 10s")
 	}
-}
-
-// catalogue reads the questionnaires.
-func (c *Config) catalogue() (*survey.Catalogue, error) {
-	var list []*survey.Questionnaire
-	for _, f := range configs.Questionnaires {
-		if len(c.Questionnaires) > 0 {
-			break
-		}
-		q, err := files.Questionnaire(string(f), f.Bytes())
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, q)
-	}
-	for i, path := range c.Questionnaires {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, survey.Problems{{
-				Path: fmt.Sprintf("questionnaires[%d]", i), Value: path, Vi: "không đọc được tệp này: " + err.Error(), En: "this file cannot be read: " + err.Error(),
-			}}
-		}
-		q, err := files.Questionnaire(path, b)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, q)
-	}
-	return survey.NewCatalogue(list...), nil
 }
