@@ -600,3 +600,27 @@ func TestACommentIsInBboltBeforeItsRecordIsInTheLog(t *testing.T) {
 		t.Fatalf("when the record reached the log, bbolt's row was %q", row)
 	}
 }
+
+// A journal that lost bbolt while it was still empty is whole again: a torn write of a
+// later day, whose second page reached the disk and whose first did not, is no damage.
+func TestARebuiltJournalIsAJournalLikeAnyOther(t *testing.T) {
+	dir := t.TempDir()
+	j := openTest(t, dir)
+	chain := j.Chain()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, dir, segmentDB)
+	j = openTest(t, dir, func(o *Options) { o.Chain = chain })
+	e := press(t, j, "one")
+	record := custody.Seal(custody.Record{Version: custody.RecordVersion, Chain: chain, Sequence: 3, Kind: custody.ResponseRecord})
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	forgetCleanStop(t, dir)
+	spill(t, dir, appendFrame(make([]byte, 40), record.Bytes))
+	again := openTest(t, dir, func(o *Options) { o.Chain = chain })
+	if again.Head().Sequence != e.ID.Sequence {
+		t.Fatalf("head %d, want %d", again.Head().Sequence, e.ID.Sequence)
+	}
+}

@@ -70,7 +70,7 @@ func (j *Journal) load(dir string) error {
 	if err := j.db.View(j.nonces.load); err != nil {
 		return fmt.Errorf("read the latest records: %w", err)
 	}
-	return j.unmarkClean()
+	return j.unmark()
 }
 
 // prepare makes the buckets of a new journal. The bbolt file is made and synced whole
@@ -254,9 +254,6 @@ func (j *Journal) complete(f *os.File, seq uint64) error {
 	if err == nil {
 		err = flush()
 	}
-	if err == nil {
-		err = j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyRebuild) })
-	}
 	if err != nil {
 		return fmt.Errorf("complete bbolt from the log: %w", err)
 	}
@@ -313,6 +310,11 @@ func (j *Journal) markClean() error {
 	})
 }
 
-func (j *Journal) unmarkClean() error {
-	return j.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyClean) })
+// unmark takes the marks of the last stop away: from here on both files are whole, and
+// the next stop is unclean until it is said to be clean.
+func (j *Journal) unmark() error {
+	return j.db.Update(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Delete(keyClean), meta.Delete(keyRebuild))
+	})
 }

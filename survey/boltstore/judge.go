@@ -18,6 +18,7 @@ const (
 	quarantined state = 3 // it cannot be read, or says what its questionnaire does not allow
 )
 
+// String names the state, for people and metrics.
 func (s state) String() string { return [...]string{"?", "counted", "held", "quarantined"}[min(s, 3)] }
 
 // verdict is what judging a record gives. The response is there whenever the payload

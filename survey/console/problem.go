@@ -22,6 +22,7 @@ type refusal struct {
 	retry  time.Duration // when to try again; 0 = not said
 }
 
+// Error is the refusal for the log; people get its detail in their language.
 func (r *refusal) Error() string { return fmt.Sprintf("%d: %s", r.status, r.detail[survey.English]) }
 
 // refuse makes a refusal without places.

@@ -281,9 +281,21 @@ func (l serverLog) say(level slog.Level, format string, v ...any) {
 		l.log.Log(context.Background(), level, "message server: "+fmt.Sprintf(format, v...))
 	}
 }
+
+// Noticef is what the server tells of its everyday work: for debugging here.
 func (l serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
-func (l serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v...) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
-func (l serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v...) }
-func (l serverLog) Debugf(format string, v ...any)  {}
-func (l serverLog) Tracef(format string, v ...any)  {}
+
+// Warnf is what an operator should know.
+func (l serverLog) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v...) }
+
+// Fatalf is the server giving up.
+func (l serverLog) Fatalf(format string, v ...any) { l.say(slog.LevelError, format, v...) }
+
+// Errorf is something that went wrong.
+func (l serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v...) }
+
+// Debugf is of no use here.
+func (l serverLog) Debugf(format string, v ...any) {}
+
+// Tracef is of no use here.
+func (l serverLog) Tracef(format string, v ...any) {}

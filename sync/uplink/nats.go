@@ -12,6 +12,7 @@ func OverNATS(nc *nats.Conn) Bus { return natsBus{nc} }
 
 type natsBus struct{ nc *nats.Conn }
 
+// Request implements [Bus].
 func (b natsBus) Request(subject string, data []byte) (func(context.Context) ([]byte, error), error) {
 	inbox := b.nc.NewInbox()
 	sub, err := b.nc.SubscribeSync(inbox)
@@ -35,6 +36,7 @@ func (b natsBus) Request(subject string, data []byte) (func(context.Context) ([]
 	}, nil
 }
 
+// Publish implements [Bus].
 func (b natsBus) Publish(subject string, data []byte) error {
 	if err := b.nc.Publish(subject, data); err != nil {
 		return fmt.Errorf("publish on %s: %w", subject, err)
@@ -42,6 +44,7 @@ func (b natsBus) Publish(subject string, data []byte) error {
 	return nil
 }
 
+// Subscribe implements [Bus].
 func (b natsBus) Subscribe(subject string, hear func([]byte)) (func(), error) {
 	sub, err := b.nc.Subscribe(subject, func(m *nats.Msg) { hear(m.Data) })
 	if err != nil {
