@@ -69,10 +69,8 @@ type Settings struct {
 	NATS      string            // the bus's address, told to kiosks
 
 	// AutoEnrol lets kiosks on this very machine enrol without a code. They get the
-	// default counter: the one that DefaultCounter names, or, where it is nil, the
 	// first counter in force.
-	AutoEnrol      bool
-	DefaultCounter func(context.Context) (survey.CounterCode, error)
+	AutoEnrol bool
 
 	Minimum  int64 // figures of fewer respondents are withheld; 0 = 1
 	LiveStep int64 // answers by which a counter's live figure moves; 0 = 5

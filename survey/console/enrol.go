@@ -190,9 +190,6 @@ func (c *Console) knownKiosk(ctx *fiber.Ctx, k survey.Kiosk) (known survey.Kiosk
 }
 
 func (c *Console) defaultCounter(ctx *fiber.Ctx) (survey.CounterCode, error) {
-	if c.settings.DefaultCounter != nil {
-		return c.settings.DefaultCounter(ctx.UserContext())
-	}
 	s, err := c.store.Structure(ctx.UserContext())
 	if err != nil {
 		return "", err
