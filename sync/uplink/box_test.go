@@ -128,8 +128,11 @@ func (b *box) settled() {
 		if err := b.bus.holds(b.journal.Chain(), head); err != nil {
 			return err
 		}
-		if b.mark() != head {
-			return fmt.Errorf("the journal keeps a receipt up to %d, want %d", b.mark().Sequence, head.Sequence)
+		switch r := b.kept(); {
+		case r.Head() != head:
+			return fmt.Errorf("the journal keeps a receipt up to %d, want %d", r.Durable, head.Sequence)
+		case head.Sequence > 0 && r.Epoch != b.bus.life():
+			return errors.New("the journal keeps a receipt of the centre's last life")
 		}
 		if s := b.uplink.State(); s.Durable != head.Sequence || time.Since(s.Receipt) > time.Minute {
 			return errors.New("the state does not say so")
@@ -138,16 +141,16 @@ func (b *box) settled() {
 	})
 }
 
-// mark is what the receipt that the journal keeps says.
-func (b *box) mark() custody.Head {
+// kept is the receipt that the journal keeps.
+func (b *box) kept() custody.Receipt {
 	b.t.Helper()
 	signed := b.journal.Receipt()
 	if signed == nil {
-		return custody.Head{}
+		return custody.Receipt{}
 	}
 	r, err := custody.OpenReceipt(signed, b.bus.sign.Public().(ed25519.PublicKey))
 	if err != nil {
 		b.t.Fatalf("the journal keeps a receipt that is none: %v", err)
 	}
-	return r.Head()
+	return r
 }

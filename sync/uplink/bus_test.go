@@ -32,6 +32,7 @@ type centreBus struct {
 	used   int // requests of any kind
 	batch  int // batches handed over
 	marks  int
+	said   int64 // the latest receipt's time: no two are alike
 	beats  []custody.Heartbeat
 }
 
@@ -178,8 +179,9 @@ func (b *centreBus) head(chain survey.Chain) custody.Head {
 // receipt signs the present mark, changed as wanted.
 func (b *centreBus) receipt(chain survey.Chain, change func(*custody.Receipt)) []byte {
 	head := b.head(chain)
+	b.said = max(b.said+1, time.Now().UnixMilli())
 	r := custody.Receipt{
-		Epoch: b.epoch, Kiosk: b.kiosk, Chain: chain, Durable: head.Sequence, DurableSum: head.Hash, ServerTime: time.Now().UnixMilli(),
+		Epoch: b.epoch, Kiosk: b.kiosk, Chain: chain, Durable: head.Sequence, DurableSum: head.Hash, ServerTime: b.said,
 	}
 	if change != nil {
 		change(&r)
@@ -235,6 +237,13 @@ func (b *centreBus) requests() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.used
+}
+
+// life is the centre's present epoch.
+func (b *centreBus) life() custody.Epoch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.epoch
 }
 
 // restore puts the store back to a state before, as after a disaster, and greets.
