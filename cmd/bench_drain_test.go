@@ -176,7 +176,7 @@ func (d *drain) publish(b *testing.B) float64 {
 	b.Helper()
 	var messages [][]byte
 	for from := uint64(1); ; {
-		batch, err := d.journal.Batch(from, 1000, 64<<10, d.kiosk, d.key)
+		batch, err := d.journal.Batch(from, 0, 1000, 64<<10, d.kiosk, d.key)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func (d *drain) insert(b *testing.B) float64 {
 	b.Helper()
 	var records [][]byte
 	for from := uint64(1); ; {
-		batch, err := d.journal.Batch(from, 1000, 1<<20, d.kiosk, d.key)
+		batch, err := d.journal.Batch(from, 0, 1000, 1<<20, d.kiosk, d.key)
 		if err != nil {
 			b.Fatal(err)
 		}

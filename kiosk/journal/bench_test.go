@@ -37,7 +37,7 @@ func BenchmarkAppend(b *testing.B) {
 	defer f.Close()
 	press(b, j, "first")
 	record := custody.Record{}
-	if batch, err := j.Batch(1, 1, 1<<16, testKiosk, make([]byte, 64)); err != nil {
+	if batch, err := j.Batch(1, 0, 1, 1<<16, testKiosk, make([]byte, 64)); err != nil {
 		b.Fatal(err)
 	} else {
 		record = batch.Records[0]

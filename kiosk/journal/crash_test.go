@@ -332,7 +332,7 @@ func TestReadersAndPressersAtOnce(t *testing.T) {
 				if head.Sequence == 0 {
 					continue
 				}
-				b, err := j.Batch(1, 1000, 1<<20, testKiosk, key)
+				b, err := j.Batch(1, 0, 1000, 1<<20, testKiosk, key)
 				if err != nil || b == nil || b.Header.Last() < head.Sequence && b.Header.Count < 1000 {
 					t.Errorf("a batch with the head at %d: %v", head.Sequence, err)
 					return

@@ -195,7 +195,7 @@ func TestCommentStaysBesideTheChain(t *testing.T) {
 		t.Fatalf("comment %q, %v, %v", e.Comment, ok, err)
 	}
 	_, key, _ := ed25519.GenerateKey(nil)
-	b, err := j.Batch(1, 10, 1<<16, testKiosk, key)
+	b, err := j.Batch(1, 0, 10, 1<<16, testKiosk, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestBatchesAreBoundedAndVerify(t *testing.T) {
 	}
 	var from uint64 = 1
 	for batches := 0; ; batches++ {
-		b, err := j.Batch(from, 1000, 1200, testKiosk, key)
+		b, err := j.Batch(from, 0, 1000, 1200, testKiosk, key)
 		if err != nil {
 			t.Fatal(err)
 		}

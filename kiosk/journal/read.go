@@ -55,7 +55,7 @@ func (j *Journal) Get(id survey.RecordID) (e survey.Entry, ok bool, err error) {
 // Batch signs the durable records from sequence first on as one batch: as many as come
 // to at most maxBytes with their comments, at least one, at most maxRecords. It is nil
 // when first lies after the head.
-func (j *Journal) Batch(first uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
+func (j *Journal) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
 	var previous survey.Hash
 	var records []custody.Record
 	var comments []custody.Comment
@@ -89,7 +89,7 @@ func (j *Journal) Batch(first uint64, maxRecords, maxBytes int, kiosk survey.Kio
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
-	return custody.NewBatch(kiosk, key, previous, records, comments), nil
+	return custody.NewBatch(kiosk, key, previous, records, comments, nil), nil
 }
 
 // hashBefore is the hash of the record before sequence first; zero for the first one.

@@ -92,7 +92,7 @@ func (j *journal) batch(n int) custody.Arrival {
 		records[i] = j.press()
 	}
 	id := custody.KioskName(j.key.Public().(ed25519.PublicKey))
-	b, err := custody.ParseMessage(custody.NewBatch(id, j.key, previous, records, nil).Message())
+	b, err := custody.ParseMessage(custody.NewBatch(id, j.key, previous, records, nil, nil).Message())
 	if err != nil {
 		panic(err)
 	}

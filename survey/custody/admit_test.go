@@ -55,7 +55,7 @@ func otherBranch(keep, first, last uint64) *custody.Batch {
 		}
 		at = rec.Hash
 	}
-	return custody.NewBatch(kiosk, kioskKey, previous, records, nil)
+	return custody.NewBatch(kiosk, kioskKey, previous, records, nil, nil)
 }
 
 func TestAdmit(t *testing.T) {
@@ -118,7 +118,7 @@ func TestAForkHidesBehindNoUnreadableRecord(t *testing.T) {
 		four := link(4, three.Hash, plainPress())
 		all := []custody.Record{one, two, three, four}
 		previous := map[uint64]survey.Hash{2: one.Hash, 3: two.Hash}[first]
-		return custody.NewBatch(kiosk, kioskKey, previous, all[first-1:], nil)
+		return custody.NewBatch(kiosk, kioskKey, previous, all[first-1:], nil, nil)
 	}
 	have := hashes(branch(survey.Touch, 1).Records)
 	for _, c := range []struct {

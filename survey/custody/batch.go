@@ -20,6 +20,9 @@ type Header struct {
 	Previous survey.Hash    `cbor:"6,keyasint"` // hash of the record before the first; zero if there is none
 	LastHash survey.Hash    `cbor:"7,keyasint"`
 	Digest   survey.Hash    `cbor:"8,keyasint"` // over the hashes of all its records, in their order
+	// Totals is how many responses the kiosk has issued, day by day, when it signed; nil
+	// where it does not say.
+	Totals *Totals `cbor:"9,keyasint,omitempty"`
 }
 
 // Last is the sequence of the last record.
@@ -70,12 +73,14 @@ var (
 
 // NewBatch signs records, at least one, contiguous and of one chain, with the kiosk's
 // key. previous is the hash of the record before the first. The first record must know
-// its Sequence and the last its Chain, also where they cannot be read themselves.
-func NewBatch(kiosk survey.KioskID, key ed25519.PrivateKey, previous survey.Hash, records []Record, comments []Comment) *Batch {
+// its Sequence and the last its Chain, also where they cannot be read themselves. totals
+// may be nil.
+func NewBatch(kiosk survey.KioskID, key ed25519.PrivateKey, previous survey.Hash, records []Record, comments []Comment, totals *Totals) *Batch {
 	last := records[len(records)-1]
 	h := Header{
 		Version: headerVersion, Kiosk: kiosk, Chain: last.Chain, First: records[0].Sequence,
 		Count: uint64(len(records)), Previous: previous, LastHash: last.Hash, Digest: digest(records),
+		Totals: totals,
 	}
 	b := &Batch{Header: h, Records: records, Comments: comments, signed: encode(h)}
 	b.signature = ed25519.Sign(key, append([]byte(batchDomain), b.signed...))

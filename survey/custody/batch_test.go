@@ -90,7 +90,7 @@ func TestFlippedBitsInKeptBatch(t *testing.T) {
 	first := link(1, survey.Hash{}, plainPress())
 	last := unreadable("noise")
 	last.Chain, last.Sequence = chain, 2
-	data := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{first, last}, nil).Bytes
+	data := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{first, last}, nil, nil).Bytes
 	if b, err := custody.ParseBatch(data); err != nil || b.Verify(public(kioskKey)) != nil {
 		t.Fatal("the batch itself does not pass")
 	}
@@ -111,7 +111,7 @@ func TestABatchHasALimit(t *testing.T) {
 			records[i] = unreadable("?")
 		}
 		records[0].Sequence = 1
-		b, err := custody.ParseBatch(custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil).Bytes)
+		b, err := custody.ParseBatch(custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil, nil).Bytes)
 		if fits != (err == nil) || err != nil && !errors.Is(err, custody.ErrUnreadable) || err == nil && len(b.Records) != n {
 			t.Errorf("%d records: %v", n, err)
 		}
@@ -133,7 +133,7 @@ func TestAnUnreadableRecordKeepsItsPlace(t *testing.T) {
 			}
 			// A kiosk of a newer version may write what this one cannot read.
 			records[4].Chain, records[4].Sequence, records[0].Sequence = chain, 5, 1
-			b := mustParse(t, custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil).Message())
+			b := mustParse(t, custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil, nil).Message())
 			if err := b.Verify(public(kioskKey)); err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +164,7 @@ func TestBatchesThatAreNoChain(t *testing.T) {
 		"a number left out":      {records[0], link(3, records[0].Hash, plainPress()), link(3, link(3, records[0].Hash, plainPress()).Hash, plainPress())},
 		"joined to another hash": {records[0], link(2, survey.Hash{7}, plainPress())},
 	} {
-		b := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, list, nil)
+		b := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, list, nil, nil)
 		if err := mustParse(t, b.Message()).Verify(public(kioskKey)); !errors.Is(err, custody.ErrBroken) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -209,7 +209,7 @@ func TestBatchesThatAreNoChain(t *testing.T) {
 
 // forged is a batch of records under another header, signed with the kiosk's key.
 func forged(records []custody.Record, change func(*custody.Header)) []byte {
-	h := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil).Header
+	h := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, records, nil, nil).Header
 	change(&h)
 	enc, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {
@@ -249,7 +249,7 @@ func TestComments(t *testing.T) {
 		"of another record":     {[]custody.Comment{otherRecord}, false},
 		"a false one before it": {[]custody.Comment{otherText, c}, true},
 	} {
-		b := mustParse(t, custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{r}, tc.comments).Message())
+		b := mustParse(t, custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{r}, tc.comments, nil).Message())
 		if err := b.Verify(public(kioskKey)); err != nil {
 			t.Errorf("%s: the chain does not hold without it: %v", name, err)
 		}
@@ -262,7 +262,7 @@ func TestComments(t *testing.T) {
 		}
 	}
 	plain := link(1, survey.Hash{}, plainPress())
-	b := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{plain}, []custody.Comment{c})
+	b := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{plain}, []custody.Comment{c}, nil)
 	if _, ok := b.Comment(&b.Records[0]); ok {
 		t.Error("a record without a commitment gets a comment")
 	}

@@ -41,7 +41,7 @@ func BenchmarkNewBatch250(b *testing.B) {
 	previous, records := run(1, 250)
 	b.ReportAllocs()
 	for b.Loop() {
-		custody.NewBatch(kiosk, kioskKey, previous, records, nil).Message()
+		custody.NewBatch(kiosk, kioskKey, previous, records, nil, nil).Message()
 	}
 	perRecord(b)
 }

@@ -26,16 +26,23 @@ func wireForms() map[string][]byte {
 	bare := link(3, form.Hash, plainPress())
 	bare.Comment = &commitment
 	commented := custody.Seal(bare)
-	batch := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{press, form, commented}, []custody.Comment{comment})
+	unsure := link(3, form.Hash, plainPress())
+	unsure.Clock = custody.ClockUnsure
+	batch := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{press, form, commented}, []custody.Comment{comment}, nil)
 	return map[string][]byte{
 		"record-press-v1":   press.Bytes,
 		"record-form-v1":    form.Bytes,
 		"record-comment-v1": commented.Bytes,
+		"record-unsure-v1":  custody.Seal(unsure).Bytes,
+		"record-clock-v1":   clockRecord(4, custody.BootClock{Boot: custody.BootID{1}, Low: at(2, 8, 0), High: at(2, 8, 1)}).Bytes,
 		"batch-v1":          batch.Bytes,
-		"message-v1":        batch.Message(),
-		"receipt-v1":        custody.SignReceipt(fullReceipt(), centreKey),
-		"mark-request-v1":   custody.MarkRequest{Chain: chain}.Encode(),
-		"heartbeat-v1":      fullHeartbeat().Encode(),
+		"batch-totals-v1": custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{press}, nil, &custody.Totals{
+			Last: 7, Days: []custody.DayTotal{{Day: monday, Issued: 6}},
+		}).Bytes,
+		"message-v1":      batch.Message(),
+		"receipt-v1":      custody.SignReceipt(fullReceipt(), centreKey),
+		"mark-request-v1": custody.MarkRequest{Chain: chain}.Encode(),
+		"heartbeat-v1":    fullHeartbeat().Sign(kioskKey),
 	}
 }
 
@@ -210,7 +217,9 @@ func TestFaultyRecords(t *testing.T) {
 		"no end given":    {slices.Concat([]byte{0xbf}, good.Bytes[1:]), "record cannot be read: an item is written in a way that is not allowed"},
 		"a list":          {slices.Concat([]byte{0x8d}, good.Bytes[1:]), "record cannot be read: a map was expected"},
 		"twelve fields":   {slices.Concat([]byte{0xac}, good.Bytes[1:]), "record cannot be read: it has 12 fields"},
-		"one more field":  {slices.Concat([]byte{0xae}, good.Bytes[1:], []byte{0x0f, 0x01}), "record cannot be read: field 14 was expected, not 15"},
+		"one more field":  {slices.Concat([]byte{0xae}, good.Bytes[1:], []byte{0x10, 0x01}), "record cannot be read: field 16 is not known"},
+		"sure, written":   {slices.Concat([]byte{0xae}, good.Bytes[1:], []byte{0x0f, 0x00}), "record cannot be read: clock state 0 is not known"},
+		"two clocks":      {slices.Concat([]byte{0xaf}, good.Bytes[1:], []byte{0x0f, 0x01, 0x0f, 0x01}), "record cannot be read: field 15 is not known"},
 		"a short chain":   {slices.Concat(good.Bytes[:4], []byte{0x44, 1, 2, 3, 4}, good.Bytes[21:]), "record cannot be read: a byte string has 4 bytes, not 16"},
 		"a long nonce":    {bytes.Replace(good.Bytes, []byte{0x05, 0x50}, []byte{0x05, 0x51, 7}, 1), "record cannot be read: a byte string has 17 bytes, not 16"},
 		"no UTF-8":        {bytes.Replace(good.Bytes, []byte("H-1"), []byte("H-\xff"), 1), "record cannot be read: text is not UTF-8"},

@@ -16,10 +16,12 @@ const RecordVersion = 1
 // Kind says what a record is about.
 type Kind uint8
 
-// The kinds of records. Others than responses are reserved for the journal's own
-// events (start, stop, clock step), which are records too.
+// The kinds of records. All but the first are the journal's own.
 const (
-	ResponseRecord Kind = 1
+	ResponseRecord   Kind = 1
+	ClockRecord      Kind = 2 // when boots of the kiosk began, learnt from the centre: see [BootClock]
+	SuccessionRecord Kind = 3 // the first record of a chain that follows a damaged one: see [Succession]
+	SalvagedRecord   Kind = 4 // a record of an earlier chain, found behind a gap that nothing fills: see [Record.Salvaged]
 )
 
 // Record is the envelope of one journal record. Only a Record made by [Seal] or read
@@ -39,6 +41,7 @@ type Record struct {
 	PayloadVersion uint         `cbor:"12,keyasint"`
 	Payload        []byte       `cbor:"13,keyasint"`
 	Comment        *survey.Hash `cbor:"14,keyasint,omitempty"` // salted commitment to a comment kept beside the chain
+	Clock          ClockState   `cbor:"15,keyasint,omitempty"` // whether Wall tells the day
 
 	Bytes []byte      `cbor:"-"` // the record as written or received
 	Hash  survey.Hash `cbor:"-"` // over Bytes
@@ -93,7 +96,7 @@ func (r *Record) read(in reader) error {
 	if r.Version = uint(in.uint()); in.err == nil && r.Version != RecordVersion {
 		return fmt.Errorf("version %d is not known", r.Version)
 	}
-	if in.err == nil && fields != 13 && fields != 14 {
+	if in.err == nil && (fields < 13 || fields > 15) {
 		return fmt.Errorf("it has %d fields", fields)
 	}
 	in.key(2)
@@ -121,15 +124,35 @@ func (r *Record) read(in reader) error {
 	r.PayloadVersion = uint(in.uint())
 	in.key(13)
 	r.Payload = in.bytes()
-	if fields == 14 {
-		r.Comment = new(survey.Hash)
-		in.key(14)
-		in.fill(r.Comment[:])
+	if err := r.readOptional(&in, fields-13); err != nil {
+		return err
 	}
 	if kind > math.MaxUint8 {
 		return fmt.Errorf("kind %d is not known", kind)
 	}
 	return in.end()
+}
+
+// readOptional reads those of the last two fields that are there.
+func (r *Record) readOptional(in *reader, left int) error {
+	for last := uint64(13); left > 0; left-- {
+		switch key := in.uint(); {
+		case in.err != nil:
+		case key == 14 && last == 13:
+			r.Comment = new(survey.Hash)
+			in.fill(r.Comment[:])
+			last = key
+		case key == 15 && last < 15:
+			if state := in.uint(); in.err == nil && state != uint64(ClockUnsure) {
+				return fmt.Errorf("clock state %d is not known", state)
+			}
+			r.Clock = ClockUnsure
+			last = key
+		default:
+			return fmt.Errorf("field %d is not known", key)
+		}
+	}
+	return nil
 }
 
 // Entry is the response that a record holds, without its comment.

@@ -70,7 +70,7 @@ func run(first, last uint64) (previous survey.Hash, records []custody.Record) {
 
 func batchOf(first, last uint64) *custody.Batch {
 	previous, records := run(first, last)
-	return custody.NewBatch(kiosk, kioskKey, previous, records, nil)
+	return custody.NewBatch(kiosk, kioskKey, previous, records, nil, nil)
 }
 
 // unreadable is a record that no program reads, in the chain all the same.

@@ -296,7 +296,7 @@ func (k *kiosk) noise(b string) survey.RecordID {
 // batch is the records first to last, signed, sent and received: all that a caller of
 // Keep does before it.
 func (k *kiosk) batch(first, last int) *custody.Batch {
-	made := custody.NewBatch(k.id, k.key, k.headAt(first-1).Hash, k.records[first-1:last], k.comments)
+	made := custody.NewBatch(k.id, k.key, k.headAt(first-1).Hash, k.records[first-1:last], k.comments, nil)
 	b, err := custody.ParseMessage(made.Message())
 	if err == nil {
 		err = b.Verify(k.key.Public().(ed25519.PublicKey))

@@ -58,8 +58,16 @@ func newBox(t *testing.T) *box {
 func (b *box) renew() {
 	b.uplink = New(Options{
 		Kiosk: b.bus.kiosk, Key: b.key, CentreKey: b.bus.sign.Public().(ed25519.PublicKey), Journal: b.journal,
-		Tuning: hasty, Seed: 1, Heartbeat: b.beat, Log: slog.New(slog.DiscardHandler),
+		Tuning: hasty, Seed: 1, Heartbeat: b.beat, Beat: b.heartbeat, Log: slog.New(slog.DiscardHandler),
 	})
+}
+
+// heartbeat is what a kiosk program says of itself.
+func (b *box) heartbeat(durable uint64) custody.Heartbeat {
+	last := b.journal.Head().Sequence
+	return custody.Heartbeat{
+		Kiosk: b.bus.kiosk, Chain: b.journal.Chain(), Last: last, Unsent: last - min(last, durable), At: time.Now().UnixMilli(),
+	}
 }
 
 // run runs the uplink until the test or stop ends it.

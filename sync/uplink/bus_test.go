@@ -129,7 +129,7 @@ func (b *centreBus) Publish(subject string, data []byte) error {
 	if b.faults.cut {
 		return errCut
 	}
-	h, err := custody.ParseHeartbeat(data)
+	h, err := custody.OpenHeartbeat(data, b.key)
 	if err != nil || subject != wire.Heartbeat(b.kiosk) {
 		b.t.Errorf("published on %s: %v", subject, err)
 	}

@@ -22,9 +22,9 @@ type Journal interface {
 	Head() custody.Head
 	Changed() <-chan struct{}
 	// Batch copies durable records from sequence first on, at least one and at most so
-	// many that their bytes come to maxBytes, and signs them. It gives nil when first
-	// lies after the head.
-	Batch(first uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error)
+	// many that their bytes come to maxBytes, and signs them, with the totals of the days
+	// that changed after sequence durable. It gives nil when first lies after the head.
+	Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error)
 	// HashAt is the hash of the record with that sequence, zero if there is none.
 	HashAt(sequence uint64) (survey.Hash, error)
 	// Receipt is the last receipt kept, as signed; nil if there is none.
@@ -65,10 +65,16 @@ type Options struct {
 	Journal   Journal
 	Tuning    Tuning // zero = Defaults
 	Seed      uint64 // of the jitter
+	// Beat makes a heartbeat, given the durable mark; nil = none are sent.
+	Beat func(durable uint64) custody.Heartbeat
 	// Heartbeat is the time between two heartbeats while the link is up; 0 = 30 s. When
 	// the link comes up one goes out at once.
 	Heartbeat time.Duration
-	Log       *slog.Logger
+	// Contact, if set, hears of each question that the centre answered: when it was asked
+	// and answered by Now, and the centre's clock in between. It bounds the box's clock.
+	Contact func(asked, answered time.Time, centre time.Time)
+	Now     func() time.Time // nil = time.Now
+	Log     *slog.Logger
 }
 
 // State is how the uplink stands, for status pages.
@@ -104,6 +110,9 @@ func New(o Options) *Uplink {
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = beat
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	u := &Uplink{Options: o, machine: NewMachine(o.Tuning, o.Seed), events: make(chan heard, 64)}
 	last, err := u.open(o.Journal.Receipt())
@@ -215,21 +224,18 @@ func (u *Uplink) noteLink(h heard) {
 // beat says that the kiosk lives, while the link is up. What is lost is not missed: the
 // next one says all of it.
 func (u *Uplink) beat() {
-	if !u.State().Up {
+	if u.Beat == nil || !u.State().Up {
 		return
 	}
-	last := u.Journal.Head().Sequence
-	h := custody.Heartbeat{
-		Chain: u.Journal.Chain(), Last: last, Unsent: last - min(last, u.machine.Durable()), At: time.Now().UnixMilli(),
-	}
-	if err := u.bus.Publish(wire.Heartbeat(u.Kiosk), h.Encode()); err != nil {
+	h := u.Beat(u.machine.Durable())
+	if err := u.bus.Publish(wire.Heartbeat(u.Kiosk), h.Sign(u.Key)); err != nil {
 		u.Log.Debug("heartbeat not sent", "error", err)
 	}
 }
 
 // send builds the batch from first on and publishes it in the background.
 func (u *Uplink) send(ctx context.Context, first uint64) heard {
-	b, err := u.Journal.Batch(first, maxBatchRecords, maxBatchBytes, u.Kiosk, u.Key)
+	b, err := u.Journal.Batch(first, u.machine.Durable(), maxBatchRecords, maxBatchBytes, u.Kiosk, u.Key)
 	if err != nil || b == nil {
 		u.Log.Error("the journal cannot be read for sending", "from", first, "error", err)
 		return heard{Event: Event{Kind: Failed, First: first}}
@@ -282,6 +288,7 @@ func acknowledged(ctx context.Context, taken func(context.Context) ([]byte, erro
 
 // ask asks for the mark in the background.
 func (u *Uplink) ask(ctx context.Context) {
+	asked := u.Now()
 	answered, err := u.bus.Request(wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
 	u.under.Add(1)
 	go func() {
@@ -296,8 +303,19 @@ func (u *Uplink) ask(ctx context.Context) {
 			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
 			return
 		}
+		u.touched(asked, u.Now(), mark)
 		u.hearReceipt(ctx, Marked, mark)
 	}()
+}
+
+// touched tells of a contact, if the answer is the centre's.
+func (u *Uplink) touched(asked, answered time.Time, mark []byte) {
+	if u.Contact == nil {
+		return
+	}
+	if r, err := u.open(mark); err == nil && r.ServerTime > 0 {
+		u.Contact(asked, answered, r.At())
+	}
 }
 
 // hearReceipt turns bytes into an event, if they are the centre's word about our chain.

@@ -357,7 +357,7 @@ func sendBatch(t *testing.T, app *centreapp.App) {
 		t.Fatal("an enrolled kiosk was not let in within 10 s")
 	}
 	r := custody.Seal(custody.Record{Version: custody.RecordVersion, Chain: survey.Chain{1}, Sequence: 1, Kind: custody.ResponseRecord, PayloadVersion: custody.PayloadVersion})
-	batch := custody.NewBatch(name, key, survey.Hash{}, []custody.Record{r}, nil)
+	batch := custody.NewBatch(name, key, survey.Hash{}, []custody.Record{r}, nil, nil)
 	var m *nats.Msg
 	if m, err = nc.Request(wire.Batch(name), batch.Message(), 5*time.Second); err != nil || !strings.Contains(string(m.Data), wire.Stream) {
 		t.Fatalf("the bus did not take the batch: %v %v", m, err)

@@ -36,20 +36,30 @@ func (a *App) listen(ctx context.Context) error {
 		defer func() { _ = sub.Unsubscribe() }() // the connection closes next
 		for ctx.Err() == nil && sub.IsValid() {
 			if m, err := sub.NextMsgWithContext(ctx); err == nil { // some were dropped otherwise, and more will come
-				a.beats.take(wire.Kiosk(m.Subject), m.Data)
+				a.hearBeat(wire.Kiosk(m.Subject), m.Data)
 			}
 		}
 	}()
 	return nil
 }
 
-// take keeps a heartbeat. One that cannot be read is left out: it is of a program that
-// speaks otherwise, whose batches still say when it was heard of.
-func (b *beats) take(k survey.KioskID, data []byte) {
-	h, err := custody.ParseHeartbeat(data)
-	if err != nil {
+// hearBeat keeps a heartbeat. One that cannot be read or is not signed by its kiosk is
+// left out: the kiosk's batches still say when it was heard of.
+func (a *App) hearBeat(k survey.KioskID, data []byte) {
+	key, enrolled, err := a.keyOf(k)
+	if err != nil || !enrolled {
 		return
 	}
+	h, err := custody.OpenHeartbeat(data, key)
+	if err != nil {
+		a.log.Warn("heartbeat left out", "kiosk", k, "error", err)
+		return
+	}
+	a.beats.take(k, h)
+}
+
+// take keeps a heartbeat.
+func (b *beats) take(k survey.KioskID, h custody.Heartbeat) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last[k] = console.Heartbeat{At: b.now(), Unsent: h.Unsent}

@@ -100,7 +100,7 @@ func TestATokenOfAnotherStoreIsMadeAnew(t *testing.T) {
 }
 
 // kiosk enrols a kiosk and connects it; gone is closed when its connection is lost.
-func kiosk(t *testing.T, app *centreapp.App) (name survey.KioskID, nc *nats.Conn, gone <-chan struct{}) {
+func kiosk(t *testing.T, app *centreapp.App) (name survey.KioskID, key ed25519.PrivateKey, nc *nats.Conn, gone <-chan struct{}) {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -133,7 +133,7 @@ func kiosk(t *testing.T, app *centreapp.App) (name survey.KioskID, nc *nats.Conn
 	case <-time.After(10 * time.Second):
 		t.Fatal("an enrolled kiosk was not let in within 10 s")
 	}
-	return name, nc, down
+	return name, key, nc, down
 }
 
 // A heartbeat reaches the list of kiosks, and a kiosk that is shut out loses its
@@ -142,7 +142,7 @@ func TestTheCentreHearsAndShutsOut(t *testing.T) {
 	dir := t.TempDir()
 	app := open(t, settings(dir))
 	running(t, app)
-	name, nc, gone := kiosk(t, app)
+	name, key, nc, gone := kiosk(t, app)
 	var list struct {
 		Items []struct {
 			ID        survey.KioskID
@@ -150,7 +150,7 @@ func TestTheCentreHearsAndShutsOut(t *testing.T) {
 			Unsent    *uint64
 		}
 	}
-	beat := custody.Heartbeat{Chain: survey.Chain{1}, Last: 9, Unsent: 4, At: time.Now().UnixMilli()}.Encode()
+	beat := custody.Heartbeat{Chain: survey.Chain{1}, Last: 9, Unsent: 4, At: time.Now().UnixMilli()}.Sign(key)
 	eventually(t, "the heartbeat", func() bool {
 		if err := errors.Join(nc.Publish(wire.Heartbeat(name), []byte("xin chào")), nc.Publish(wire.Heartbeat(name), beat)); err != nil {
 			t.Fatal(err)

@@ -211,7 +211,7 @@ func (s *simulation) level(q survey.Question, content float64) survey.Answer {
 
 // batch signs the records made since the last one.
 func (s *simulation) batch() *custody.Batch {
-	b := custody.NewBatch(s.kiosk, s.key, s.previous, s.records, nil)
+	b := custody.NewBatch(s.kiosk, s.key, s.previous, s.records, nil, nil)
 	s.previous, s.records = s.head.Hash, nil
 	return b
 }

@@ -151,6 +151,7 @@ func (a *App) open() error {
 	e := a.identity.Enrolment
 	u := uplink.New(uplink.Options{
 		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(e.CentreKey), Journal: j, Seed: rand.Uint64(), Log: a.log,
+		Beat: a.heartbeat, Now: a.options.Now,
 	})
 	a.working.Store(&parts{j, u})
 	return nil

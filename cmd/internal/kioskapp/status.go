@@ -6,6 +6,7 @@ import (
 
 	"hailong/kiosk/screen"
 	"hailong/survey"
+	"hailong/survey/custody"
 )
 
 var _ screen.State = (*App)(nil)
@@ -53,6 +54,16 @@ func (a *App) Status() screen.Status {
 		st.Link.Problem = problem(fmt.Sprintf("cần xem lại: %s", up.Problem), fmt.Sprintf("needs a look: %s", up.Problem))
 	}
 	return st
+}
+
+// heartbeat is what the kiosk says of itself to the centre.
+func (a *App) heartbeat(durable uint64) custody.Heartbeat {
+	j := a.working.Load().journal
+	head := j.Head()
+	return custody.Heartbeat{
+		Kiosk: a.identity.Kiosk(), Chain: j.Chain(), Last: head.Sequence, LastSum: head.Hash,
+		Unsent: head.Sequence - min(head.Sequence, durable), At: a.options.Now().UnixMilli(), Free: -1,
+	}
 }
 
 func problem(vi, en string) survey.Words {
