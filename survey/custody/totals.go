@@ -1,6 +1,7 @@
 package custody
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -34,12 +35,19 @@ const UnknownDay survey.Date = 0
 // The zero Ledger is that of an empty chain.
 type Ledger struct {
 	last   uint64
+	sure   int64 // the latest time that is known for certain, ms since 1970
 	days   map[survey.Date]dayCount
-	unsure map[BootID][]unsure
+	unsure map[BootID]*unsureBoot
 }
 
 // dayCount is a day's total and the sequence of the record that changed it last.
 type dayCount struct{ issued, changed uint64 }
+
+// unsureBoot are the records of one boot that have no day yet.
+type unsureBoot struct {
+	after   int64 // they were made after this time
+	records []unsure
+}
 
 // unsure is what is needed of a record to place it later.
 type unsure struct {
@@ -61,22 +69,37 @@ func (l *Ledger) Add(r *Record) {
 		return
 	}
 	if issued.Clock == ClockSure {
+		l.sure = max(l.sure, issued.Wall)
 		l.move(survey.DateOf(issued.At()), 1)
 		return
 	}
 	if r.Kind == ResponseRecord { // a salvaged one's boot is of another life
-		if l.unsure == nil {
-			l.unsure = map[BootID][]unsure{}
-		}
-		l.unsure[r.Boot] = append(l.unsure[r.Boot], unsure{r.Sequence, r.Wall, r.Mono})
+		l.doubt(r)
 	}
 	l.move(UnknownDay, 1)
+}
+
+// doubt remembers a record that has no day yet.
+func (l *Ledger) doubt(r *Record) {
+	if l.unsure == nil {
+		l.unsure = map[BootID]*unsureBoot{}
+	}
+	b := l.unsure[r.Boot]
+	if b == nil {
+		b = &unsureBoot{after: l.sure}
+		l.unsure[r.Boot] = b
+	}
+	b.records = append(b.records, unsure{r.Sequence, r.Wall, r.Mono})
 }
 
 // place gives unsure records of the boots their days.
 func (l *Ledger) place(clocks []BootClock) {
 	for _, c := range clocks {
-		left := slices.DeleteFunc(l.unsure[c.Boot], func(u unsure) bool {
+		b := l.unsure[c.Boot]
+		if b == nil {
+			continue
+		}
+		b.records = slices.DeleteFunc(b.records, func(u unsure) bool {
 			at, sure := c.Place(&Record{Wall: u.wall, Mono: u.mono})
 			if sure {
 				l.move(UnknownDay, -1)
@@ -84,10 +107,8 @@ func (l *Ledger) place(clocks []BootClock) {
 			}
 			return sure
 		})
-		if len(left) == 0 {
+		if len(b.records) == 0 {
 			delete(l.unsure, c.Boot)
-		} else {
-			l.unsure[c.Boot] = left
 		}
 	}
 }
@@ -100,17 +121,33 @@ func (l *Ledger) move(day survey.Date, by int64) {
 	l.days[day] = dayCount{uint64(int64(d.issued) + by), l.last}
 }
 
-// Unsure reports, for each boot with records that have no day yet, the least and the
-// greatest Mono among them.
-func (l *Ledger) Unsure() map[BootID][2]int64 {
-	spans := map[BootID][2]int64{}
-	for boot, list := range l.unsure {
-		least := slices.MinFunc(list, func(a, b unsure) int { return cmp.Compare(a.mono, b.mono) })
-		most := slices.MaxFunc(list, func(a, b unsure) int { return cmp.Compare(a.mono, b.mono) })
-		spans[boot] = [2]int64{least.mono, most.mono}
-	}
-	return spans
+// UnsureBoot says of one boot with records that have no day yet when they can have been
+// made: after After (ms since 1970), Mono running from First to Last among them.
+type UnsureBoot struct {
+	Boot        BootID
+	After       int64
+	First, Last int64
 }
+
+// Bounds are when that boot began at the earliest, and at the latest if another boot
+// began no later than next, ms since 1970, by the centre's clock.
+func (u UnsureBoot) Bounds(next int64) BootClock {
+	return BootClock{Boot: u.Boot, Low: u.After - u.First, High: next - u.Last}
+}
+
+// Unsure are the boots with records that have no day yet, ordered by their ids.
+func (l *Ledger) Unsure() []UnsureBoot {
+	var list []UnsureBoot
+	for boot, b := range l.unsure {
+		by := func(x, y unsure) int { return cmp.Compare(x.mono, y.mono) }
+		list = append(list, UnsureBoot{boot, b.after, slices.MinFunc(b.records, by).mono, slices.MaxFunc(b.records, by).mono})
+	}
+	slices.SortFunc(list, func(x, y UnsureBoot) int { return bytes.Compare(x.Boot[:], y.Boot[:]) })
+	return list
+}
+
+// Issued is how many responses stand under a day.
+func (l *Ledger) Issued(day survey.Date) uint64 { return l.days[day].issued }
 
 // Since is the totals of the days that changed after sequence durable, and of the
 // latest days besides, so that a centre that missed a word is put right by a later one.
@@ -126,13 +163,46 @@ func (l *Ledger) Since(durable uint64) *Totals {
 	return t
 }
 
+// Restore sets a day's row as [Ledger.Changed] gave it, and the last sequence counted.
+func (l *Ledger) Restore(last uint64, row LedgerRow) {
+	if l.days == nil {
+		l.days = map[survey.Date]dayCount{}
+	}
+	l.last, l.days[row.Day] = last, dayCount{row.Issued, row.Changed}
+}
+
+// LedgerRow is one day of a [Ledger], to be kept and restored.
+type LedgerRow struct {
+	Day     survey.Date
+	Issued  uint64
+	Changed uint64 // the sequence of the record that changed it last
+}
+
+// Changed are the rows that changed after a sequence, ordered by day.
+func (l *Ledger) Changed(after uint64) []LedgerRow {
+	var rows []LedgerRow
+	for _, day := range slices.Sorted(maps.Keys(l.days)) {
+		if d := l.days[day]; d.changed > after {
+			rows = append(rows, LedgerRow{day, d.issued, d.changed})
+		}
+	}
+	return rows
+}
+
+// Adopt takes over the records of other that have no day yet: those that a restored
+// ledger cannot know, because only their number was kept.
+func (l *Ledger) Adopt(other *Ledger) {
+	c := other.Clone()
+	l.unsure, l.sure = c.unsure, max(l.sure, c.sure)
+}
+
 // Clone is a copy that changes apart from l.
 func (l *Ledger) Clone() *Ledger {
-	c := &Ledger{last: l.last, days: maps.Clone(l.days)}
+	c := &Ledger{last: l.last, sure: l.sure, days: maps.Clone(l.days)}
 	if len(l.unsure) > 0 {
-		c.unsure = map[BootID][]unsure{}
-		for boot, list := range l.unsure {
-			c.unsure[boot] = slices.Clone(list)
+		c.unsure = map[BootID]*unsureBoot{}
+		for boot, b := range l.unsure {
+			c.unsure[boot] = &unsureBoot{b.after, slices.Clone(b.records)}
 		}
 	}
 	return c

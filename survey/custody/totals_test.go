@@ -3,6 +3,7 @@ package custody_test
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,8 +87,14 @@ func TestLedgerTellsOfEachDay(t *testing.T) {
 	add(pressAt(3, 2, 100, 1000, custody.ClockUnsure))
 	add(pressAt(4, 3, 200, 2000, custody.ClockUnsure))
 	has("two of no known day", 0, map[survey.Date]uint64{custody.UnknownDay: 2, monday: 1, tuesday: 1})
-	if got, want := l.Unsure(), map[custody.BootID][2]int64{{2}: {1000, 1000}, {3}: {2000, 2000}}; !maps.Equal(got, want) {
+	want := []custody.UnsureBoot{
+		{Boot: custody.BootID{2}, After: at(3, 9, 0), First: 1000, Last: 1000}, {Boot: custody.BootID{3}, After: at(3, 9, 0), First: 2000, Last: 2000},
+	}
+	if got := l.Unsure(); !slices.Equal(got, want) {
 		t.Errorf("unsure are %v, want %v", got, want)
+	}
+	if got := want[0].Bounds(at(3, 10, 0)); got != (custody.BootClock{Boot: custody.BootID{2}, Low: at(3, 9, 0) - 1000, High: at(3, 10, 0) - 1000}) {
+		t.Errorf("a boot between two known times began %+v", got)
 	}
 	before := l.Clone()
 	add(clockRecord(5, custody.BootClock{Boot: custody.BootID{3}, Low: at(3, 8, 0), High: at(3, 8, 1)}))
@@ -97,6 +104,28 @@ func TestLedgerTellsOfEachDay(t *testing.T) {
 	}
 	if got := days(before.Since(0)); got[custody.UnknownDay] != 2 {
 		t.Errorf("the copy changed with the original: %v", got)
+	}
+}
+
+// A ledger that is kept row by row and restored goes on as if it had never stopped.
+func TestLedgerIsRestored(t *testing.T) {
+	var l, again custody.Ledger
+	for i := range 6 {
+		r := pressAt(uint64(i+1), 1, at(2+i/2, 9, 0), int64(i), custody.ClockState(i%2))
+		l.Add(&r)
+	}
+	for _, row := range l.Changed(0) {
+		again.Restore(6, row)
+	}
+	again.Adopt(&l)
+	if got := l.Changed(4); len(got) != 2 || got[0] != (custody.LedgerRow{Day: custody.UnknownDay, Issued: 3, Changed: 6}) {
+		t.Errorf("changed after 4: %+v", got)
+	}
+	clock := clockRecord(7, custody.BootClock{Boot: custody.BootID{1}, Low: at(2, 8, 0), High: at(2, 8, 1)})
+	l.Add(&clock)
+	again.Add(&clock)
+	if want := map[survey.Date]uint64{custody.UnknownDay: 0, monday: 4, tuesday: 1, tuesday + 1: 1}; !maps.Equal(days(again.Since(0)), want) || !maps.Equal(days(l.Since(0)), want) {
+		t.Errorf("restored %v, never stopped %v, want %v", again.Since(0), l.Since(0), want)
 	}
 }
 
