@@ -34,6 +34,8 @@ var (
 	// ErrUnknown says that it is not known whether a press was kept. Send it again
 	// with the same key.
 	ErrUnknown = errors.New("it is not known whether the answer was kept; send it again with the same key")
+	// ErrFull says that the disk has no room: the press was not kept, for certain.
+	ErrFull = errors.New("the disk is full: the answer was not kept")
 	// ErrConflict says that a key was used before for another content.
 	ErrConflict = errors.New("this idempotency key was used before for other content")
 )

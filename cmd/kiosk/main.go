@@ -13,6 +13,9 @@ import (
 )
 
 func main() {
+	if code, is := kioskapp.Child(os.Args[1:]); is {
+		os.Exit(code)
+	}
 	os.Exit(run.Main("kiosk", os.Args[1:], os.Stdout, os.Stderr, start))
 }
 
@@ -21,7 +24,11 @@ func start(configFile string, log *slog.Logger) (run.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := kioskapp.New(c, kioskapp.Options{Log: log})
+	program, err := os.Executable()
+	if err != nil {
+		log.Warn("files that may be damaged are looked at in this very process", "error", err)
+	}
+	a, err := kioskapp.New(c, kioskapp.Options{Log: log, Program: program})
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 func BenchmarkAppend(b *testing.B) {
 	dir := b.TempDir()
 	j := openTest(b, filepath.Join(dir, "journal"))
-	db, err := openDB(filepath.Join(dir, "lone.db"))
+	db, err := openDB(filepath.Join(dir, "lone.db"), false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,17 +9,14 @@ package journal
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.etcd.io/bbolt"
-	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"hailong/kiosk"
 	"hailong/survey"
@@ -29,36 +26,82 @@ import (
 var (
 	// ErrLocked says that another program has the journal open.
 	ErrLocked = errors.New("another program has this journal open; stop it first, or give this one a data folder of its own")
-	// ErrForeign says that the journal was written by another kiosk.
-	ErrForeign = errors.New("this journal belongs to another kiosk")
-	// ErrMissing says that a journal that should be there is not.
-	ErrMissing = errors.New("this kiosk has had a journal, and it is not there")
-	// ErrDamaged says that the journal's two files cannot be brought together.
+	// ErrDamaged says that what is on disk is not what was written. [Open] mends what can
+	// be mended, and begins a new chain where it cannot.
 	ErrDamaged = errors.New("the journal is damaged")
 	// ErrClosed says that the journal is closed.
 	ErrClosed = errors.New("the journal is closed")
 )
 
-// Options are how to open a journal.
+// Options are how to open a journal. The zero value of each but Kiosk is right for a
+// kiosk.
 type Options struct {
 	Kiosk survey.KioskID
 	// Chain is the chain that the kiosk's identity remembers. Zero means that no
-	// journal was ever made: then, and only then, a missing one is created.
+	// journal was ever made: then, and only then, a missing one is no damage.
 	Chain survey.Chain
-	Now   func() time.Time // the clock, with its monotonic reading; nil = time.Now
+	// Reserve is a folder besides the journal's own for the file that says up to which
+	// number records may have been given out; "" = the journal's.
+	Reserve string
+	Now     func() time.Time // the clock, with its monotonic reading; nil = time.Now
+	// NoHardwareClock says that the box has no clock that goes on while it is off: its
+	// wall time is not believed before the first contact with the centre.
+	NoHardwareClock bool
+	// Child, if set, makes the command of a process that runs [RunChild] with these
+	// arguments: a file that may be damaged is looked at there, where a panic takes
+	// nothing down. Without it, it is looked at in this process.
+	Child func(ctx context.Context, args ...string) *exec.Cmd
 	// OnCommit, if set, hears of each commit: how many records and how long both
 	// syncs took together.
 	OnCommit func(records int, took time.Duration)
+	// OnEvent, if set, hears what a person should know, in both languages. It must not
+	// block.
+	OnEvent func(survey.Words)
+
+	Space   func(dir string) Space // nil = [SpaceOf]
+	Full    int64                  // bytes: with less free, no press is taken; 0 = 50 MiB
+	Spare   int64                  // bytes: with less free, what a backup holds goes before its time; 0 = 200 MiB
+	Ballast int64                  // bytes set aside for repairs on a full disk; 0 = 16 MiB, < 0 = none
+	Segment int64                  // bytes of log after which a segment is sealed; 0 = 32 MiB
+	Keep    time.Duration          // how long records are kept that a backup holds; 0 = 90 days
+}
+
+func (o *Options) fill(dir string) {
+	set := func(v *int64, to int64) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	set(&o.Full, defaultFull)
+	set(&o.Spare, defaultSpare)
+	set(&o.Ballast, defaultBallast)
+	set(&o.Segment, defaultSegment)
+	if o.Keep == 0 {
+		o.Keep = defaultKeep
+	}
+	if o.Reserve == "" {
+		o.Reserve = dir
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Space == nil {
+		o.Space = SpaceOf
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(survey.Words) {}
+	}
 }
 
 // Journal is an open journal. Safe for many goroutines.
 type Journal struct {
 	opts  Options
-	db    *bbolt.DB
-	log   *logFile
+	dir   string
+	guard *os.File // the lock
 	chain survey.Chain
-	boot  [16]byte
+	boot  custody.BootID
 	start time.Time
+	was   state // how the last life ended
 
 	queue   chan *request
 	stop    chan struct{}
@@ -66,22 +109,28 @@ type Journal struct {
 	changed chan struct{}
 	failed  chan struct{}
 
+	list    atomic.Pointer[[]*segment]   // oldest first; the last one is written
 	head    atomic.Pointer[custody.Head] // last record, durable
-	receipt atomic.Pointer[keptReceipt]  // the centre's last word, in memory first
-	nonces  nonces
-	rebuild bool  // see keyRebuild
+	days    atomic.Pointer[custody.Ledger]
+	clock   clock
+	marks   marks
+	refused atomic.Uint64
 	broken  error // set before failed is closed
 	closing sync.Once
+	failing sync.Once
+
+	// Of the writer alone.
+	log     *logFile
+	issued  *counter // numbers up to it may have been given out
+	refusal *counter
+	pruned  time.Time // when pruning was last thought of
+	wall    int64     // of the last record
 }
 
-// keptReceipt is a receipt as the centre signed it.
-type keptReceipt struct {
-	bytes []byte
-}
-
-// request is one draft waiting for the writer.
+// request is one draft waiting for the writer; a nil draft asks for a record about the
+// clock.
 type request struct {
-	draft   survey.Draft
+	draft   *survey.Draft
 	payload []byte // of its response, made by the caller: the writer's time is everybody's
 	answer  chan answer
 }
@@ -92,89 +141,81 @@ type answer struct {
 	err      error
 }
 
-// The journal's present segment. Later ones count on; today there is one.
-const (
-	segmentDB  = "000001.db"
-	segmentLog = "000001.log"
-)
-
-// Names inside the bbolt file.
-var (
-	bucketMeta     = []byte("meta")
-	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record bytes
-	bucketNonces   = []byte("nonces")   // generations of nonces: see nonces.go
-	bucketComments = []byte("comments") // sequence → salt, text
-
-	keyKiosk   = []byte("kiosk")
-	keyChain   = []byte("chain")
-	keyClean   = []byte("clean") // the state at a clean stop; removed while open
-	keyReceipt = []byte("receipt")
-	keyRebuild = []byte("rebuild") // bbolt was lost and is not yet whole again from the log
-)
-
-// Open opens the journal in folder dir, creating it if the kiosk never had one. A
-// journal that was not closed cleanly is checked from its first byte, and whichever
-// of its two files goes further completes the other.
+// Open opens the journal in folder dir, creating it if the kiosk never had one. What was
+// not closed cleanly is checked from its first byte, and whichever of a segment's two
+// files goes further completes the other. A file that cannot be used is set aside and
+// made anew from its twin. Where neither is whole, what can be read is salvaged, and a
+// new chain begins that names the old one and what may be lost: see [Journal.Chain].
 func Open(dir string, o Options) (*Journal, error) {
-	if o.Now == nil {
-		o.Now = time.Now
+	o.fill(dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
-	if err := present(dir, o.Chain); err != nil {
-		return nil, err
-	}
-	db, err := openDB(filepath.Join(dir, segmentDB))
+	guard, err := lock(dir)
 	if err != nil {
 		return nil, err
 	}
 	j := &Journal{
-		opts: o, db: db, start: o.Now(),
+		opts: o, dir: dir, guard: guard, start: o.Now(),
 		queue: make(chan *request, maxGroup), stop: make(chan struct{}), done: make(chan struct{}),
 		changed: make(chan struct{}, 1), failed: make(chan struct{}),
 	}
 	if _, err := rand.Read(j.boot[:]); err != nil {
-		return nil, errors.Join(fmt.Errorf("draw the boot id: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("draw the boot id: %w", err), guard.Close())
 	}
-	if err := j.load(dir); err != nil {
+	if err := j.load(); err != nil {
 		return nil, errors.Join(err, j.closeFiles())
 	}
 	go j.write()
 	return j, nil
 }
 
-// present refuses to start anew where a journal should be.
-func present(dir string, chain survey.Chain) error {
-	_, errDB := os.Stat(filepath.Join(dir, segmentDB))
-	_, errLog := os.Stat(filepath.Join(dir, segmentLog))
-	switch {
-	case chain.IsZero() || errDB == nil || errLog == nil:
-	case errors.Is(errDB, os.ErrNotExist):
-		return fmt.Errorf("%w: chain %s should be in %s", ErrMissing, chain, dir)
-	default:
-		return fmt.Errorf("look for the journal: %w", errDB)
+// load brings the folder into order and opens it.
+func (j *Journal) load() error {
+	j.was = readState(j.dir)
+	if err := writeState(j.dir, trying, true); err != nil && !noRoom(err) {
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the journal's folder: %w", err)
+	if j.was == failed {
+		if err := j.refresh(); err != nil {
+			return err
+		}
 	}
-	return nil
+	err := j.openSegments()
+	if errors.Is(err, ErrDamaged) {
+		j.closeSegments()
+		err = j.succeed(err)
+	}
+	if err == nil {
+		err = j.ready()
+	}
+	return err
 }
 
-func openDB(path string) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:        time.Second,
-		NoFreelistSync: true, // rebuilt at open; one page less to sync with every press
-		FreelistType:   bbolt.FreelistMapType,
-	})
-	switch {
-	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, ErrLocked
-	case err != nil:
-		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
+// ready opens what stands beside the segments.
+func (j *Journal) ready() (err error) {
+	if j.issued, err = j.openIssued(j.chain); err != nil {
+		return err
 	}
-	return db, nil
+	if j.refusal, err = openCounter(filepath.Join(j.dir, refusedFile)); err != nil {
+		return err
+	}
+	j.refused.Store(j.refusal.value)
+	if err := j.reserve(j.Head().Sequence + 1); err != nil {
+		return err
+	}
+	j.holdBallast()
+	if err := writeState(j.dir, opening, true); err != nil {
+		return err
+	}
+	return j.unmark()
 }
 
 // Chain is the journal's chain.
 func (j *Journal) Chain() survey.Chain { return j.chain }
+
+// Boot is this start of the program, which records carry.
+func (j *Journal) Boot() custody.BootID { return j.boot }
 
 // Head is the last record: its sequence and hash. Everything up to it is durable.
 func (j *Journal) Head() custody.Head { return *j.head.Load() }
@@ -194,14 +235,17 @@ func (j *Journal) Err() error {
 	case <-j.stop:
 		return ErrClosed
 	default:
-		return nil
 	}
+	if j.full() {
+		return kiosk.ErrFull
+	}
+	return nil
 }
 
 // Append implements [kiosk.Journal]. A draft that arrives during a sync shares the
 // next one with all others that do; a lone one is committed at once.
 func (j *Journal) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
-	r := &request{draft: d, payload: custody.EncodeResponse(&d.Response), answer: make(chan answer, 1)}
+	r := &request{draft: &d, payload: custody.EncodeResponse(&d.Response), answer: make(chan answer, 1)}
 	select {
 	case j.queue <- r:
 	case <-ctx.Done():
@@ -225,7 +269,7 @@ func (j *Journal) Append(ctx context.Context, d survey.Draft) (survey.Entry, boo
 	return survey.Entry{}, false, kiosk.ErrUnknown
 }
 
-// Close writes what is still queued, notes the clean stop and closes both files.
+// Close writes what is still queued, notes the clean stop and closes all files.
 func (j *Journal) Close() error {
 	var err error
 	j.closing.Do(func() {
@@ -235,7 +279,7 @@ func (j *Journal) Close() error {
 		case <-j.failed: // what is on disk is unknown: leave no clean mark
 		default:
 			if err = j.log.trim(); err == nil {
-				err = j.markClean()
+				err = errors.Join(j.markClean(), writeState(j.dir, closed, false))
 			}
 		}
 		err = errors.Join(err, j.closeFiles())
@@ -244,13 +288,40 @@ func (j *Journal) Close() error {
 }
 
 func (j *Journal) closeFiles() error {
+	err := j.closeSegments()
+	for _, c := range []*counter{j.issued, j.refusal} {
+		if c != nil {
+			err = errors.Join(err, c.f.Close())
+		}
+	}
+	return errors.Join(err, j.guard.Close())
+}
+
+func (j *Journal) closeSegments() error {
 	var err error
 	if j.log != nil {
 		err = j.log.close()
+		j.log = nil
 	}
-	return errors.Join(err, j.db.Close())
+	for _, s := range j.segments() {
+		err = errors.Join(err, s.db.Close())
+	}
+	j.list.Store(nil)
+	return err
 }
 
-func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+// segments are all segments, the oldest first.
+func (j *Journal) segments() []*segment {
+	if list := j.list.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// active is the segment that is written.
+func (j *Journal) active() *segment {
+	list := j.segments()
+	return list[len(list)-1]
+}
 
 var _ kiosk.Journal = (*Journal)(nil)

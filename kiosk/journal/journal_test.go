@@ -146,8 +146,8 @@ func TestAKeyIsFoundHoweverManyCameAfterIt(t *testing.T) {
 		}
 	}
 	look(j)
-	if j.nonces.sealed == 0 || len(j.nonces.recent) >= 2*generation {
-		t.Fatalf("no generation was sealed: %d in memory", len(j.nonces.recent))
+	if j.active().nonces.sealed == 0 || len(j.active().nonces.recent) >= 2*generation {
+		t.Fatalf("no generation was sealed: %d in memory", len(j.active().nonces.recent))
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -254,29 +254,6 @@ func TestEitherFileRebuildsTheOther(t *testing.T) {
 	}
 }
 
-func TestAJournalNeverStartsAnewWhereOneWas(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := openWith(dir, func(o *Options) { o.Chain = survey.Chain{9} }); !errors.Is(err, ErrMissing) {
-		t.Fatalf("with a remembered chain and no files: %v, want ErrMissing", err)
-	}
-	// The control: without the identity's memory the same folder is a first start.
-	openTest(t, dir)
-}
-
-func TestAnotherKiosksJournalIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	j := openTest(t, dir)
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openWith(dir, func(o *Options) { o.Kiosk = "k-other" }); !errors.Is(err, ErrForeign) {
-		t.Fatalf("opened by another kiosk: %v, want ErrForeign", err)
-	}
-	if _, err := openWith(dir, func(o *Options) { o.Chain = survey.Chain{9} }); !errors.Is(err, ErrForeign) {
-		t.Fatalf("opened as another chain: %v, want ErrForeign", err)
-	}
-}
-
 func TestASecondProgramIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	openTest(t, dir)
@@ -364,7 +341,7 @@ func TestReconcile(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := reconcile(c.db, scanned{head: c.log, size: 100}, 100+c.tail, c.logAt, c.dbAt); got != c.want {
+			if got := reconcile(custody.Head{}, c.db, scanned{head: c.log, size: 100}, 100+c.tail, c.logAt, c.dbAt); got != c.want {
 				t.Fatalf("got %d, want %d", got, c.want)
 			}
 		})
@@ -439,7 +416,7 @@ func flipMiddle(t *testing.T, dir string) {
 
 func inDB(t testing.TB, dir string, change func(*bbolt.Tx) error) {
 	t.Helper()
-	db, err := openDB(filepath.Join(dir, segmentDB))
+	db, err := openDB(filepath.Join(dir, segmentDB), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -479,7 +456,7 @@ func checkTwins(t *testing.T, dir string, j *Journal) {
 }
 
 func compareTwins(dir string, head custody.Head) error {
-	db, err := openDB(filepath.Join(dir, segmentDB))
+	db, err := openDB(filepath.Join(dir, segmentDB), false)
 	if err != nil {
 		return err
 	}
@@ -513,45 +490,6 @@ func compareTwins(dir string, head custody.Head) error {
 	})
 }
 
-func TestALogThatIsTheOnlyWitnessIsNeverCutShort(t *testing.T) {
-	dir := t.TempDir()
-	j := openTest(t, dir)
-	for i := range 20 {
-		press(t, j, strconv.Itoa(i))
-	}
-	chain := j.Chain()
-	if err := j.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, segmentLog)
-	flipMiddle(t, dir)
-	remove(t, dir, segmentDB)
-	before, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 3 { // not the first time, and not later either
-		if _, err := openWith(dir, func(o *Options) { o.Chain = chain }); !errors.Is(err, ErrDamaged) {
-			t.Fatalf("a log damaged in its middle, without bbolt: %v, want ErrDamaged", err)
-		}
-		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
-			t.Fatalf("the log was changed: %d bytes, were %d; %v", len(after), len(before), err)
-		}
-	}
-}
-
-func TestAnEmptiedJournalIsNotBegunAnew(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, segmentDB), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if _, err := openWith(dir, func(o *Options) { o.Chain = survey.Chain{9} }); !errors.Is(err, ErrMissing) {
-			t.Fatalf("an empty bbolt file, no log, and a remembered chain: %v, want ErrMissing", err)
-		}
-	}
-}
-
 func TestWhatIsCutFromTheLogIsKeptBeside(t *testing.T) {
 	dir := t.TempDir()
 	j := openTest(t, dir)
@@ -583,7 +521,7 @@ func TestACommentIsInBboltBeforeItsRecordIsInTheLog(t *testing.T) {
 	go func() {
 		for frames := range watched.work {
 			if len(frames) > 0 {
-				_ = j.db.View(func(tx *bbolt.Tx) error { // an absent row is what the test is about
+				_ = j.active().db.View(func(tx *bbolt.Tx) error { // an absent row is what the test is about
 					seen <- string(tx.Bucket(bucketComments).Get(sequenceKey(1)))
 					return nil
 				})

@@ -15,12 +15,13 @@ import (
 	"hailong/survey/custody"
 )
 
-// The log file: a header (magic, chain), then one frame per record: its length (4
-// bytes, big-endian), CRC-32C of the bytes (4 bytes), the bytes. While the journal is
-// open, zeros follow.
+// The log file: a header (magic, chain, sequence of its first record, hash of the record
+// before that, CRC-32C of all this), then one frame per record: its length (4 bytes,
+// big-endian), CRC-32C of the bytes (4 bytes), the bytes. While the journal is open,
+// zeros follow.
 const (
-	logMagic    = "HAILONG-LOG-1\n"
-	logHeader   = len(logMagic) + 16
+	logMagic    = "HAILONG-LOG-2\n"
+	logHeader   = len(logMagic) + 16 + 8 + 32 + 4
 	frameHeader = 8
 	maxRecord   = 64 << 10
 )
@@ -115,13 +116,13 @@ func (l *logFile) close() error {
 	return l.f.Close()
 }
 
-// createLog makes the log of a chain, on stable storage with its folder entry.
-func createLog(path string, chain survey.Chain) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+// createLog makes the log of a segment, on stable storage with its folder entry.
+func createLog(path string, o origin) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make the log: %w", err)
 	}
-	if err := writeLogHeader(f, chain); err != nil {
+	if err := writeLogHeader(f, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
@@ -130,14 +131,35 @@ func createLog(path string, chain survey.Chain) (*os.File, error) {
 	return f, nil
 }
 
-func writeLogHeader(f *os.File, chain survey.Chain) error {
-	if _, err := f.WriteAt(append([]byte(logMagic), chain[:]...), 0); err != nil {
+func encodeOrigin(o origin) []byte {
+	b := append([]byte(logMagic), o.chain[:]...)
+	b = append(binary.BigEndian.AppendUint64(b, o.first), o.previous[:]...)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func writeLogHeader(f *os.File, o origin) error {
+	if _, err := f.WriteAt(encodeOrigin(o), 0); err != nil {
 		return fmt.Errorf("write the log's header: %w", err)
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync the log's header: %w", err)
 	}
 	return nil
+}
+
+// readLogHeader reads where a log begins.
+func readLogHeader(r io.Reader) (o origin, err error) {
+	b := make([]byte, logHeader)
+	if _, err := io.ReadFull(r, b); err != nil || !bytes.HasPrefix(b, []byte(logMagic)) ||
+		binary.BigEndian.Uint32(b[logHeader-4:]) != crc32.Checksum(b[:logHeader-4], castagnoli) {
+		return o, fmt.Errorf("%w: the log has no header", ErrDamaged)
+	}
+	b = b[len(logMagic):]
+	o = origin{chain: survey.Chain(b), first: binary.BigEndian.Uint64(b[16:]), previous: survey.Hash(b[24:])}
+	if o.first == 0 || o.chain.IsZero() {
+		return o, fmt.Errorf("%w: the log does not say where it begins", ErrDamaged)
+	}
+	return o, nil
 }
 
 // syncDir makes a folder's entries durable.
@@ -151,9 +173,9 @@ func syncDir(dir string) error {
 
 // scanned is what a log holds: how far its unbroken run of valid records goes.
 type scanned struct {
-	chain survey.Chain
-	head  custody.Head
-	size  int64 // where the run ends
+	origin
+	head custody.Head
+	size int64 // where the run ends
 }
 
 // scanLog reads a log from its first byte and visits every record of the run: frames
@@ -161,11 +183,11 @@ type scanned struct {
 // before. What follows the run was never promised to anyone by this file.
 func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, 1<<62), 256<<10)
-	head := make([]byte, logHeader)
-	if _, err := io.ReadFull(r, head); err != nil || string(head[:len(logMagic)]) != logMagic {
-		return scanned{}, fmt.Errorf("%w: the log has no header", ErrDamaged)
+	o, err := readLogHeader(r)
+	if err != nil {
+		return scanned{}, err
 	}
-	s := scanned{chain: survey.Chain(head[len(logMagic):]), size: int64(logHeader)}
+	s := scanned{origin: o, head: o.before(), size: int64(logHeader)}
 	for {
 		b, err := readFrame(r)
 		if err != nil {
@@ -193,6 +215,19 @@ func laterFrame(f *os.File, from, to int64) int64 {
 		}
 	}
 	return 0
+}
+
+// pastEnd reports whether the frame that begins at from would end after the file does.
+// Frames are written into room that the file has already, so no stop leaves one like it.
+func pastEnd(f *os.File, from, size int64) bool {
+	var h [4]byte
+	if from >= size {
+		return false
+	}
+	if _, err := f.ReadAt(h[:], from); err != nil {
+		return true
+	}
+	return int64(binary.BigEndian.Uint32(h[:])) > size-from-frameHeader
 }
 
 // cutLog shortens the log to its run. Bytes that are not zeros are first copied to a

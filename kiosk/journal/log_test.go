@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,9 @@ import (
 )
 
 var bigChain = survey.Chain{0xb1}
+
+// The files of a journal that has one segment only.
+var segmentDB, segmentLog = dbName(1), logName(1)
 
 func testKey(t testing.TB) (ed25519.PublicKey, ed25519.PrivateKey) {
 	t.Helper()
@@ -52,7 +56,7 @@ func bigLog(t testing.TB, dir string, bytes int) (records uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeLogHeader(f, bigChain); err != nil {
+	if err := writeLogHeader(f, origin{chain: bigChain, first: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.Seek(int64(logHeader), 0); err != nil {
@@ -72,7 +76,7 @@ func bigLog(t testing.TB, dir string, bytes int) (records uint64) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Close(), writeState(dir, closed, false)); err != nil {
 		t.Fatal(err)
 	}
 	return records
@@ -80,7 +84,7 @@ func bigLog(t testing.TB, dir string, bytes int) (records uint64) {
 
 // smallLog is a log of n records as it lies on disk, and the records.
 func smallLog(n int) (log []byte, records []custody.Record) {
-	log = append([]byte(logMagic), bigChain[:]...)
+	log = encodeOrigin(origin{chain: bigChain, first: 1})
 	chained(func(r custody.Record) bool {
 		log = appendFrame(log, r.Bytes)
 		records = append(records, r)
@@ -173,8 +177,8 @@ func FuzzScanLog(f *testing.F) {
 			}
 			return
 		}
-		again := append([]byte(logMagic), s.chain[:]...)
-		var head custody.Head
+		again := encodeOrigin(s.origin)
+		head := s.before()
 		for _, r := range seen {
 			if r.Fault != nil || r.Chain != s.chain || r.Sequence != head.Sequence+1 || r.Previous != head.Hash || r.Hash != custody.HashRecord(r.Bytes) {
 				t.Fatalf("record %d does not follow record %d", r.Sequence, head.Sequence)

@@ -97,7 +97,9 @@ func (n *nonces) load(tx *bbolt.Tx) error {
 		if r.Fault != nil {
 			return r.Fault
 		}
-		n.recent[r.Nonce] = sequenceOf(k)
+		if issued, ok := r.Issued(); ok { // the journal's own records have none
+			n.recent[issued.Nonce] = sequenceOf(k)
+		}
 	}
 	return nil
 }
@@ -128,7 +130,7 @@ func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) uint64 {
 		entries := tx.Bucket(bucketNonces).Get(sequenceKey(last))
 		for _, seq := range searchGeneration(entries, last, nonce) {
 			r := custody.DecodeRecord(tx.Bucket(bucketRecords).Get(sequenceKey(seq)))
-			if r.Fault == nil && r.Nonce == nonce {
+			if issued, ok := r.Issued(); ok && issued.Nonce == nonce {
 				return seq
 			}
 		}

@@ -2,10 +2,12 @@ package journal
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -17,13 +19,34 @@ func (j *Journal) Find(n survey.Nonce) (e survey.Entry, ok bool, err error) {
 	if err := j.open(); err != nil {
 		return survey.Entry{}, false, err
 	}
-	if seq, generations := j.nonces.candidates(n); seq == 0 && generations == nil {
+	head := j.Head().Sequence
+	list := j.segments()
+	for i := len(list) - 1; i >= 0; i-- {
+		s := list[i]
+		e, ok, err = j.findIn(s, n, func(seq uint64) bool { return s.sealed || i < len(list)-1 || seq <= head })
+		if ok || err != nil {
+			break
+		}
+	}
+	return e, ok, j.met(err)
+}
+
+// findSealed looks a nonce up in the segments that are full.
+func (j *Journal) findSealed(n survey.Nonce) (e survey.Entry, ok bool, err error) {
+	list := j.segments()
+	for i := len(list) - 2; i >= 0 && !ok && err == nil; i-- {
+		e, ok, err = j.findIn(list[i], n, func(uint64) bool { return true })
+	}
+	return e, ok, err
+}
+
+func (j *Journal) findIn(s *segment, n survey.Nonce, durable func(uint64) bool) (e survey.Entry, ok bool, err error) {
+	if seq, generations := s.nonces.candidates(n); seq == 0 && generations == nil {
 		return survey.Entry{}, false, nil
 	}
-	head := j.Head().Sequence
-	err = j.view(func(tx *bbolt.Tx) error {
-		seq := j.nonces.find(tx, n)
-		if seq == 0 || seq > head {
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		seq := s.nonces.find(tx, n)
+		if seq == 0 || !durable(seq) {
 			return nil
 		}
 		ok = true
@@ -31,85 +54,163 @@ func (j *Journal) Find(n survey.Nonce) (e survey.Entry, ok bool, err error) {
 		e, err = entryOf(tx.Bucket(bucketRecords).Get(key), tx.Bucket(bucketComments).Get(key))
 		return err
 	})
+	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) { // it was let go meanwhile
+		return survey.Entry{}, false, nil
+	}
 	return e, ok, err
+}
+
+// met is err, after the journal was told if it means damage: it then takes no more
+// records, and is mended when it is opened anew.
+func (j *Journal) met(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		j.fail(nil, err)
+	}
+	return err
+}
+
+// holder is the segment that holds a record of a chain; nil if none does.
+func (j *Journal) holder(chain survey.Chain, seq uint64) *segment {
+	list := j.segments()
+	for i := len(list) - 1; i >= 0; i-- {
+		s := list[i]
+		if s.chain == chain && seq >= s.first && (i == len(list)-1 || seq <= s.last.Sequence) {
+			return s
+		}
+	}
+	return nil
 }
 
 // Get implements [kiosk.Journal].
 func (j *Journal) Get(id survey.RecordID) (e survey.Entry, ok bool, err error) {
-	if id.Chain != j.chain {
+	if err := j.open(); err != nil {
+		return survey.Entry{}, false, err
+	}
+	s := j.holder(id.Chain, id.Sequence)
+	if s == nil {
 		return survey.Entry{}, false, nil
 	}
 	key := sequenceKey(id.Sequence)
-	err = j.view(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketRecords).Get(key)
 		if b == nil {
 			return nil
+		}
+		if r := custody.DecodeRecord(b); r.Fault == nil {
+			if _, answer := r.Issued(); !answer {
+				return nil // the journal's own
+			}
 		}
 		ok = true
 		e, err = entryOf(b, tx.Bucket(bucketComments).Get(key))
 		return err
 	})
-	return e, ok, err
+	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {
+		return survey.Entry{}, false, nil
+	}
+	return e, ok, j.met(err)
 }
 
 // Batch signs the durable records from sequence first on as one batch: as many as come
-// to at most maxBytes with their comments, at least one, at most maxRecords. It is nil
-// when first lies after the head.
+// to at most maxBytes with their comments, at least one, at most maxRecords, with the
+// totals of the days that changed after sequence durable. It is nil when first lies after
+// the head.
 func (j *Journal) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
-	var previous survey.Hash
-	var records []custody.Record
-	var comments []custody.Comment
-	head := j.Head().Sequence
-	err := j.view(func(tx *bbolt.Tx) (err error) {
-		if previous, err = hashBefore(tx, first); err != nil {
-			return err
-		}
-		texts := tx.Bucket(bucketComments)
-		size := 0
-		c := tx.Bucket(bucketRecords).Cursor()
-		for k, v := c.Seek(sequenceKey(first)); k != nil && len(records) < maxRecords; k, v = c.Next() {
-			seq := sequenceOf(k)
-			if want := first + uint64(len(records)); seq > head {
-				break // its log is not synced yet
-			} else if seq != want {
-				return fmt.Errorf("%w: sequence %d is not there", ErrDamaged, want)
-			}
-			text := texts.Get(k)
-			if size += len(v) + len(text) + 16; size > maxBytes && len(records) > 0 {
-				break
-			}
-			b := append([]byte(nil), v...)
-			records = append(records, custody.Record{Chain: j.chain, Sequence: seq, Bytes: b, Hash: custody.HashRecord(b)})
-			if len(text) > 16 {
-				comments = append(comments, custody.Comment{Sequence: seq, Salt: [16]byte(text), Text: string(text[16:])})
-			}
-		}
-		return nil
-	})
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
-	return custody.NewBatch(kiosk, key, previous, records, comments, nil), nil
+	return j.batch(j.chain, j.Head().Sequence, first, j.Totals(durable), maxRecords, maxBytes, kiosk, key)
 }
 
-// hashBefore is the hash of the record before sequence first; zero for the first one.
-func hashBefore(tx *bbolt.Tx, first uint64) (survey.Hash, error) {
-	if first <= 1 {
-		return survey.Hash{}, nil
+// gathering is a batch in the making.
+type gathering struct {
+	chain    survey.Chain
+	at       custody.Head // the record before the next one
+	records  []custody.Record
+	comments []custody.Comment
+	size     int
+	room     int // records
+	most     int // bytes
+}
+
+func (j *Journal) batch(chain survey.Chain, head, first uint64, totals *custody.Totals, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
+	if err := j.open(); err != nil {
+		return nil, err
 	}
-	before := tx.Bucket(bucketRecords).Get(sequenceKey(first - 1))
-	if before == nil {
-		return survey.Hash{}, fmt.Errorf("%w: sequence %d is not there", ErrDamaged, first-1)
+	if first == 0 || first > head {
+		return nil, nil
 	}
-	return custody.HashRecord(before), nil
+	s := j.holder(chain, first)
+	if s == nil {
+		return nil, fmt.Errorf("record %d of chain %s is not here any more", first, chain)
+	}
+	previous, err := j.hashBefore(s, first)
+	if err != nil {
+		return nil, j.met(err)
+	}
+	g := &gathering{chain: chain, at: custody.Head{Sequence: first - 1, Hash: previous}, room: int(min(uint64(maxRecords), head-first+1)), most: maxBytes}
+	if err := s.view(g.gather); err != nil {
+		return nil, j.met(fmt.Errorf("read the journal: %w", err))
+	}
+	if len(g.records) == 0 {
+		return nil, j.met(fmt.Errorf("%w: record %d is not there", ErrDamaged, first))
+	}
+	return custody.NewBatch(kiosk, key, previous, g.records, g.comments, totals), nil
+}
+
+// gather copies a segment's records, as long as there is room. A batch ends with its
+// segment.
+func (g *gathering) gather(tx *bbolt.Tx) error {
+	texts := tx.Bucket(bucketComments)
+	c := tx.Bucket(bucketRecords).Cursor()
+	for k, v := c.Seek(sequenceKey(g.at.Sequence + 1)); k != nil && len(g.records) < g.room; k, v = c.Next() {
+		text := texts.Get(k)
+		if g.size += len(v) + len(text) + 16; g.size > g.most && len(g.records) > 0 {
+			return nil
+		}
+		r := custody.DecodeRecord(append([]byte(nil), v...))
+		if r.Fault != nil || r.Sequence != g.at.Sequence+1 || r.Previous != g.at.Hash {
+			return fmt.Errorf("%w: the run breaks after record %d", ErrDamaged, g.at.Sequence)
+		}
+		g.records = append(g.records, r)
+		g.at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+		if len(text) > 16 {
+			g.comments = append(g.comments, custody.Comment{Sequence: r.Sequence, Salt: [16]byte(text), Text: string(text[16:])})
+		}
+	}
+	return nil
+}
+
+// hashBefore is the hash of the record before sequence seq, which segment s holds.
+func (j *Journal) hashBefore(s *segment, seq uint64) (survey.Hash, error) {
+	if seq == s.first {
+		return s.previous, nil
+	}
+	h, err := s.hashAt(seq - 1)
+	if err == nil && h.IsZero() {
+		err = fmt.Errorf("%w: record %d is not there", ErrDamaged, seq-1)
+	}
+	return h, err
 }
 
 // HashAt is the hash of the record with that sequence; zero if the journal has none.
-func (j *Journal) HashAt(seq uint64) (survey.Hash, error) {
+func (j *Journal) HashAt(seq uint64) (survey.Hash, error) { return j.hashOf(j.chain, seq) }
+
+func (j *Journal) hashOf(chain survey.Chain, seq uint64) (survey.Hash, error) {
 	if err := j.open(); err != nil {
 		return survey.Hash{}, err
 	}
-	return j.hashAt(seq)
+	if chain == j.chain {
+		if head := j.Head(); head.Sequence == seq {
+			return head.Hash, nil
+		}
+	}
+	s := j.holder(chain, seq)
+	if s == nil {
+		return survey.Hash{}, nil
+	}
+	h, err := s.hashAt(seq)
+	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {
+		return survey.Hash{}, nil
+	}
+	return h, j.met(err)
 }
 
 // TimeAt is the wall time of the record with that sequence; zero if there is none.
@@ -121,28 +222,22 @@ func (j *Journal) TimeAt(seq uint64) (time.Time, error) {
 	return e.At, nil
 }
 
+// Oldest is the first record of the journal's chain that is still kept here.
+func (j *Journal) Oldest() uint64 {
+	for _, s := range j.segments() {
+		if s.chain == j.chain {
+			return s.first
+		}
+	}
+	return 1
+}
+
 // SetReceipt keeps the centre's word, with its bytes as signed. It reaches the disk
 // with the next press, or within seconds; a lost one is asked for again.
-func (j *Journal) SetReceipt(signed []byte) { j.receipt.Store(&keptReceipt{bytes: signed}) }
+func (j *Journal) SetReceipt(signed []byte) { j.marks.set(j.chain, signed, true) }
 
 // Receipt is the centre's last word as it was signed; nil if there is none yet.
-func (j *Journal) Receipt() []byte {
-	if r := j.receipt.Load(); r != nil {
-		return r.bytes
-	}
-	return nil
-}
-
-// view reads, as long as the journal is open.
-func (j *Journal) view(read func(*bbolt.Tx) error) error {
-	if err := j.open(); err != nil {
-		return err
-	}
-	if err := j.db.View(read); err != nil {
-		return fmt.Errorf("read the journal: %w", err)
-	}
-	return nil
-}
+func (j *Journal) Receipt() []byte { return j.marks.get(j.chain) }
 
 // open reports ErrClosed after Close. A journal that failed to write still reads.
 func (j *Journal) open() error {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -27,31 +26,34 @@ func (j *Journal) write() {
 	defer close(j.done)
 	flush := time.NewTicker(receiptDelay)
 	defer flush.Stop()
-	stored := j.receipt.Load()
 	for {
 		var group []*request
 		select {
 		case r := <-j.queue:
 			group = j.drain(r)
 		case <-flush.C:
-			if j.receipt.Load() == stored {
+			if err := j.tend(); err != nil {
+				j.fail(nil, err)
+				return
+			}
+			if !j.marks.waiting() && !j.clock.waiting() {
 				continue
 			}
+		case <-j.failed: // by a reader that met damage
+			return
 		case <-j.stop:
-			if group = j.drain(nil); len(group) == 0 {
+			if group = j.drain(nil); len(group) == 0 && !j.marks.waiting() {
 				return
 			}
 		}
-		receipt := j.receipt.Load()
-		changed := receipt
-		if receipt == stored {
-			changed = nil // a commit writes as few pages as it can
+		err := guarded(func() error { return j.commit(group) })
+		if err == nil {
+			err = j.rotate()
 		}
-		if err := j.commit(group, changed); err != nil {
+		if err != nil {
 			j.fail(group, err)
 			return
 		}
-		stored = receipt
 	}
 }
 
@@ -75,41 +77,48 @@ func (j *Journal) drain(first *request) []*request {
 // fail ends the journal's life: nobody knows what the failed write left behind, so
 // nothing more is written on these descriptors.
 func (j *Journal) fail(group []*request, err error) {
-	j.broken = fmt.Errorf("write the journal: %w", err)
-	close(j.failed)
+	j.failing.Do(func() {
+		j.broken = fmt.Errorf("the journal: %w", err)
+		// If this cannot be written either, the next start finds the journal not closed.
+		_ = writeState(j.dir, failed, true)
+		close(j.failed)
+	})
 	for _, r := range group {
-		r.answer <- answer{err: fmt.Errorf("%w: %w", kiosk.ErrUnknown, j.broken)}
+		select {
+		case r.answer <- answer{err: fmt.Errorf("%w: %w", kiosk.ErrUnknown, j.broken)}:
+		default: // it was answered before
+		}
 	}
 }
 
 // commit makes records of a group, syncs them to the log and to bbolt in parallel, and
-// answers the group once both are done. receipt is nil unless it is new.
-func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
+// answers the group once both are done.
+func (j *Journal) commit(group []*request) error {
 	began := time.Now()
-	tx, err := j.db.Begin(true)
+	if err := j.reserve(j.Head().Sequence + uint64(len(group))); err != nil {
+		return err
+	}
+	s := j.active()
+	tx, err := s.db.Begin(true)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	b := newGroup(j, tx)
-	sealed, err := j.nonces.seal(tx, j.Head().Sequence)
+	sealed, err := b.fill(group)
 	if err != nil {
-		return fmt.Errorf("seal a generation of nonces: %w", errors.Join(err, tx.Rollback()))
+		return errors.Join(err, tx.Rollback())
 	}
-	for _, r := range group {
-		if err := b.add(r.draft, r.payload); err != nil {
-			return fmt.Errorf("add a record: %w", errors.Join(err, tx.Rollback()))
+	if b.wrote {
+		if err := j.sync(tx, b); err != nil {
+			return err
 		}
+		s.nonces.committed(b.nonces, sealed)
+	} else if err := tx.Rollback(); err != nil {
+		return fmt.Errorf("end a transaction that changed nothing: %w", err)
 	}
-	if receipt != nil {
-		if err := tx.Bucket(bucketMeta).Put(keyReceipt, receipt.bytes); err != nil {
-			return fmt.Errorf("store the receipt: %w", errors.Join(err, tx.Rollback()))
-		}
-	}
-	if err := j.sync(tx, b); err != nil {
-		return err
-	}
-	j.nonces.committed(b.nonces, sealed)
 	if b.added > 0 {
+		j.days.Store(b.days)
+		j.wall = b.wall
 		j.head.Store(&b.head)
 		select {
 		case j.changed <- struct{}{}:
@@ -122,8 +131,25 @@ func (j *Journal) commit(group []*request, receipt *keptReceipt) error {
 	for i, r := range group {
 		r.answer <- b.answers[i]
 	}
+	j.countRefused(b.refused)
 	return nil
 }
+
+// countRefused counts presses that found no room.
+func (j *Journal) countRefused(n uint64) {
+	if n == 0 {
+		return
+	}
+	j.refused.Add(n)
+	if err := j.refusal.set(j.refused.Load()); err != nil {
+		j.opts.OnEvent(survey.Words{
+			survey.Vietnamese: "không ghi được số lượt bị từ chối: " + err.Error(), survey.English: "the number of refused presses could not be written: " + err.Error(),
+		})
+	}
+}
+
+// Refused is how many presses were refused, ever, because the disk was full.
+func (j *Journal) Refused() uint64 { return j.refused.Load() }
 
 // sync writes a group to the log and to bbolt and syncs both: in parallel, but where
 // comments go with it, to bbolt first. The log does not hold them, and a record that
@@ -153,59 +179,160 @@ func (j *Journal) sync(tx *bbolt.Tx, b *group) error {
 type group struct {
 	rows
 	j       *Journal
+	s       *segment
 	tx      *bbolt.Tx
 	nonces  map[survey.Nonce]uint64 // of the records made here
+	days    *custody.Ledger
 	now     time.Time
+	wall    int64
 	head    custody.Head
 	frames  []byte
 	added   int
+	refused uint64
+	full    bool
+	wrote   bool
 	answers []answer
 
 	commented bool // a comment goes with one of its records
 }
 
 func newGroup(j *Journal, tx *bbolt.Tx) *group {
-	return &group{rows: rowsOf(tx), j: j, tx: tx, nonces: map[survey.Nonce]uint64{}, now: j.opts.Now(), head: j.Head()}
+	return &group{
+		rows: rowsOf(tx), j: j, s: j.active(), tx: tx, nonces: map[survey.Nonce]uint64{}, now: j.opts.Now(), wall: j.wall,
+		head: j.Head(), days: j.days.Load().Clone(), full: j.full(),
+	}
+}
+
+// fill makes the records of all requests and writes what else is waiting. It returns the
+// generation of nonces that was sealed, if one was.
+func (g *group) fill(requests []*request) (*filtered, error) {
+	sealed, err := g.s.nonces.seal(g.tx, g.head.Sequence)
+	if err != nil {
+		return nil, fmt.Errorf("seal a generation of nonces: %w", err)
+	}
+	before := g.head.Sequence
+	for _, r := range requests {
+		if r.draft == nil {
+			err = g.addClock()
+		} else {
+			err = g.add(*r.draft, r.payload)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("add a record: %w", err)
+		}
+	}
+	if err := putDays(g.tx, g.days.Changed(before)); err != nil {
+		return nil, fmt.Errorf("count the day: %w", err)
+	}
+	noted, err := g.putNotes()
+	g.wrote = g.added > 0 || sealed != nil || noted
+	return sealed, err
+}
+
+// putNotes writes receipts and the last contact, where they are new.
+func (g *group) putNotes() (noted bool, err error) {
+	meta := g.tx.Bucket(bucketMeta)
+	for chain, signed := range g.j.marks.take() {
+		noted = true
+		if err := meta.Put(append(keyReceipt[:len(keyReceipt):len(keyReceipt)], chain[:]...), signed); err != nil {
+			return noted, fmt.Errorf("store the receipt: %w", err)
+		}
+	}
+	if k := g.j.clock.take(); k != nil {
+		noted = true
+		if err := meta.Put(keyContact, k); err != nil {
+			return noted, fmt.Errorf("store the contact: %w", err)
+		}
+	}
+	return noted, nil
 }
 
 // add makes the next record of a draft, unless the journal, or this very group, holds
 // its nonce already.
 func (g *group) add(d survey.Draft, payload []byte) error {
-	seq := g.nonces[d.Nonce]
-	if seq == 0 {
-		seq = g.j.nonces.find(g.tx, d.Nonce)
+	if seq := g.nonces[d.Nonce]; seq != 0 {
+		return g.again(g.records, g.texts, seq)
 	}
-	if seq != 0 {
-		e, err := entryOf(g.records.Get(sequenceKey(seq)), g.texts.Get(sequenceKey(seq)))
-		if err != nil {
-			return err
-		}
-		g.answers = append(g.answers, answer{entry: e})
+	if found, err := g.addAgain(d.Nonce); found || err != nil {
+		return err
+	}
+	if g.full {
+		g.refused++
+		g.answers = append(g.answers, answer{err: kiosk.ErrFull})
 		return nil
 	}
 	comment, commitment, err := newComment(d.Comment, g.head.Sequence+1)
 	if err != nil {
 		return err
 	}
-	r := custody.Seal(custody.Record{
-		Version: custody.RecordVersion, Chain: g.j.chain, Sequence: g.head.Sequence + 1, Previous: g.head.Hash,
-		Nonce: d.Nonce, Kind: custody.ResponseRecord, Counter: string(d.Response.Counter),
-		Wall: g.now.UnixMilli(), Mono: g.now.Sub(g.j.start).Milliseconds(), Boot: g.j.boot,
-		Questionnaire: d.Response.Questionnaire, PayloadVersion: custody.PayloadVersion,
-		Payload: payload, Comment: commitment,
-	})
-	if err := g.put(&r, comment); err != nil {
+	r, err := g.put(custody.Record{
+		Nonce: d.Nonce, Kind: custody.ResponseRecord, Counter: string(d.Response.Counter), Questionnaire: d.Response.Questionnaire,
+		PayloadVersion: custody.PayloadVersion, Payload: payload, Comment: commitment,
+	}, comment)
+	if err != nil {
 		return err
 	}
-	g.frames = appendFrame(g.frames, r.Bytes)
-	g.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
 	g.nonces[r.Nonce] = r.Sequence
-	g.commented = g.commented || comment != nil
-	g.added++
 	g.answers = append(g.answers, answer{appended: true, entry: survey.Entry{
 		ID: r.ID(), Nonce: d.Nonce, At: r.At(), Response: d.Response, Comment: d.Comment, HadComment: commitment != nil,
 	}})
 	return nil
+}
+
+// addAgain answers with the record of a nonce that one of the segments holds.
+func (g *group) addAgain(nonce survey.Nonce) (found bool, err error) {
+	if seq := g.s.nonces.find(g.tx, nonce); seq != 0 {
+		return true, g.again(g.records, g.texts, seq)
+	}
+	e, found, err := g.j.findSealed(nonce)
+	if found {
+		g.answers = append(g.answers, answer{entry: e})
+	}
+	return found, err
+}
+
+func (g *group) again(records, texts *bbolt.Bucket, seq uint64) error {
+	e, err := entryOf(records.Get(sequenceKey(seq)), texts.Get(sequenceKey(seq)))
+	g.answers = append(g.answers, answer{entry: e})
+	return err
+}
+
+// addClock makes a record about the clock, if it gives any record its day.
+func (g *group) addClock() error {
+	g.answers = append(g.answers, answer{})
+	mono := g.now.Sub(g.j.start).Milliseconds()
+	clocks := g.j.clock.statement(g.j.boot, mono, g.days.Unsure())
+	if clocks == nil || g.full {
+		return nil
+	}
+	trial := g.days.Clone()
+	payload := custody.EncodeClocks(clocks)
+	trial.Add(&custody.Record{Kind: custody.ClockRecord, Payload: payload})
+	if trial.Issued(custody.UnknownDay) == g.days.Issued(custody.UnknownDay) {
+		return nil
+	}
+	_, err := g.put(custody.Record{Kind: custody.ClockRecord, PayloadVersion: 1, Payload: payload}, nil)
+	return err
+}
+
+// put gives a record its place in the chain and writes it to bbolt and into the frames
+// for the log.
+func (g *group) put(r custody.Record, comment []byte) (custody.Record, error) {
+	mono := g.now.Sub(g.j.start).Milliseconds()
+	r.Version, r.Chain, r.Sequence, r.Previous = custody.RecordVersion, g.j.chain, g.head.Sequence+1, g.head.Hash
+	r.Mono, r.Boot = mono, g.j.boot
+	r.Wall, r.Clock = g.j.clock.now(g.now.UnixMilli(), mono, g.wall, !g.j.opts.NoHardwareClock)
+	r = custody.Seal(r)
+	if err := g.rows.put(&r, comment); err != nil {
+		return r, err
+	}
+	g.frames = appendFrame(g.frames, r.Bytes)
+	g.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+	g.days.Add(&r)
+	g.wall = r.Wall
+	g.commented = g.commented || comment != nil
+	g.added++
+	return r, nil
 }
 
 // rows are the buckets that one transaction writes records into.
@@ -242,17 +369,19 @@ func newComment(text string, seq uint64) ([]byte, *survey.Hash, error) {
 	return append(c.Salt[:], text...), &h, nil
 }
 
-// entryOf reads a stored record with its comment row. The bytes may be bbolt's own.
+// entryOf reads a stored record with its comment row. The bytes may be bbolt's own. Of a
+// salvaged record it is the entry of the record inside, under that one's identity.
 func entryOf(record, comment []byte) (survey.Entry, error) {
 	r := custody.DecodeRecord(append([]byte(nil), record...))
+	if inner, ok := r.Issued(); ok {
+		r = inner
+	}
 	e, err := r.Entry()
 	if err != nil {
-		return survey.Entry{}, fmt.Errorf("record of the journal: %w", err)
+		return survey.Entry{}, fmt.Errorf("%w: record %d: %w", ErrDamaged, r.Sequence, err)
 	}
 	if len(comment) > 16 {
 		e.Comment = string(comment[16:])
 	}
 	return e, nil
 }
-
-func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }

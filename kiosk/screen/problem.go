@@ -56,6 +56,8 @@ var (
 		says("Hãy gửi lại với cùng khóa: nếu đã ghi rồi thì không ghi thêm.", "Send it again with the same key: if it was kept, nothing is added.")}
 	cannotRecord = &kind{"cannot-record", 503, 5, says("Thiết bị chưa ghi nhận được", "The kiosk cannot record"),
 		says("Nhật ký không ghi được lúc này. Hãy gửi lại sau, với cùng khóa.", "The journal cannot be written now. Send it again later, with the same key.")}
+	diskFull = &kind{"disk-full", 503, 30, says("Đĩa của thiết bị đã đầy", "The kiosk's disk is full"),
+		says("Câu trả lời này chưa được ghi. Người vận hành cần giải phóng chỗ trên đĩa; thiết bị tự ghi lại khi có chỗ.", "This answer was not kept. The operator must make room on the disk; the kiosk goes on by itself when there is some.")}
 	notEnrolled = &kind{"not-enrolled", 503, 5, says("Thiết bị chưa được ghi danh", "The kiosk is not enrolled yet"),
 		says("Trung tâm chưa nhận thiết bị này; thiết bị vẫn tiếp tục xin ghi danh.", "The centre has not taken this kiosk in; it goes on asking.")}
 	starting = &kind{"starting", 503, 1, says("Thiết bị đang khởi động", "The kiosk is starting"),
@@ -144,6 +146,8 @@ func recordFailure(err error) *failure {
 		return &failure{kind: conflict}
 	case errors.Is(err, kiosk.ErrUnknown):
 		return &failure{kind: unknown, cause: err}
+	case errors.Is(err, kiosk.ErrFull):
+		return &failure{kind: diskFull, code: "E3", cause: err}
 	default:
 		return &failure{kind: cannotRecord, cause: err}
 	}

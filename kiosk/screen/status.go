@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"hailong/kiosk"
 	"hailong/survey"
 )
 
@@ -156,6 +157,8 @@ func (s *Screen) unready() *failure {
 		return &failure{kind: notEnrolled, code: "E1", told: not.Why}
 	case errors.Is(err, ErrStarting):
 		return &failure{kind: starting, code: "E0"}
+	case errors.Is(err, kiosk.ErrFull):
+		return &failure{kind: diskFull, code: "E3", cause: err}
 	case err != nil:
 		return &failure{kind: cannotRecord, code: "E2", told: Told(err), cause: err}
 	case s.shown.Load() == nil:

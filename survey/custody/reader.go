@@ -13,8 +13,9 @@ import (
 // the million, so it goes straight through the bytes: what it gives is a part of them,
 // not a copy. The first fault stays; after it every value is zero.
 type reader struct {
-	b   []byte
-	err error
+	b    []byte
+	err  error
+	tail bool // something may follow
 }
 
 // The major types of CBOR that our forms use.
@@ -158,7 +159,7 @@ func (r *reader) key(k uint64) {
 
 // end is the first fault, or that something follows.
 func (r *reader) end() error {
-	if r.err == nil && len(r.b) > 0 {
+	if r.err == nil && len(r.b) > 0 && !r.tail {
 		r.fail(fmt.Errorf("%d bytes follow", len(r.b)))
 	}
 	return r.err

@@ -72,12 +72,16 @@ func HashRecord(b []byte) survey.Hash {
 // errRecord is the start of every fault of a record.
 var errRecord = errors.New("record cannot be read")
 
+// ErrRecordVersion marks a record whose envelope is of a version that this program does
+// not know. It is kept and counted as held until a program that knows it reads it again.
+var ErrRecordVersion = errors.New("the record's version is not known")
+
 // DecodeRecord reads a record. The bytes are kept, not copied; Payload is a part of
 // them. Bytes that cannot be read give a Record with Bytes, Hash and Fault, because a
 // chain keeps them too.
 func DecodeRecord(b []byte) Record {
 	var r Record
-	err := r.read(reader{b: b})
+	err := r.read(&reader{b: b})
 	if err == nil && (r.Sequence == 0 || r.Chain.IsZero()) {
 		err = errors.New("it has no identity")
 	}
@@ -90,11 +94,11 @@ func DecodeRecord(b []byte) Record {
 }
 
 // read reads the fields in the order of their numbers, the only one allowed.
-func (r *Record) read(in reader) error {
+func (r *Record) read(in *reader) error {
 	fields := in.pairs()
 	in.key(1)
 	if r.Version = uint(in.uint()); in.err == nil && r.Version != RecordVersion {
-		return fmt.Errorf("version %d is not known", r.Version)
+		return fmt.Errorf("version %d: %w", r.Version, ErrRecordVersion)
 	}
 	if in.err == nil && (fields < 13 || fields > 15) {
 		return fmt.Errorf("it has %d fields", fields)
@@ -124,7 +128,7 @@ func (r *Record) read(in reader) error {
 	r.PayloadVersion = uint(in.uint())
 	in.key(13)
 	r.Payload = in.bytes()
-	if err := r.readOptional(&in, fields-13); err != nil {
+	if err := r.readOptional(in, fields-13); err != nil {
 		return err
 	}
 	if kind > math.MaxUint8 {
@@ -165,4 +169,15 @@ func (r *Record) Entry() (survey.Entry, error) {
 		return survey.Entry{}, err
 	}
 	return survey.Entry{ID: r.ID(), Nonce: r.Nonce, At: r.At(), Response: resp, HadComment: r.Comment != nil}, nil
+}
+
+// CutRecord finds the record with which b begins, whatever follows it; nil if b does not
+// begin with one. It is for bytes salvaged from a file whose structure is lost.
+func CutRecord(b []byte) []byte {
+	var r Record
+	in := reader{b: b, tail: true}
+	if err := r.read(&in); err != nil || r.Sequence == 0 || r.Chain.IsZero() {
+		return nil
+	}
+	return b[:len(b)-len(in.b)]
 }

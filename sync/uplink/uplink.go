@@ -70,6 +70,8 @@ type Options struct {
 	// Heartbeat is the time between two heartbeats while the link is up; 0 = 30 s. When
 	// the link comes up one goes out at once.
 	Heartbeat time.Duration
+	// OnReceipt, if set, hears of each receipt that was kept. It must not block.
+	OnReceipt func(custody.Receipt)
 	// Contact, if set, hears of each question that the centre answered: when it was asked
 	// and answered by Now, and the centre's clock in between. It bounds the box's clock.
 	Contact func(asked, answered time.Time, centre time.Time)
@@ -121,11 +123,20 @@ func New(o Options) *Uplink {
 	}
 	u.machine.Step(time.Time{}, Event{Kind: Started, Head: o.Journal.Head().Sequence, Receipt: last})
 	u.state.Store(&State{Durable: u.machine.Durable()})
+	if o.OnReceipt != nil && last.Durable > 0 {
+		o.OnReceipt(last)
+	}
 	return u
 }
 
 // State is how the uplink stands now.
 func (u *Uplink) State() State { return *u.state.Load() }
+
+// Unsent is how many records the centre has not signed for.
+func (u *Uplink) Unsent() uint64 {
+	last := u.Journal.Head().Sequence
+	return last - min(last, u.State().Durable)
+}
 
 // Link tells the uplink that the connection came up or went down. It never blocks for
 // longer than the uplink takes to read one event.
@@ -361,6 +372,9 @@ func (u *Uplink) open(data []byte) (custody.Receipt, error) {
 
 func (u *Uplink) keep(h heard) {
 	u.Journal.SetReceipt(h.signed)
+	if u.OnReceipt != nil {
+		u.OnReceipt(h.Receipt)
+	}
 	s := u.State()
 	s.Durable, s.Receipt = u.machine.Durable(), time.Now()
 	if s.Up && h.Receipt.Refused == "" {

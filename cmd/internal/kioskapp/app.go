@@ -8,25 +8,19 @@ package kioskapp
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
 	"hailong/kiosk/identity"
-	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
-	"hailong/sync/link"
-	"hailong/sync/uplink"
 )
 
 // Options are what a program or test decides besides the settings file.
@@ -36,6 +30,9 @@ type Options struct {
 	// Wrap, if set, stands between the recorder and the journal: tests use it to show
 	// what a protection is worth by taking it away.
 	Wrap func(kiosk.Journal) kiosk.Journal
+	// Program, if set, is this program's own file. It is started again to look at files
+	// that may be damaged: see [Child].
+	Program string
 }
 
 // App is the kiosk program.
@@ -53,12 +50,6 @@ type App struct {
 
 	trouble atomic.Pointer[error] // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts] // nil until the journal is open
-}
-
-// parts are what a kiosk in service works with.
-type parts struct {
-	journal *journal.Journal
-	uplink  *uplink.Uplink
 }
 
 var _ run.Service = (*App)(nil)
@@ -131,32 +122,6 @@ func ignoreClosed(err error) error {
 // keepOut says why presses cannot be recorded.
 func (a *App) keepOut(why error) { a.trouble.Store(&why) }
 
-// open opens the journal and remembers its chain in the identity, so that a journal
-// that goes missing later is noticed.
-func (a *App) open() error {
-	j, err := journal.Open(filepath.Join(a.config.Data, identity.JournalFolder), journal.Options{
-		Kiosk: a.identity.Kiosk(), Chain: a.identity.Chain, Now: a.options.Now,
-		OnCommit: func(_ int, took time.Duration) { a.commits.add(took) },
-	})
-	if err != nil {
-		return fmt.Errorf("open the journal in %s: %w", a.config.Data, err)
-	}
-	a.opened.Push("the journal", j.Close)
-	if a.identity.Chain != j.Chain() {
-		a.identity.Chain = j.Chain()
-		if err := a.identity.Save(a.config.Data); err != nil {
-			return err
-		}
-	}
-	e := a.identity.Enrolment
-	u := uplink.New(uplink.Options{
-		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(e.CentreKey), Journal: j, Seed: rand.Uint64(), Log: a.log,
-		Beat: a.heartbeat, Now: a.options.Now,
-	})
-	a.working.Store(&parts{j, u})
-	return nil
-}
-
 // Addr is where the kiosk is served.
 func (a *App) Addr() string { return a.listener.Addr().String() }
 
@@ -172,8 +137,8 @@ func (a *App) Unit() survey.UnitCode {
 	return a.identity.Enrolment.Counters[0].Unit
 }
 
-// Run serves until ctx ends or the journal fails. A journal that failed to write is
-// not written to again: the program ends, and its next start looks at what is on disk.
+// Run serves until ctx ends. A journal that failed to write is not written to again: it
+// is closed, looked at and opened anew, and the screen is out of service meanwhile.
 func (a *App) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -190,7 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.show(); err != nil {
 		return err
 	}
-	return a.carry(ctx)
+	return a.live(ctx)
 }
 
 // unlessDone is nil where ctx ended because the program was told to stop.
@@ -207,7 +172,7 @@ func unlessDone(ctx context.Context, err error) error {
 // show puts the screen into service. From here on presses are recorded.
 func (a *App) show() error {
 	e := a.identity.Enrolment
-	var j kiosk.Journal = a.working.Load().journal
+	var j kiosk.Journal = present{a}
 	if a.options.Wrap != nil {
 		j = a.options.Wrap(j)
 	}
@@ -226,37 +191,6 @@ func (a *App) show() error {
 		a.trouble.Store(nil)
 	}
 	return err
-}
-
-// carry runs the uplink until ctx ends or the journal fails.
-func (a *App) carry(ctx context.Context) error {
-	w := a.working.Load()
-	url := a.identity.Enrolment.NATS
-	if a.config.Centre.NATS != "" {
-		url = a.config.Centre.NATS
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	nc, err := link.Dial(link.Options{
-		URL: url, Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
-		OnChange: func(up bool, problem error) { w.uplink.Link(ctx, up, problem) },
-	})
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	done := make(chan error, 1)
-	go func() { done <- w.uplink.Run(ctx, uplink.OverNATS(nc)) }()
-	select {
-	case err = <-done:
-	case <-w.journal.Failed():
-		a.screen.Hide()
-		err = w.journal.Err()
-		cancel()
-		<-done
-		return fmt.Errorf("the journal failed; start the program again to look at what is on disk: %w", err)
-	}
-	return unlessDone(ctx, err)
 }
 
 func (a *App) stopServing() {

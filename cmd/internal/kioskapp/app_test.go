@@ -6,13 +6,17 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"hailong/cmd/internal/kioskapp"
 	"hailong/kiosk/identity"
 	"hailong/kiosk/journal"
+	"hailong/survey"
 )
 
 // refused makes a kiosk that must not start.
@@ -50,9 +54,14 @@ func TestAKioskNeverStartsAnewOverItsOwnTraces(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(dir, "journal")); err != nil {
 			t.Fatal(err)
 		}
-		refused(t, settings(dir, centre.base), journal.ErrMissing, dir, "has had a journal")
-		if _, err := os.Stat(filepath.Join(dir, "journal")); !os.IsNotExist(err) {
-			t.Errorf("the refused start left something behind: %v", err)
+		before := chainOf(t, dir)
+		k := startKiosk(t, settings(dir, centre.base))
+		k.ready(t)
+		if n := k.press(t, "next"); n != 2 { // the first record says what it follows, and what may be lost
+			t.Fatalf("the next press is %d, want 2", n)
+		}
+		if after := chainOf(t, dir); after == before {
+			t.Fatal("the old chain goes on: its numbers would be used twice")
 		}
 	})
 	t.Run("its identity is gone, its journal is not", func(t *testing.T) {
@@ -95,10 +104,90 @@ func TestTheJournalsOfTwoKiosksAreSwapped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	refused(t, settings(one, centre.base), journal.ErrForeign, one, "belongs to another kiosk", "this kiosk is k-")
-	refused(t, settings(two, centre.base), journal.ErrForeign, two, "belongs to another kiosk", "this kiosk is k-")
+	chains := []survey.Chain{chainOf(t, one), chainOf(t, two)}
+	for i, dir := range []string{one, two} {
+		k := startKiosk(t, settings(dir, centre.base))
+		k.ready(t)
+		if n := k.press(t, "next"); n != 2 || slices.Contains(chains, chainOf(t, dir)) {
+			t.Errorf("kiosk %d: press %d of chain %s", i+1, n, chainOf(t, dir))
+		}
+		aside, err := filepath.Glob(filepath.Join(dir, "journal", "damaged-*", "000001.log"))
+		if err != nil || len(aside) != 1 {
+			t.Errorf("kiosk %d: the other's journal was set aside as %v, %v", i+1, aside, err)
+		}
+		k.stop()
+	}
 }
 
+// failFile makes every write to an open file of this process fail, as on a disk that is
+// gone, until it is opened anew.
+func failFile(t *testing.T, path string) {
+	t.Helper()
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("there is no /dev/full here: %v", err)
+	}
+	defer full.Close()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := false
+	for _, e := range fds {
+		to, err := os.Readlink("/proc/self/fd/" + e.Name())
+		fd, notNumber := strconv.Atoi(e.Name())
+		if err != nil || notNumber != nil || to != path {
+			continue
+		}
+		if err := syscall.Dup3(int(full.Fd()), fd, syscall.O_CLOEXEC); err != nil {
+			t.Fatal(err)
+		}
+		failed = true
+	}
+	if !failed {
+		t.Fatalf("nobody has %s open", path)
+	}
+}
+
+// chainOf is the chain that a kiosk's identity remembers.
+func chainOf(t *testing.T, dir string) survey.Chain {
+	t.Helper()
+	id, err := identity.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id.Chain
+}
+
+// A journal whose disk fails for a while is opened anew: the screen is out of service
+// meanwhile, nobody is thanked for nothing, and a press sent again with its key is one.
+func TestTheJournalFailsAndComesBack(t *testing.T) {
+	centre := startCentre(t)
+	dir := t.TempDir()
+	k := startKiosk(t, settings(dir, centre.base))
+	k.ready(t)
+	k.press(t, "before")
+	kept, chain := k.press(t, "twice"), chainOf(t, dir)
+	failFile(t, filepath.Join(dir, "journal", "000001.log"))
+	if code, header, answer := k.post(t, "during"); code != 503 || header.Get("Retry-After") == "" {
+		t.Fatalf("a press that could not be written was answered with %d %v", code, answer)
+	}
+	until(t, "it is in service again", func() error {
+		if code, _, answer := k.post(t, "during"); code != 201 || answer["sequence"] != float64(kept+1) {
+			return fmt.Errorf("%d %v", code, answer)
+		}
+		return nil
+	})
+	if n := k.press(t, "twice"); n != kept || chainOf(t, dir) != chain {
+		t.Fatalf("an old key gives %d of chain %s, gave %d", n, chainOf(t, dir), kept)
+	}
+	until(t, "all is sent", func() error {
+		if st := k.status(t); st.Unsent != 0 || st.Receipted != 3 {
+			return fmt.Errorf("%+v", st)
+		}
+		return nil
+	})
+}
 func TestTheDataFolderIsInUse(t *testing.T) {
 	centre := startCentre(t)
 	dir := t.TempDir()

@@ -40,8 +40,31 @@ type Config struct {
 	Repeat time.Duration `yaml:"repeat"`
 	// Test marks every record as a test and shows a banner.
 	Test bool `yaml:"test"`
+	// Disk is what the journal does as the disk fills.
+	Disk Disk `yaml:"disk"`
+	// Clock is what is known of the box's clock.
+	Clock Clock `yaml:"clock"`
 	// Hosts are names, besides addresses and localhost, by which browsers call the kiosk.
 	Hosts []string `yaml:"hosts"`
+}
+
+// Disk is what the journal does as the disk fills.
+type Disk struct {
+	// Full is how many MiB must be free for a press to be taken.
+	Full int64 `yaml:"full_mb"`
+	// Spare is how many MiB free are enough to keep records that a backup holds for all
+	// of KeepDays.
+	Spare int64 `yaml:"spare_mb"`
+	// KeepDays is for how many days records stay on the box that the centre's verified
+	// backup holds. Others stay for ever.
+	KeepDays int64 `yaml:"keep_days"`
+}
+
+// Clock is what is known of the box's clock.
+type Clock struct {
+	// Hardware says whether the box has a clock that goes on while it is off: yes, no, or
+	// auto to look.
+	Hardware string `yaml:"hardware"`
 }
 
 // Centre is where the aggregator is.
@@ -76,6 +99,7 @@ func Defaults() Config {
 		Centre: Centre{URL: "http://127.0.0.1:8080"},
 		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second},
 		Stage:  survey.Result, Repeat: 5 * time.Second,
+		Disk: Disk{Full: 50, Spare: 200, KeepDays: 90}, Clock: Clock{Hardware: "auto"},
 	}
 }
 
@@ -106,6 +130,17 @@ func (c *Config) validate() error {
 	}
 	if c.Role != survey.CounterKiosk && c.Role != survey.OnlineGateway {
 		ps.Add("role", string(c.Role), "phải là counter hoặc online", "must be counter or online")
+	}
+	for _, v := range []struct {
+		path  string
+		value int64
+	}{{"disk.full_mb", c.Disk.Full}, {"disk.spare_mb", c.Disk.Spare}, {"disk.keep_days", c.Disk.KeepDays}} {
+		if v.value < 1 {
+			ps.Add(v.path, fmt.Sprint(v.value), "phải là số nguyên từ 1 trở lên", "must be a whole number of at least 1")
+		}
+	}
+	if h := c.Clock.Hardware; h != "auto" && h != "yes" && h != "no" {
+		ps.Add("clock.hardware", h, "phải là auto, yes hoặc no", "must be auto, yes or no")
 	}
 	c.Centre.check(&ps)
 	c.Screen.check(&ps)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"hailong/cmd/internal/run"
+	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -43,6 +45,9 @@ func (a *App) Status() screen.Status {
 			st.OldestUnsent = max(now.Sub(at), 0)
 		}
 	}
+	for _, p := range w.pasts { // what an earlier chain still has to send is unsent, too
+		st.Unsent += p.Unsent()
+	}
 	st.Link = screen.Link{Connected: up.Up, Since: up.Since}
 	switch {
 	case !up.Up:
@@ -60,10 +65,21 @@ func (a *App) Status() screen.Status {
 func (a *App) heartbeat(durable uint64) custody.Heartbeat {
 	j := a.working.Load().journal
 	head := j.Head()
-	return custody.Heartbeat{
+	h := custody.Heartbeat{
 		Kiosk: a.identity.Kiosk(), Chain: j.Chain(), Last: head.Sequence, LastSum: head.Hash,
-		Unsent: head.Sequence - min(head.Sequence, durable), At: a.options.Now().UnixMilli(), Free: -1,
+		Unsent: head.Sequence - min(head.Sequence, durable), At: a.options.Now().UnixMilli(), Totals: j.Totals(durable),
+		Free: -1, Refused: j.Refused(), Software: run.Version(), Boot: j.Boot(),
 	}
+	if space := journal.SpaceOf(a.config.Data); space.Total > 0 {
+		h.Free = space.Free
+	}
+	if skew, known := j.Skew(); known {
+		h.Skew = skew.Milliseconds()
+	}
+	if err := a.Ready(); err != nil {
+		h.Trouble = err.Error()
+	}
+	return h
 }
 
 func problem(vi, en string) survey.Words {

@@ -1,0 +1,218 @@
+package kioskapp
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"hailong/kiosk"
+	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
+	"hailong/survey"
+	"hailong/survey/custody"
+	"hailong/sync/link"
+	"hailong/sync/uplink"
+)
+
+// parts are what a kiosk in service works with, for one life of its journal.
+type parts struct {
+	journal *journal.Journal
+	uplink  *uplink.Uplink
+	pasts   []*uplink.Uplink // of earlier chains that are still here
+}
+
+// childWord is the first argument of a process that looks at a damaged file.
+const childWord = "journal-child"
+
+// Child does the work of a process that the kiosk started to look at a file, if this is
+// one: programs with a kiosk inside call it first, with their arguments.
+func Child(args []string) (code int, is bool) {
+	if len(args) == 0 || args[0] != childWord {
+		return 0, false
+	}
+	return journal.RunChild(args[1:], os.Stdout), true
+}
+
+// open opens the journal and remembers its chain in the identity, so that a journal
+// that goes missing later is noticed.
+func (a *App) open() error {
+	o := journal.Options{
+		Kiosk: a.identity.Kiosk(), Chain: a.identity.Chain, Reserve: a.config.Data, Now: a.options.Now,
+		NoHardwareClock: a.config.Clock.Hardware == "no" || a.config.Clock.Hardware == "auto" && !hasHardwareClock(),
+		OnCommit:        func(_ int, took time.Duration) { a.commits.add(took) },
+		OnEvent:         a.tell,
+		Full:            a.config.Disk.Full << 20, Spare: a.config.Disk.Spare << 20, Keep: time.Duration(a.config.Disk.KeepDays) * 24 * time.Hour,
+	}
+	if a.options.Program != "" {
+		o.Child = func(ctx context.Context, args ...string) *exec.Cmd {
+			return exec.CommandContext(ctx, a.options.Program, append([]string{childWord}, args...)...)
+		}
+	}
+	j, err := journal.Open(filepath.Join(a.config.Data, identity.JournalFolder), o)
+	if err != nil {
+		return fmt.Errorf("open the journal in %s: %w", a.config.Data, err)
+	}
+	if a.identity.Chain != j.Chain() {
+		a.identity.Chain = j.Chain()
+		if err := a.identity.Save(a.config.Data); err != nil {
+			return errors.Join(err, j.Close())
+		}
+	}
+	p := &parts{journal: j, uplink: a.uplink(j, a.heartbeat)}
+	for _, past := range j.Pasts() {
+		p.pasts = append(p.pasts, a.uplink(past, nil))
+	}
+	if a.working.Swap(p) == nil {
+		a.opened.Push("the journal", func() error { return a.working.Load().journal.Close() })
+	}
+	return nil
+}
+
+// carried is a chain of the journal that is sent to the centre.
+type carried interface {
+	uplink.Journal
+	Chain() survey.Chain
+}
+
+func (a *App) uplink(j carried, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
+	chain := j.Chain()
+	o := uplink.Options{
+		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(a.identity.Enrolment.CentreKey), Journal: j,
+		Seed: rand.Uint64(), Log: a.log, Beat: beat, Now: a.options.Now,
+	}
+	if own, ok := j.(*journal.Journal); ok {
+		o.Contact = own.Contact
+		o.OnReceipt = func(r custody.Receipt) { a.backed(own, chain, r) }
+	} else {
+		o.OnReceipt = func(r custody.Receipt) {
+			if p := a.working.Load(); p != nil {
+				a.backed(p.journal, chain, r)
+			}
+		}
+	}
+	return uplink.New(o)
+}
+
+// backed tells the journal what the centre's backup holds.
+func (a *App) backed(j *journal.Journal, chain survey.Chain, r custody.Receipt) {
+	if err := j.Backed(chain, custody.Head{Sequence: r.Backup, Hash: r.BackupSum}); err != nil {
+		a.log.Error("the centre's backup mark", "error", err)
+	}
+}
+
+// tell says what a person should know.
+func (a *App) tell(w survey.Words) {
+	a.log.Warn(w.In(survey.Vietnamese), "en", w.In(survey.English))
+}
+
+// present is the journal of the moment: another one after it had to be opened anew.
+type present struct{ a *App }
+
+func (p present) journal() *journal.Journal { return p.a.working.Load().journal }
+
+// Append implements [kiosk.Journal].
+func (p present) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
+	return p.journal().Append(ctx, d)
+}
+
+// Find implements [kiosk.Journal].
+func (p present) Find(n survey.Nonce) (survey.Entry, bool, error) { return p.journal().Find(n) }
+
+// Get implements [kiosk.Journal].
+func (p present) Get(id survey.RecordID) (survey.Entry, bool, error) { return p.journal().Get(id) }
+
+var _ kiosk.Journal = present{}
+
+// errJournal says that the journal takes no more records in this life.
+var errJournal = errors.New("the journal must be opened anew")
+
+// The waits between tries to open a journal that failed.
+const (
+	reopenFirst = 200 * time.Millisecond
+	reopenMost  = 30 * time.Second
+)
+
+// live carries until ctx ends, through as many lives of the journal as it takes.
+func (a *App) live(ctx context.Context) error {
+	for {
+		err := a.carry(ctx)
+		if !errors.Is(err, errJournal) {
+			return err
+		}
+		a.log.Error("the journal failed; it is looked at and opened anew", "error", err)
+		if err := a.reopen(ctx, err); err != nil {
+			return unlessDone(ctx, err)
+		}
+		a.trouble.Store(nil)
+	}
+}
+
+// reopen opens a journal that failed, however long it takes.
+func (a *App) reopen(ctx context.Context, why error) error {
+	a.keepOut(why)
+	if err := a.working.Load().journal.Close(); err != nil {
+		a.log.Warn("close the journal that failed", "error", err)
+	}
+	for wait := reopenFirst; ; wait = min(2*wait, reopenMost) {
+		err := a.open()
+		if err == nil {
+			return nil
+		}
+		a.log.Error("the journal cannot be opened; trying again", "error", err, "next", wait)
+		a.keepOut(err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// carry runs the uplinks until ctx ends or the journal fails.
+func (a *App) carry(ctx context.Context) error {
+	w := a.working.Load()
+	url := a.identity.Enrolment.NATS
+	if a.config.Centre.NATS != "" {
+		url = a.config.Centre.NATS
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	links := append([]*uplink.Uplink{w.uplink}, w.pasts...)
+	nc, err := link.Dial(link.Options{
+		URL: url, Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
+		OnChange: func(up bool, problem error) {
+			for _, l := range links {
+				l.Link(ctx, up, problem)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	done := make(chan error, len(links))
+	for _, l := range links {
+		go func() { done <- l.Run(ctx, uplink.OverNATS(nc)) }()
+	}
+	ended := 0
+	select {
+	case err = <-done:
+		ended = 1
+	case <-w.journal.Failed():
+		err = fmt.Errorf("%w: %w", errJournal, w.journal.Err())
+	}
+	cancel()
+	for ; ended < len(links); ended++ {
+		err = errors.Join(err, <-done)
+	}
+	if errors.Is(err, errJournal) {
+		return err
+	}
+	return unlessDone(ctx, err)
+}

@@ -1,0 +1,190 @@
+package journal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// A damaged bbolt file can make the library panic in a goroutine of its own, fault, or
+// never end. So a file that may be damaged is looked at in a child process first.
+
+// What a child does; its second argument is the file.
+const (
+	childCheck = "check" // says nothing, or what is wrong
+	childDump  = "dump"  // writes what it can read: see dump
+)
+
+// childWait is how long a child may take: a segment is read in a second.
+const childWait = 2 * time.Minute
+
+// RunChild does a child's work and returns its exit code. The program that the options'
+// Child starts calls it with the arguments given there.
+func RunChild(args []string, out io.Writer) int {
+	if len(args) != 2 {
+		fmt.Fprintln(out, "two arguments are needed")
+		return 2
+	}
+	var err error
+	switch args[0] {
+	case childCheck:
+		err = checkDB(args[1])
+	case childDump:
+		err = dumpDB(args[1], out)
+	default:
+		err = fmt.Errorf("%q is no work for a child", args[0])
+	}
+	if err == nil {
+		return 0
+	}
+	if args[0] != childDump {
+		fmt.Fprintln(out, err)
+	}
+	return 1
+}
+
+// check looks at a bbolt file, in a child process if there can be one. nil: it is sound,
+// or not there.
+func (j *Journal) check(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if j.opts.Child == nil {
+		return guarded(func() error { return checkDB(path) })
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), childWait)
+	defer cancel()
+	out, err := j.opts.Child(ctx, childCheck, path).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	said, _, _ := cutLine(out)
+	return fmt.Errorf("%w: %s: %w", ErrDamaged, said, err)
+}
+
+// cutLine is the first line of what a child said: a panic goes on for pages.
+func cutLine(b []byte) (line string, rest []byte, more bool) {
+	const most = 200
+	for i, c := range b {
+		if c == '\n' {
+			return string(b[:min(i, most)]), b[i+1:], true
+		}
+	}
+	return string(b[:min(len(b), most)]), nil, false
+}
+
+// checkDB reads a whole bbolt file: its pages, and that its records form a run.
+func checkDB(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return errors.New("it is empty")
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second, PreLoadFreelist: false})
+	if err != nil {
+		return err
+	}
+	s := &segment{db: db}
+	err = s.view(func(tx *bbolt.Tx) error {
+		var first error
+		for err := range tx.Check() {
+			first = errors.Join(first, err)
+		}
+		if first != nil {
+			return first
+		}
+		_, o, err := readOrigin(tx)
+		if err != nil || o.first == 0 {
+			return err
+		}
+		return checkRun(tx, o)
+	})
+	return errors.Join(err, db.Close())
+}
+
+// checkRun checks that the records follow each other from the segment's beginning on.
+func checkRun(tx *bbolt.Tx, o origin) error {
+	at := o.before()
+	return tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
+		r := custody.DecodeRecord(v)
+		if r.Fault != nil || len(k) != 8 || sequenceOf(k) != at.Sequence+1 || r.Sequence != at.Sequence+1 || r.Previous != at.Hash || r.Chain != o.chain {
+			return fmt.Errorf("%w: the run breaks after record %d", ErrDamaged, at.Sequence)
+		}
+		at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+		return nil
+	})
+}
+
+// putAside moves a file that cannot be used out of the way, beside where it was. Nothing
+// that was ever written is thrown away.
+func (j *Journal) putAside(path string, why error) error {
+	to := fmt.Sprintf("%s.damaged-%s", path, j.opts.Now().UTC().Format("20060102T150405.000"))
+	if err := os.Rename(path, to); err != nil {
+		return fmt.Errorf("put a damaged file aside: %w", err)
+	}
+	j.opts.OnEvent(survey.Words{
+		survey.Vietnamese: fmt.Sprintf("tệp %s bị hỏng (%v); đã để riêng thành %s và dựng lại từ tệp kia", filepath.Base(path), why, filepath.Base(to)),
+		survey.English:    fmt.Sprintf("%s is damaged (%v); it was put aside as %s and is made anew from its twin", filepath.Base(path), why, filepath.Base(to)),
+	})
+	return syncDir(j.dir)
+}
+
+// refresh copies each file of the journal and puts the copy in its place. After a failed
+// sync the system may go on showing what never reached the disk, and call it clean; what
+// is written anew and synced is there.
+func (j *Journal) refresh() error {
+	numbers, err := numbersIn(j.dir)
+	if err != nil || len(numbers) == 0 {
+		return err
+	}
+	n := numbers[len(numbers)-1] // the others were sealed long before
+	for _, name := range []string{logName(n), dbName(n)} {
+		path := filepath.Join(j.dir, name)
+		err := rewrite(path)
+		if noRoom(err) {
+			_ = os.Remove(filepath.Join(j.dir, ballastFile)) // this is what it was for
+			err = rewrite(path)
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("write %s anew after a failed write: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func rewrite(path string) (err error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }() // it was only read
+	fresh := path + ".fresh"
+	out, err := os.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, bufio.NewReaderSize(in, 1<<20))
+	if err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		_ = os.Remove(fresh) // it may not be there
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}

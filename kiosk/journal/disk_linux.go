@@ -1,0 +1,38 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// datasync makes a file's content durable, and of its metadata only what is needed to
+// read it back.
+func datasync(f *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func syncFolder(d *os.File) error { return d.Sync() }
+
+// allocate gives a file room on the disk without writing it.
+func allocate(f *os.File, size int64) error { return unix.Fallocate(int(f.Fd()), 0, 0, size) }
+
+// SpaceOf is the room on the disk that holds a folder.
+func SpaceOf(dir string) Space {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return Space{}
+	}
+	return Space{Free: int64(s.Bavail) * s.Bsize, Total: int64(s.Blocks) * s.Bsize}
+}
+
+// noRoom reports whether a write failed because the disk is full.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

@@ -1,0 +1,178 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// defaultSegment is how long a log grows before its segment is sealed.
+const defaultSegment = 32 << 20
+
+// maxSegmentAge is how long a segment is written at most, so that a quiet kiosk's records
+// can be let go, too.
+const maxSegmentAge = 31 * 24 * time.Hour
+
+// pruneEvery is the time between two looks at what can go.
+const pruneEvery = time.Minute
+
+// rotate seals the active segment when it is full, and begins the next.
+func (j *Journal) rotate() error {
+	s := j.active()
+	head := j.Head()
+	old := head.Sequence >= s.first && j.clock.sureOf(j.start, j.opts.Now()) && j.opts.Now().Sub(s.began) > maxSegmentAge
+	if j.log.size < j.opts.Segment && !old || head.Sequence < s.first {
+		return nil
+	}
+	if err := j.log.trim(); err != nil {
+		return err
+	}
+	mark := cleanMark{j.log.size, head}.encode()
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keySealed, mark), meta.Put(keyClean, mark))
+	})
+	if err != nil {
+		return fmt.Errorf("seal segment %d: %w", s.number, err)
+	}
+	next, f, err := j.beginSegment(s.number+1, origin{j.chain, head.Sequence + 1, head.Hash})
+	if err != nil {
+		return err
+	}
+	if err := j.log.close(); err != nil {
+		return errors.Join(fmt.Errorf("close a full log: %w", err), next.db.Close(), f.Close())
+	}
+	s.last, s.at = head, time.UnixMilli(j.wall)
+	j.log = startLog(f, int64(logHeader))
+	list := append(slices.Clone(j.segments()), next)
+	j.list.Store(&list)
+	return nil
+}
+
+// beginSegment makes the two files of a new segment: the log first, because bbolt can be
+// made from it.
+func (j *Journal) beginSegment(number int, o origin) (*segment, *os.File, error) {
+	f, err := createLog(filepath.Join(j.dir, logName(number)), o)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := j.makeDB(number, o, j.days.Load(), false)
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return s, f, nil
+}
+
+// makeDB makes a segment's bbolt file, with the running totals and the centre's words
+// taken over. It is made and synced whole here, before any press, because its first
+// moments are its weakest.
+func (j *Journal) makeDB(number int, o origin, days *custody.Ledger, rebuild bool) (*segment, error) {
+	db, err := openDB(filepath.Join(j.dir, dbName(number)), false)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if err := makeSegment(tx, j.opts.Kiosk, o); err != nil {
+			return err
+		}
+		meta := tx.Bucket(bucketMeta)
+		if rebuild {
+			if err := meta.Put(keyRebuild, []byte{1}); err != nil {
+				return err
+			}
+		}
+		for chain, signed := range j.marks.all() {
+			if err := meta.Put(append(slices.Clone(keyReceipt), chain[:]...), signed); err != nil {
+				return err
+			}
+		}
+		if last := j.clock.kept(); last != (contact{}) {
+			if err := meta.Put(keyContact, last.encode()); err != nil {
+				return err
+			}
+		}
+		if days == nil {
+			return nil
+		}
+		return putDays(tx, carry(days))
+	})
+	if err == nil {
+		err = syncDir(j.dir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin segment %d: %w", number, err), db.Close())
+	}
+	s := &segment{number: number, chain: o.chain, first: o.first, previous: o.previous, db: db, began: j.opts.Now()}
+	s.nonces.recent = map[survey.Nonce]uint64{}
+	s.nonces.sealed = o.first - 1
+	return s, nil
+}
+
+// Backed tells the journal how far the centre's last verified backup goes. Only what it
+// covers may be let go, and only if its hash is the journal's own.
+func (j *Journal) Backed(chain survey.Chain, head custody.Head) error {
+	if head.Sequence == 0 {
+		return nil
+	}
+	have, err := j.hashOf(chain, head.Sequence)
+	switch {
+	case err != nil:
+		return err
+	case have.IsZero(): // let go before, or never there
+		return nil
+	case have != head.Hash:
+		return fmt.Errorf("the centre's backup holds another record %d of chain %s: nothing is let go", head.Sequence, chain)
+	}
+	j.marks.setBacked(chain, head)
+	return nil
+}
+
+// tend is what the writer does while nobody waits.
+func (j *Journal) tend() error {
+	if err := j.reserveAhead(); err != nil {
+		return err
+	}
+	if now := j.opts.Now(); now.Sub(j.pruned) >= pruneEvery {
+		j.pruned = now
+		return j.prune()
+	}
+	return nil
+}
+
+// prune lets the oldest segments go, as long as a verified backup holds all of each, and
+// they are old enough or the disk needs the room.
+func (j *Journal) prune() error {
+	for list := j.segments(); len(list) > 1; list = j.segments() {
+		s := list[0]
+		backed := j.marks.backedUp(s.chain)
+		space := j.opts.Space(j.dir)
+		scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.Free < space.Total/2)
+		old := j.clock.sureOf(j.start, j.opts.Now()) && j.opts.Now().Sub(s.at) >= j.opts.Keep
+		if backed.Sequence < s.last.Sequence || !old && !scarce {
+			return nil
+		}
+		rest := slices.Clone(list[1:])
+		j.list.Store(&rest)
+		if err := s.db.Close(); err != nil {
+			return fmt.Errorf("let segment %d go: %w", s.number, err)
+		}
+		// The log goes last: while it is there, bbolt can be made again.
+		for _, name := range []string{dbName(s.number), logName(s.number)} {
+			if err := os.Remove(filepath.Join(j.dir, name)); err != nil {
+				return fmt.Errorf("let segment %d go: %w", s.number, err)
+			}
+		}
+		if err := syncDir(j.dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,276 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// haul is what can be read of a damaged journal, whatever file it stood in.
+type haul struct {
+	chains   map[survey.Chain]map[uint64]custody.Record
+	comments map[survey.Hash][]byte // commitment → salt, text
+	receipts map[survey.Chain][]byte
+	origins  map[survey.Chain]origin // where the oldest segment of each chain begins
+	contact  contact
+}
+
+func newHaul() *haul {
+	return &haul{
+		chains: map[survey.Chain]map[uint64]custody.Record{}, comments: map[survey.Hash][]byte{}, receipts: map[survey.Chain][]byte{},
+		origins: map[survey.Chain]origin{},
+	}
+}
+
+// add takes in a record's bytes, wherever they were found. Of two that claim one number
+// the first found stays: it was read from where it belongs.
+func (h *haul) add(b []byte) bool {
+	r := custody.DecodeRecord(b)
+	if r.Fault != nil {
+		return false
+	}
+	c := h.chains[r.Chain]
+	if c == nil {
+		c = map[uint64]custody.Record{}
+		h.chains[r.Chain] = c
+	}
+	if _, ok := c[r.Sequence]; !ok {
+		c[r.Sequence] = custody.DecodeRecord(bytes.Clone(b))
+	}
+	return true
+}
+
+// addComment takes in a comment's row, known by what its record commits to.
+func (h *haul) addComment(row []byte) {
+	if len(row) > 16 {
+		c := custody.Comment{Salt: [16]byte(row), Text: string(row[16:])}
+		h.comments[c.Commit()] = bytes.Clone(row)
+	}
+}
+
+// begins takes in where a segment begins.
+func (h *haul) begins(o origin) {
+	if known, ok := h.origins[o.chain]; !ok || o.first < known.first {
+		h.origins[o.chain] = o
+	}
+}
+
+// The kinds of a dump's frames. A frame's bytes begin with one of them.
+const (
+	dumpRecord  = 'r'
+	dumpComment = 'c'
+	dumpReceipt = 'p'
+	dumpContact = 'k'
+	dumpOrigin  = 'o'
+)
+
+// dumpDB writes what a bbolt file holds as frames, like the log's, as far as it can be
+// read. It runs in a child process: the file may be damaged.
+func dumpDB(path string, out io.Writer) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(out)
+	err = (&segment{db: db}).view(func(tx *bbolt.Tx) error {
+		put := func(kind byte, b []byte) error {
+			_, err := w.Write(appendFrame(nil, append([]byte{kind}, b...)))
+			return errors.Join(err, w.Flush()) // what was read stays read if the next page kills this process
+		}
+		var all error
+		bucket := func(name []byte, visit func(k, v []byte) error) {
+			all = errors.Join(all, guarded(func() error {
+				if b := tx.Bucket(name); b != nil {
+					return b.ForEach(visit)
+				}
+				return nil
+			}))
+		}
+		if _, o, err := readOrigin(tx); err == nil && o.first > 0 {
+			all = put(dumpOrigin, encodeOrigin(o))
+		}
+		bucket(bucketMeta, func(k, v []byte) error {
+			if chain, ok := bytes.CutPrefix(k, keyReceipt); ok {
+				return put(dumpReceipt, append(bytes.Clone(chain), v...))
+			}
+			if bytes.Equal(k, keyContact) {
+				return put(dumpContact, v)
+			}
+			return nil
+		})
+		bucket(bucketComments, func(_, v []byte) error { return put(dumpComment, v) })
+		bucket(bucketRecords, func(_, v []byte) error { return put(dumpRecord, v) })
+		return all
+	})
+	return errors.Join(err, w.Flush())
+}
+
+// readDump takes in a child's dump, as far as it goes.
+func (h *haul) readDump(r io.Reader) {
+	for {
+		b, err := readFrame(r)
+		if err != nil {
+			return
+		}
+		switch kind, b := b[0], b[1:]; {
+		case kind == dumpRecord:
+			h.add(b)
+		case kind == dumpComment:
+			h.addComment(b)
+		case kind == dumpReceipt && len(b) > 16:
+			h.receipts[survey.Chain(b)] = bytes.Clone(b[16:])
+		case kind == dumpContact:
+			h.contact = decodeContact(b)
+		case kind == dumpOrigin:
+			if o, err := readLogHeader(bytes.NewReader(b)); err == nil {
+				h.begins(o)
+			}
+		}
+	}
+}
+
+// scan takes in every whole record of a log, in whatever order they stand, also behind
+// damage.
+func (h *haul) scan(f io.ReaderAt, size int64) {
+	for at := int64(0); at+frameHeader < size; {
+		b, err := readFrame(io.NewSectionReader(f, at, size-at))
+		if err == nil && h.add(b) {
+			at += frameHeader + int64(len(b))
+			continue
+		}
+		at++
+	}
+}
+
+// carve takes in records from the raw bytes of a file whose structure is gone. Each
+// begins with the same few bytes and its chain; how long it is, its own form says.
+func (h *haul) carve(b []byte) {
+	for at := 0; at+24 < len(b); at++ {
+		i := bytes.Index(b[at:], []byte{0x01, custody.RecordVersion, 0x02, 0x50})
+		if i < 1 {
+			if i < 0 {
+				return
+			}
+			continue
+		}
+		at += i - 1
+		if whole := custody.CutRecord(b[at:]); whole != nil {
+			h.add(whole)
+		}
+	}
+}
+
+// collect reads everything in the folder that may hold a part of the journal.
+func (j *Journal) collect() (*haul, error) {
+	h := newHaul()
+	err := filepath.WalkDir(j.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		switch name := d.Name(); {
+		case strings.Contains(name, ".log"):
+			return h.collectLog(path)
+		case strings.Contains(name, ".db"):
+			return j.collectDB(h, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("salvage the journal: %w", err)
+	}
+	return h, nil
+}
+
+func (h *haul) collectLog(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		if o, err := readLogHeader(io.NewSectionReader(f, 0, info.Size())); err == nil {
+			h.begins(o)
+		}
+		h.scan(f, info.Size())
+	}
+	return errors.Join(err, f.Close())
+}
+
+// maxCarve is the largest file that is read whole to be carved: several times what a
+// segment's bbolt file ever has.
+const maxCarve = 1 << 30
+
+func (j *Journal) collectDB(h *haul, path string) error {
+	if err := j.dump(h, path); err == nil {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxCarve {
+		return err
+	}
+	b, err := os.ReadFile(path)
+	h.carve(b)
+	return err
+}
+
+// dump has a child read a bbolt file; what it could not read before it died is carved.
+func (j *Journal) dump(h *haul, path string) error {
+	if j.opts.Child == nil {
+		var b bytes.Buffer
+		err := guarded(func() error { return dumpDB(path, &b) })
+		h.readDump(&b)
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), childWait)
+	defer cancel()
+	cmd := j.opts.Child(ctx, childDump, path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	h.readDump(bufio.NewReaderSize(out, 1<<20))
+	return cmd.Wait()
+}
+
+// run is an unbroken row of records.
+type chainRun []custody.Record
+
+func (r chainRun) last() custody.Head {
+	if len(r) == 0 {
+		return custody.Head{}
+	}
+	return custody.Head{Sequence: r[len(r)-1].Sequence, Hash: r[len(r)-1].Hash}
+}
+
+// runs are a chain's records as unbroken rows, in order.
+func (h *haul) runs(chain survey.Chain) []chainRun {
+	records := h.chains[chain]
+	var list []chainRun
+	for _, seq := range slices.Sorted(maps.Keys(records)) {
+		r := records[seq]
+		if n := len(list); n > 0 && list[n-1].last() == (custody.Head{Sequence: seq - 1, Hash: r.Previous}) {
+			list[n-1] = append(list[n-1], r)
+			continue
+		}
+		list = append(list, chainRun{r})
+	}
+	return list
+}

@@ -1,0 +1,192 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// segment is one numbered pair of files: a run of one chain. All but the last are
+// sealed: nothing is added to them.
+type segment struct {
+	number   int
+	chain    survey.Chain
+	first    uint64       // sequence of its first record
+	previous survey.Hash  // hash of the record before that
+	last     custody.Head // at open, and where it is sealed; of the one being written, see Journal.Head
+	size     int64        // of the log, at open
+	sealed   bool
+	rebuild  bool      // bbolt was lost: the log is the only witness
+	began    time.Time // when its first record was made
+	at       time.Time // when its last record was made; sealed only
+	db       *bbolt.DB
+	nonces   nonces
+}
+
+// origin is where a segment begins: its log's header says so, and so does its bbolt
+// file.
+type origin struct {
+	chain    survey.Chain
+	first    uint64
+	previous survey.Hash
+}
+
+func (s *segment) origin() origin { return origin{s.chain, s.first, s.previous} }
+
+// Names inside a segment's bbolt file.
+var (
+	bucketMeta     = []byte("meta")
+	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record bytes
+	bucketNonces   = []byte("nonces")   // generations of nonces: see nonces.go
+	bucketComments = []byte("comments") // sequence → salt, text
+	bucketDays     = []byte("days")     // day, 4 bytes → responses issued, sequence of the last change: see days.go
+
+	keyKiosk    = []byte("kiosk")
+	keyChain    = []byte("chain")
+	keyFirst    = []byte("first")
+	keyPrevious = []byte("previous")
+	keyClean    = []byte("clean")    // the state at a clean stop; removed while open
+	keySealed   = []byte("sealed")   // the same, for ever: the segment is full
+	keyReceipt  = []byte("receipt:") // and the chain: the centre's last word about it
+	keyRebuild  = []byte("rebuild")  // bbolt was lost and is not yet whole again from the log
+	keyContact  = []byte("contact")  // the last contact with the centre's clock: see clock.go
+)
+
+func dbName(number int) string  { return fmt.Sprintf("%06d.db", number) }
+func logName(number int) string { return fmt.Sprintf("%06d.log", number) }
+
+// numbersIn are the numbers of the segments of which a folder holds a file.
+func numbersIn(dir string) ([]int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("look into the journal's folder: %w", err)
+	}
+	var list []int
+	for _, e := range entries {
+		name, ext, _ := strings.Cut(e.Name(), ".")
+		n, err := strconv.Atoi(name)
+		if err != nil || n < 1 || ext != "db" && ext != "log" || e.Name() != dbName(n) && e.Name() != logName(n) {
+			continue
+		}
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
+// openDB opens a bbolt file. Damage that makes the library panic here, and not in a
+// goroutine of its own, comes back as an error; the rest is what [Check] is for.
+func openDB(path string, sealed bool) (db *bbolt.DB, err error) {
+	err = guarded(func() error {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+			Timeout: time.Second, ReadOnly: sealed,
+			NoFreelistSync: true, // rebuilt at open; one page less to sync with every press
+			FreelistType:   bbolt.FreelistMapType,
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, bbolterrors.ErrTimeout):
+		return nil, ErrLocked
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
+	}
+	return db, nil
+}
+
+// guarded runs something that reads a mapped file, and turns the panics and faults that
+// damage causes into ErrDamaged.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return do()
+}
+
+// makeSegment makes the buckets of a new bbolt file.
+func makeSegment(tx *bbolt.Tx, kiosk survey.KioskID, o origin) error {
+	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketNonces, bucketComments, bucketDays} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return fmt.Errorf("make bucket %s: %w", name, err)
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	return errors.Join(
+		meta.Put(keyKiosk, []byte(kiosk)), meta.Put(keyChain, o.chain[:]),
+		meta.Put(keyFirst, sequenceKey(o.first)), meta.Put(keyPrevious, o.previous[:]),
+	)
+}
+
+// readOrigin reads whose segment this is and where it begins.
+func readOrigin(tx *bbolt.Tx) (kiosk survey.KioskID, o origin, err error) {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return "", o, nil // never finished: a stop while it was made
+	}
+	first := meta.Get(keyFirst)
+	for _, name := range [][]byte{bucketRecords, bucketNonces, bucketComments, bucketDays} {
+		if tx.Bucket(name) == nil {
+			return "", o, fmt.Errorf("%w: bucket %s is not there", ErrDamaged, name)
+		}
+	}
+	if len(first) != 8 || copy(o.chain[:], meta.Get(keyChain)) != 16 || copy(o.previous[:], meta.Get(keyPrevious)) != 32 {
+		return "", o, fmt.Errorf("%w: it does not say where it begins", ErrDamaged)
+	}
+	o.first = binary.BigEndian.Uint64(first)
+	return survey.KioskID(meta.Get(keyKiosk)), o, nil
+}
+
+// lastIn is the last record in a bbolt file; before is what comes before its first one.
+func lastIn(tx *bbolt.Tx, before custody.Head) custody.Head {
+	if k, v := tx.Bucket(bucketRecords).Cursor().Last(); k != nil {
+		return custody.Head{Sequence: sequenceOf(k), Hash: custody.HashRecord(v)}
+	}
+	return before
+}
+
+// before is the head of the chain before the segment's first record.
+func (o origin) before() custody.Head { return custody.Head{Sequence: o.first - 1, Hash: o.previous} }
+
+func sequenceKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
+
+// view reads the segment; what damage does comes back as ErrDamaged.
+func (s *segment) view(read func(*bbolt.Tx) error) error {
+	return guarded(func() error { return s.db.View(read) })
+}
+
+// each visits the segment's records in order, from a sequence on.
+func (s *segment) each(from uint64, visit func(*custody.Record) error) error {
+	return s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketRecords).Cursor()
+		for k, v := c.Seek(sequenceKey(from)); k != nil; k, v = c.Next() {
+			r := custody.DecodeRecord(v)
+			if r.Fault != nil {
+				return fmt.Errorf("%w: record %d: %w", ErrDamaged, sequenceOf(k), r.Fault)
+			}
+			if err := visit(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *segment) before() custody.Head { return s.origin().before() }

@@ -1,0 +1,108 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Space is how much room a disk has, in bytes. A Total of 0 means that it is not known.
+type Space struct{ Free, Total int64 }
+
+// The limits, where the options do not say otherwise.
+const (
+	defaultFull    = 50 << 20  // less than this free: no press is taken
+	defaultSpare   = 200 << 20 // less than this free: what a backup holds may go before its time
+	defaultBallast = 16 << 20
+	defaultKeep    = 90 * 24 * time.Hour
+)
+
+// Files in the journal's folder besides the segments.
+const (
+	lockFile    = "lock"
+	stateFile   = "state"   // how the last life ended: see state.go
+	ballastFile = "ballast" // room set aside, given up when the disk is full and the journal must be repaired
+	refusedFile = "refused" // presses refused because the disk was full
+	issuedFile  = "issued"  // numbers that may have been given out: see reserve.go
+)
+
+// full reports whether a press would take the room that repair needs.
+func (j *Journal) full() bool {
+	s := j.opts.Space(j.dir)
+	return s.Total > 0 && s.Free < j.opts.Full
+}
+
+// holdBallast sets room aside, if there is plenty.
+func (j *Journal) holdBallast() {
+	path := filepath.Join(j.dir, ballastFile)
+	if _, err := os.Stat(path); err == nil || j.opts.Ballast < 0 {
+		return
+	}
+	if s := j.opts.Space(j.dir); s.Free < 4*j.opts.Ballast+j.opts.Full {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return // without it there is a little less to fall back on
+	}
+	err = allocate(f, j.opts.Ballast)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(path)
+	}
+}
+
+// counter is a number kept in a file of fixed size, written in place: it needs no room
+// on a full disk. Two slots are written in turn, so that a torn write leaves the other.
+type counter struct {
+	f     *os.File
+	value uint64
+	slot  int64
+}
+
+const counterSlot = 512 // a sector: torn as a whole
+
+func openCounter(path string) (*counter, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(path), err)
+	}
+	c := &counter{f: f}
+	b := make([]byte, 2*counterSlot)
+	n, err := f.ReadAt(b, 0)
+	if n == len(b) {
+		for slot := range int64(2) {
+			s := b[slot*counterSlot:]
+			if v := binary.BigEndian.Uint64(s); crc32.Checksum(s[:8], castagnoli) == binary.BigEndian.Uint32(s[8:]) && v >= c.value {
+				c.value, c.slot = v, slot
+			}
+		}
+		return c, nil
+	}
+	// New, or cut short: it is made whole, with its folder entry.
+	if _, err = f.WriteAt(b, 0); err == nil {
+		err = errors.Join(f.Sync(), syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make %s: %w", filepath.Base(path), err), f.Close())
+	}
+	return c, nil
+}
+
+// set writes the number, durably.
+func (c *counter) set(v uint64) error {
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 12), v)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	slot := 1 - c.slot
+	if _, err := c.f.WriteAt(b, slot*counterSlot); err != nil {
+		return err
+	}
+	if err := datasync(c.f); err != nil {
+		return err
+	}
+	c.value, c.slot = v, slot
+	return nil
+}
