@@ -4,25 +4,22 @@
 //
 // The stream is transport, never custody: it may lose what it acknowledged, and the
 // kiosks fill it again. It is bounded and refuses new batches when full; it never
-// drops old ones.
+// drops old ones. So nothing here tries to save it: a stream that is gone is made
+// again, a server that is stuck is started again, and files that cannot be used are
+// set aside for an empty stream.
 package broker
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nkeys"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -39,11 +36,13 @@ type Options struct {
 	Listen string // host:port; port 0 picks a free one
 	// Certificate and Key are PEM files; with them the listener speaks TLS only.
 	Certificate, Key string
-	MaxBytes         int64 // of the stream; 0 = DefaultMaxBytes
+	// MaxBytes bounds the stream; 0 = DefaultMaxBytes. It is never more than a quarter of
+	// the volume, so that what lies beside the stream keeps its room.
+	MaxBytes int64
 	// Admit says which kiosk a public key belongs to, and whether it may come in. It is
 	// asked at each connection, so letting in and shutting out take effect at once.
 	Admit func(key []byte) (survey.KioskID, bool)
-	Log   *slog.Logger
+	Log   *slog.Logger // the server's own warnings, and files set aside; nil = nowhere
 	// LazySync leaves syncing to the server's own interval instead of syncing each
 	// message before it is acknowledged. For tests that show what custody is worth.
 	LazySync bool
@@ -51,72 +50,40 @@ type Options struct {
 
 // Broker is a running embedded server, or a client of an external one.
 type Broker struct {
-	srv   *server.Server // nil when external
+	own   *embedded // nil when external
 	conn  *nats.Conn
 	addr  string
-	limit int64
+	limit int64 // of the stream, bytes
+
+	life   sync.Mutex // held while the server starts or stops; protects closed
+	closed bool
+
+	mu  sync.Mutex // protects err
+	err error
 }
 
 // Start runs the embedded server and returns once it takes connections and the stream
-// is there.
+// is there. Files that it cannot use are set aside.
 func Start(ctx context.Context, o Options) (*Broker, error) {
-	host, portText, err := net.SplitHostPort(o.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("nats.listen = %q: host:port is needed: %w", o.Listen, err)
-	}
-	port, err := strconv.Atoi(portText)
-	if err != nil {
-		return nil, fmt.Errorf("nats.listen = %q: the port must be a number: %w", o.Listen, err)
-	}
-	if port == 0 {
-		port = server.RANDOM_PORT
-	} else if err := portFree(o.Listen); err != nil {
-		return nil, err
-	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = DefaultMaxBytes
-	}
-	token, err := randomToken()
+	own, err := newEmbedded(o)
 	if err != nil {
 		return nil, err
 	}
-	opts := &server.Options{
-		ServerName: "hailong", Host: host, Port: port,
-		JetStream: true, StoreDir: o.Dir, SyncAlways: !o.LazySync,
-		JetStreamMaxStore: 2 * o.MaxBytes, JetStreamMaxMemory: 64 << 20,
-		MaxPayload: custody.MaxMessage + 4096, MaxControlLine: 4096,
-		AlwaysEnableNonce: true, CustomClientAuthentication: &gate{token: token, admit: o.Admit},
-		NoSigs: true, PingInterval: 20 * time.Second,
-	}
-	if err := useTLS(opts, o); err != nil {
-		return nil, err
-	}
-	srv, err := server.NewServer(opts)
+	b := &Broker{own: own, limit: own.limit}
+	b.life.Lock()
+	err = b.open(ctx)
+	b.life.Unlock()
 	if err != nil {
-		return nil, fmt.Errorf("make the message server: %w", err)
-	}
-	srv.SetLoggerV2(serverLog{o.Log}, false, false, false)
-	srv.Start()
-	b := &Broker{srv: srv, limit: o.MaxBytes}
-	if !srv.ReadyForConnections(10 * time.Second) {
-		srv.Shutdown()
-		return nil, fmt.Errorf("the message server did not become ready on %s within 10 s", o.Listen)
-	}
-	b.addr = srv.Addr().String()
-	if b.conn, err = nats.Connect("", nats.InProcessServer(srv), nats.Token(token), nats.Name("centre"),
-		nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1)); err != nil {
-		b.Close()
-		return nil, fmt.Errorf("connect to the message server: %w", err)
-	}
-	if err := b.ensureStream(ctx); err != nil {
 		b.Close()
 		return nil, err
 	}
+	b.addr = own.listen // with the port that it has by now
 	return b, nil
 }
 
 // Dial uses an external server, whose permissions are its operator's job (see
-// [wire.KioskPermissions]). credentials is a NATS credentials file, "" for none.
+// [wire.KioskPermissions]), as is its sync_interval: always. credentials is a NATS
+// credentials file, "" for none.
 func Dial(ctx context.Context, url, credentials string, maxBytes int64) (*Broker, error) {
 	opts := []nats.Option{
 		nats.Name("centre"), nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1),
@@ -140,21 +107,88 @@ func Dial(ctx context.Context, url, credentials string, maxBytes int64) (*Broker
 	return b, nil
 }
 
-// Conn is the centre's own connection.
+// Conn is the centre's own connection. It lives as long as the broker: when the embedded
+// server is started again, it reconnects to the new one.
 func (b *Broker) Conn() *nats.Conn { return b.conn }
 
 // Addr is the address that kiosks connect to.
 func (b *Broker) Addr() string { return b.addr }
 
-// Close ends the connection and the embedded server, and waits for it.
+// Close ends the connection and the embedded server, and waits for it. A watch that is
+// still at work starts nothing again.
 func (b *Broker) Close() {
+	b.life.Lock()
+	defer b.life.Unlock()
+	b.closed = true
 	if b.conn != nil {
 		b.conn.Close()
 	}
-	if b.srv != nil {
-		b.srv.Shutdown()
-		b.srv.WaitForShutdown()
+	if b.own != nil {
+		b.own.stop()
 	}
+}
+
+// open brings the embedded server up with the stream in it. Where its files do not let
+// it, they are set aside and it begins with none.
+func (b *Broker) open(ctx context.Context) error {
+	err := b.raise(ctx)
+	if err == nil || ctx.Err() != nil || errors.As(err, new(notTheFiles)) {
+		return err
+	}
+	if room := b.own.room(); room != nil {
+		return errors.Join(err, room) // not the files: nothing can be written beside them either
+	}
+	return b.openAnew(ctx, err)
+}
+
+// openAnew sets the files aside because of cause, and begins with none.
+func (b *Broker) openAnew(ctx context.Context, cause error) error {
+	b.own.stop()
+	if err := b.own.setAside(cause); err != nil {
+		return errors.Join(cause, err)
+	}
+	return b.raise(ctx)
+}
+
+// raise starts the embedded server over the files that are there.
+func (b *Broker) raise(ctx context.Context) (err error) {
+	if err := b.own.start(); err != nil {
+		return err
+	}
+	if b.conn == nil {
+		b.conn, err = nats.Connect("", nats.InProcessServer(b.own), nats.Token(b.own.token), nats.Name("centre"),
+			nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1),
+			nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+				b.own.options.Log.Warn("the centre's connection to the message server", "error", err)
+			}))
+		if err != nil {
+			return notTheFiles{fmt.Errorf("connect to the message server: %w", err)}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := b.meet(ctx); err != nil {
+		return err
+	}
+	return b.ensureStream(ctx)
+}
+
+// reconnectWait is how soon the centre's own connection tries to reach the embedded
+// server again: they are in one process, so nobody is burdened.
+const reconnectWait = 50 * time.Millisecond
+
+// meet waits until the centre's connection has come from the last life of the embedded
+// server to this one: what it sends before is lost without a word.
+func (b *Broker) meet(ctx context.Context) error {
+	for id := b.own.present().ID(); b.conn.ConnectedServerId() != id; {
+		select {
+		case <-ctx.Done():
+			return notTheFiles{fmt.Errorf("reconnect to the message server: %w", ctx.Err())}
+		case <-time.After(reconnectWait / 5):
+		}
+	}
+	return nil
 }
 
 // ensureStream makes the stream, or brings its limits up to date.
@@ -175,127 +209,25 @@ func (b *Broker) ensureStream(ctx context.Context) error {
 }
 
 // Drop ends the connections of a kiosk that was shut out. It knows them by the key that
-// they proved, not by the name that a client chooses for itself.
+// they proved, not by the name that a client chooses for itself. A server that is just
+// being started again has no connections, and lets nobody in who is shut out.
 func (b *Broker) Drop(k survey.KioskID) error {
-	if b.srv == nil {
+	if b.own == nil {
 		return nil
 	}
-	list, err := b.srv.Connz(&server.ConnzOptions{Limit: 1 << 20, Username: true})
+	srv := b.own.present()
+	if srv == nil {
+		return nil
+	}
+	list, err := srv.Connz(&server.ConnzOptions{Limit: 1 << 20, Username: true})
 	if err != nil {
 		return fmt.Errorf("list connections: %w", err)
 	}
 	var all error
 	for _, c := range list.Conns {
 		if key, err := publicKey(c.AuthorizedUser); err == nil && custody.KioskName(key) == k {
-			all = errors.Join(all, b.srv.DisconnectClientByID(c.Cid))
+			all = errors.Join(all, srv.DisconnectClientByID(c.Cid))
 		}
 	}
 	return all
 }
-
-func useTLS(opts *server.Options, o Options) error {
-	if o.Certificate == "" {
-		return nil
-	}
-	config, err := server.GenTLSConfig(&server.TLSConfigOpts{CertFile: o.Certificate, KeyFile: o.Key, Timeout: 5})
-	if err != nil {
-		return fmt.Errorf("nats.tls: %w", err)
-	}
-	opts.TLS, opts.TLSConfig, opts.TLSTimeout = true, config, 5
-	return nil
-}
-
-// portFree asks for the port first: the server itself would end the whole program.
-func portFree(addr string) error {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return fmt.Errorf("nats.listen = %q: the address cannot be used; is another program using it? %w", addr, err)
-	}
-	return l.Close()
-}
-
-func randomToken() (string, error) {
-	b := make([]byte, 32)
-	if _, err := rand.Read(b); err != nil {
-		return "", fmt.Errorf("draw the centre's token: %w", err)
-	}
-	return hex.EncodeToString(b), nil
-}
-
-// gate lets in the centre by its token and each kiosk by its key, and gives a kiosk
-// its own subjects only.
-type gate struct {
-	token string
-	admit func(key []byte) (survey.KioskID, bool)
-}
-
-// Check implements the server's authentication: true lets the client in.
-func (g *gate) Check(c server.ClientAuthentication) bool {
-	o := c.GetOpts()
-	if o.Token != "" {
-		if o.Token != g.token {
-			return false
-		}
-		c.RegisterUser(&server.User{Username: "centre"})
-		return true
-	}
-	key, ok := provenKey(o.Nkey, o.Sig, c.GetNonce())
-	if !ok {
-		return false
-	}
-	kiosk, ok := g.admit(key)
-	if !ok {
-		return false
-	}
-	p := wire.KioskPermissions(kiosk)
-	c.RegisterUser(&server.User{Username: string(kiosk), Permissions: &server.Permissions{
-		Publish: &server.SubjectPermission{Allow: p.Publish}, Subscribe: &server.SubjectPermission{Allow: p.Subscribe},
-	}})
-	return true
-}
-
-// provenKey is the raw public key of a caller who signed the server's nonce with it.
-func provenKey(nkey, signature string, nonce []byte) ([]byte, bool) {
-	sig, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil {
-		return nil, false
-	}
-	public, err := nkeys.FromPublicKey(nkey)
-	if err != nil || len(nonce) == 0 || public.Verify(nonce, sig) != nil {
-		return nil, false
-	}
-	raw, err := publicKey(nkey)
-	return raw, err == nil
-}
-
-// publicKey is the raw key that NATS writes as nkey.
-func publicKey(nkey string) ([]byte, error) {
-	return nkeys.Decode(nkeys.PrefixByteUser, []byte(nkey))
-}
-
-// serverLog hands the server's own warnings on; its notices are not ours.
-type serverLog struct{ log *slog.Logger }
-
-func (l serverLog) say(level slog.Level, format string, v ...any) {
-	if l.log != nil {
-		l.log.Log(context.Background(), level, "message server: "+fmt.Sprintf(format, v...))
-	}
-}
-
-// Noticef is what the server tells of its everyday work: for debugging here.
-func (l serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v...) }
-
-// Warnf is what an operator should know.
-func (l serverLog) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v...) }
-
-// Fatalf is the server giving up.
-func (l serverLog) Fatalf(format string, v ...any) { l.say(slog.LevelError, format, v...) }
-
-// Errorf is something that went wrong.
-func (l serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v...) }
-
-// Debugf is of no use here.
-func (l serverLog) Debugf(format string, v ...any) {}
-
-// Tracef is of no use here.
-func (l serverLog) Tracef(format string, v ...any) {}

@@ -89,6 +89,7 @@ func request(nc *nats.Conn, subject string) (*nats.Msg, error) {
 }
 
 func TestAKioskMayUseItsOwnSubjectsAndNothingElse(t *testing.T) {
+	t.Parallel()
 	name, key := newKey(t)
 	b := start(t, nil, name)
 	nc, state := dial(t, b, name, key)
@@ -154,6 +155,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 }
 
 func TestAKioskThatIsShutOutLosesItsConnection(t *testing.T) {
+	t.Parallel()
 	name, key := newKey(t)
 	var out atomic.Bool
 	b := start(t, func(o *broker.Options) {

@@ -9,6 +9,8 @@
 //	hailong.v1.heartbeat.K  kiosk → centre   how the kiosk is doing, best effort, never kept
 //	hailong.v1.inbox.K.>    centre → kiosk   replies
 //
+// Only hailong.v1.batch._canary is nobody's: see [Canary].
+//
 // An external NATS server needs, for each kiosk, a user with the permissions of
 // [KioskPermissions], and for the centre one that may use JetStream and everything
 // under hailong.v1.
@@ -44,6 +46,10 @@ const (
 	AllHeartbeats = heartbeat + "*"
 )
 
+// Canary is where the centre publishes, into the same stream, what nobody needs, to see
+// that the stream takes it. It has no kiosk's name, and no kiosk may publish to it.
+const Canary = batch + "_canary"
+
 // Batch is where a kiosk publishes its batches.
 func Batch(k survey.KioskID) string { return batch + string(k) }
 
@@ -63,8 +69,11 @@ func InboxPrefix(k survey.KioskID) string { return inbox + string(k) }
 const CentreInboxPrefix = Prefix + "inbox-centre"
 
 // Kiosk is the kiosk that a batch, mark or heartbeat subject is named by, "" if it is
-// not such a subject.
+// not such a subject. The canary is nobody's.
 func Kiosk(subject string) survey.KioskID {
+	if subject == Canary {
+		return ""
+	}
 	for _, prefix := range []string{batch, mark, heartbeat} {
 		if name, ok := strings.CutPrefix(subject, prefix); ok && !strings.ContainsAny(name, ".*>") {
 			return survey.KioskID(name)

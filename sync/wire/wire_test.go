@@ -20,6 +20,7 @@ func TestNamesNeverChange(t *testing.T) {
 		wire.Heartbeat(kiosk):   "hailong.v1.heartbeat.k-abcdefghij",
 		wire.InboxPrefix(kiosk): "hailong.v1.inbox.k-abcdefghij",
 		wire.AllBatches:         "hailong.v1.batch.*",
+		wire.Canary:             "hailong.v1.batch._canary",
 		wire.AllMarks:           "hailong.v1.mark.*",
 		wire.AllHeartbeats:      "hailong.v1.heartbeat.*",
 		wire.CentreInboxPrefix:  "hailong.v1.inbox-centre",
@@ -35,7 +36,7 @@ func TestNamesNeverChange(t *testing.T) {
 func TestWhoseSubjectItIs(t *testing.T) {
 	for subject, want := range map[string]survey.KioskID{
 		wire.Batch(kiosk): kiosk, wire.Mark(kiosk): kiosk, wire.Heartbeat(kiosk): kiosk,
-		wire.Receipt(kiosk): "", wire.InboxPrefix(kiosk): "", "hailong.v1.batch.": "", "hailong.v1.batch": "", "": "",
+		wire.Receipt(kiosk): "", wire.InboxPrefix(kiosk): "", wire.Canary: "", "hailong.v1.batch.": "", "hailong.v1.batch": "", "": "",
 		"hailong.v1.batch.a.b": "", "hailong.v1.batch.*": "", "hailong.v1.mark.>": "", "hailong.v2.batch.k-1": "", "x.hailong.v1.batch.k-1": "",
 	} {
 		if got := wire.Kiosk(subject); got != want {
@@ -81,7 +82,7 @@ func TestAKioskMayOnlyUseItsOwnSubjects(t *testing.T) {
 		}
 	}
 	for _, not := range []string{
-		wire.Batch(other), wire.Mark(other), wire.Heartbeat(other), wire.Receipt(kiosk), wire.Receipt(other), wire.InboxPrefix(other) + ".1",
+		wire.Canary, wire.Batch(other), wire.Mark(other), wire.Heartbeat(other), wire.Receipt(kiosk), wire.Receipt(other), wire.InboxPrefix(other) + ".1",
 		wire.CentreInboxPrefix + ".1", "$JS.API.STREAM.INFO." + wire.Stream, "$SYS.REQ.SERVER.PING", "_INBOX.abc",
 	} {
 		if allowed(p.Publish, not) {
@@ -94,6 +95,18 @@ func TestAKioskMayOnlyUseItsOwnSubjects(t *testing.T) {
 		if allowed(p.Subscribe, not) {
 			t.Errorf("it may hear %s", not)
 		}
+	}
+}
+
+// The canary must come into the stream of the batches, and no kiosk may ever be called
+// by its name: its batches would be thrown away.
+func TestTheCanaryIsABatchOfNobody(t *testing.T) {
+	if !covers(wire.AllBatches, wire.Canary) {
+		t.Errorf("%s is not in the stream", wire.Canary)
+	}
+	name := strings.TrimPrefix(wire.Canary, wire.Batch(""))
+	if survey.CodeProblem("kiosk", name) == nil {
+		t.Errorf("a kiosk could be called %s", name)
 	}
 }
 
