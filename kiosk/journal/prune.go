@@ -35,13 +35,9 @@ func (j *Journal) rotate() error {
 	if err := j.log.trim(); err != nil {
 		return err
 	}
-	mark := cleanMark{j.log.size, head}.encode()
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
-		return errors.Join(meta.Put(keySealed, mark), meta.Put(keyClean, mark))
-	})
-	if err != nil {
-		return fmt.Errorf("seal segment %d: %w", s.number, err)
+	s.last, s.size, s.at = head, j.log.size, time.UnixMilli(j.wall)
+	if err := s.seal(); err != nil {
+		return err
 	}
 	next, f, err := j.beginSegment(s.number+1, origin{j.chain, head.Sequence + 1, head.Hash})
 	if err != nil {
@@ -50,7 +46,6 @@ func (j *Journal) rotate() error {
 	if err := j.log.close(); err != nil {
 		return errors.Join(fmt.Errorf("close a full log: %w", err), next.db.Close(), f.Close())
 	}
-	s.last, s.at = head, time.UnixMilli(j.wall)
 	j.log = startLog(f, int64(logHeader))
 	list := append(slices.Clone(j.segments()), next)
 	j.list.Store(&list)

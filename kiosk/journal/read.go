@@ -23,7 +23,7 @@ func (j *Journal) Find(n survey.Nonce) (e survey.Entry, ok bool, err error) {
 	list := j.segments()
 	for i := len(list) - 1; i >= 0; i-- {
 		s := list[i]
-		e, ok, err = j.findIn(s, n, func(seq uint64) bool { return s.sealed || i < len(list)-1 || seq <= head })
+		e, ok, err = j.findIn(s, n, func(seq uint64) bool { return i < len(list)-1 || seq <= head })
 		if ok || err != nil {
 			break
 		}

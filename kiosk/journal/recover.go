@@ -189,7 +189,7 @@ func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 			}
 		}
 	}
-	s, err := j.pair(n, dbPath, logPath)
+	s, err := j.pair(n, last, dbPath, logPath)
 	if s == nil || err != nil {
 		return nil, err
 	}
@@ -253,12 +253,12 @@ func (s *segment) readTimes() error {
 
 // pair opens both files of a segment, mends one from the other, and leaves the segment
 // ready: to be written if it is not sealed.
-func (j *Journal) pair(n int, dbPath, logPath string) (*segment, error) {
+func (j *Journal) pair(n int, last bool, dbPath, logPath string) (*segment, error) {
 	f, err := j.openLog(logPath)
 	if err != nil {
 		return nil, err
 	}
-	s, err := j.openPair(n, dbPath, logPath, &f)
+	s, err := j.openPair(n, last, dbPath, logPath, &f)
 	if s == nil || err != nil {
 		if f != nil {
 			err = errors.Join(err, f.Close())
@@ -293,7 +293,7 @@ func (j *Journal) openLog(path string) (*os.File, error) {
 
 // openPair brings a segment's bbolt file and its log together. It makes the log, in *f,
 // or bbolt, where one of them is missing.
-func (j *Journal) openPair(n int, dbPath, logPath string, f **os.File) (*segment, error) {
+func (j *Journal) openPair(n int, last bool, dbPath, logPath string, f **os.File) (*segment, error) {
 	s, mark, err := j.openRecords(n, dbPath)
 	if err != nil {
 		return nil, err
@@ -310,6 +310,7 @@ func (j *Journal) openPair(n int, dbPath, logPath string, f **os.File) (*segment
 			return nil, errors.Join(err, s.db.Close())
 		}
 	}
+	s.followed = !last
 	if err := j.bringTogether(s, *f, mark); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
@@ -437,10 +438,29 @@ func (j *Journal) bringTogether(s *segment, f *os.File, mark cleanMark) error {
 	if err := s.view(s.nonces.load); err != nil {
 		return fmt.Errorf("read the latest records: %w", err)
 	}
+	if s.followed && !s.sealed { // bbolt was made anew
+		if err := s.seal(); err != nil {
+			return err
+		}
+	}
 	if s.sealed {
 		return s.readTimes()
 	}
 	return s.readBegin(j.opts.Now())
+}
+
+// seal notes in bbolt that nothing is added to the segment any more.
+func (s *segment) seal() error {
+	mark := cleanMark{s.size, s.last}.encode()
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keySealed, mark), meta.Put(keyClean, mark), meta.Delete(keyRebuild))
+	})
+	if err != nil {
+		return fmt.Errorf("seal segment %d: %w", s.number, err)
+	}
+	s.sealed = true
+	return nil
 }
 
 // readBegin reads when the first record of a segment was made that is still written.
@@ -473,7 +493,7 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	if err != nil {
 		return err
 	}
-	if s.rebuild {
+	if s.rebuild && !s.followed { // where the next segment begins tells whether this one is whole
 		if err := j.onlyWitness(f, log, size); err != nil {
 			return err
 		}

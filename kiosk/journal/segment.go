@@ -29,6 +29,7 @@ type segment struct {
 	last     custody.Head // at open, and where it is sealed; of the one being written, see Journal.Head
 	size     int64        // of the log, at open
 	sealed   bool
+	followed bool      // others come after it
 	rebuild  bool      // bbolt was lost: the log is the only witness
 	began    time.Time // when its first record was made
 	at       time.Time // when its last record was made; sealed only

@@ -1,0 +1,148 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"hailong/survey"
+	"hailong/survey/boltstore"
+	"hailong/survey/score"
+)
+
+// Stored is what a central store holds, as read by the verifier of this package.
+type Stored struct {
+	Records     []StoredRecord // of responses, each identity once
+	Disputed    []StoredRecord // of batches that contradict their chain: kept and not counted
+	Losses      []DeclaredLoss
+	Heads       map[string]uint64 // chain → last sequence that its batches hold
+	Counted     int               // answers in the roll-ups, those left out of the headline included
+	Held        int
+	Quarantined int
+	Forks       int
+	Violations  []string // what must not be, in words
+}
+
+// StoredRecord is the record of one response.
+type StoredRecord struct {
+	ID      survey.RecordID
+	Nonce   survey.Nonce
+	Hash    survey.Hash
+	Answers map[string]int // question → level
+	Channel survey.Channel
+}
+
+// DeclaredLoss is what the beginning of a chain says of the one before it: the numbers
+// after Last up to Reserved may be lost.
+type DeclaredLoss struct {
+	Chain          survey.Chain
+	Last, Reserved uint64
+}
+
+// ReadStore reads a central store that no program has open, verifies every chain from
+// its bytes, and lets the store itself count again what it counted. It is to be called
+// with a copy where the file lies on a power-cut disk of this very process.
+func ReadStore(ctx context.Context, path string) (got *Stored, err error) {
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("read the store: %w", err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	got = &Stored{Heads: map[string]uint64{}}
+	if err := got.read(ctx, store); err != nil {
+		return nil, fmt.Errorf("read the store: %w", err)
+	}
+	if err := store.Recount(ctx); err != nil {
+		got.wrong("I7: %v", err)
+	}
+	return got, nil
+}
+
+func (s *Stored) wrong(format string, args ...any) {
+	s.Violations = append(s.Violations, fmt.Sprintf(format, args...))
+}
+
+func (s *Stored) read(ctx context.Context, store *boltstore.Store) error {
+	kiosks, err := store.Kiosks(ctx)
+	if err != nil {
+		return err
+	}
+	keys := map[survey.KioskID][]byte{}
+	for _, k := range kiosks {
+		keys[k.ID] = k.Key
+	}
+	chains, err := store.Chains(ctx)
+	if err != nil {
+		return err
+	}
+	seen := map[survey.RecordID]survey.Hash{}
+	for _, c := range chains {
+		s.Held += int(c.Held)
+		s.Quarantined += int(c.Quarantined)
+		s.Forks += int(c.Forks)
+		v := verifier{stored: s, chain: c.Chain, key: keys[c.Kiosk], seen: seen}
+		if err := store.Walk(ctx, c.Chain, func(b []byte) error { v.batch(b); return nil }); err != nil {
+			return err
+		}
+		s.Heads[c.Chain.String()] = v.last
+		if v.last != c.Head.Sequence || v.hash != c.Head.Hash {
+			s.wrong("I6: the store says that chain %s goes up to %d, its batches go up to %d", c.Chain, c.Head.Sequence, v.last)
+		}
+		forks, err := store.Forks(ctx, c.Chain)
+		if err != nil {
+			return err
+		}
+		for _, b := range forks {
+			v.fork(b)
+		}
+	}
+	return s.count(ctx, store)
+}
+
+// count asks the store for a score over all days.
+func (s *Stored) count(ctx context.Context, store *boltstore.Store) error {
+	structure, err := store.Structure(ctx)
+	if err != nil {
+		return err
+	}
+	catalogue, err := store.Catalogue(ctx)
+	if err != nil {
+		return err
+	}
+	from, _ := survey.ParseDate("1970-01-01")
+	to, _ := survey.ParseDate("2100-12-31")
+	r, err := score.Compute(ctx, store, score.World{Structure: structure, Catalogue: catalogue, Minimum: 1}, survey.ScoreQuery{From: from, To: to, By: survey.ByNone})
+	if err != nil {
+		return err
+	}
+	s.Counted = int(r.Total.N + r.Total.Excluded)
+	return nil
+}
+
+func byNonce(records []StoredRecord) map[survey.Nonce][]StoredRecord {
+	all := map[survey.Nonce][]StoredRecord{}
+	for _, r := range records {
+		all[r.Nonce] = append(all[r.Nonce], r)
+	}
+	return all
+}
+
+// declares reports whether a number lies in a loss that was declared.
+func (s *Stored) declares(id survey.RecordID) bool {
+	return slices.ContainsFunc(s.Losses, func(d DeclaredLoss) bool {
+		return d.Chain == id.Chain && id.Sequence > d.Last && id.Sequence <= d.Reserved
+	})
+}
+
+// differs says in what a record is not the press; "" = in nothing.
+func (r *StoredRecord) differs(p Press) string {
+	if r.Channel != p.Channel {
+		return fmt.Sprintf("channel %s, pressed %s", r.Channel, p.Channel)
+	}
+	if !maps.Equal(r.Answers, p.Answers) {
+		return fmt.Sprintf("answers %v, pressed %v", r.Answers, p.Answers)
+	}
+	return ""
+}

@@ -1,0 +1,358 @@
+package journal
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// Ending is how a journal's last life ended.
+type Ending string
+
+// The endings. A folder that does not say counts as Killed.
+const (
+	EndedWell   Ending = Ending(closed)  // a clean stop
+	Killed      Ending = Ending(opening) // killed, or out of power
+	DiedOpening Ending = Ending(trying)  // killed while the journal was being opened
+	WriteFailed Ending = Ending(failed)  // a write failed: the disk may be bad
+)
+
+// Holding is what a journal's folder holds, as far as it can be read, in whatever file
+// it stands.
+type Holding struct {
+	Ended    Ending
+	Refused  uint64   // presses refused because the disk was full, ever
+	Segments []Files  // oldest first
+	Chains   []Held   // a chain stands behind those that it follows
+	Aside    []string // files and folders of what was damaged, put out of the way
+	haul     *haul
+}
+
+// Files are one segment's two files.
+type Files struct {
+	Number int
+	Chain  survey.Chain // zero, like First and Last, where its log does not say it
+	First  uint64       // sequence of its first record
+	Last   uint64       // where its log ends
+	Size   int64        // bytes of both
+	Fault  error        // what is wrong; nil = nothing. The next start mends what can be mended.
+}
+
+// Held is what is there of one chain.
+type Held struct {
+	Chain    survey.Chain
+	Kept     uint64 // the first sequence that the journal should still hold; what came before was let go
+	Runs     []Run  // in order
+	Answers  int    // citizens' answers among the records, salvaged ones too
+	Reserved uint64 // no number above this was ever given out; 0 = not known
+	Receipt  []byte // the centre's last word about it, as signed; nil = none
+}
+
+// Run is an unbroken row of records.
+type Run struct {
+	First, Last uint64
+	From, To    time.Time // when its first and last record were made, by the box's clock
+}
+
+// Missing is how many numbers are not there before and between the runs. Whether any are
+// missing behind the last one, only Reserved can bound.
+func (h *Held) Missing() (n uint64) {
+	next := h.Kept
+	for _, r := range h.Runs {
+		n += r.First - next
+		next = r.Last + 1
+	}
+	return n
+}
+
+// Last is the highest sequence that is there; 0 = none.
+func (h *Held) Last() uint64 {
+	if len(h.Runs) == 0 {
+		return 0
+	}
+	return h.Runs[len(h.Runs)-1].Last
+}
+
+// Inspect reads everything in the folder dir, and in those of its folders in which
+// damaged files were set aside, without changing any. It needs memory for all of it. Of
+// the options it uses Child and Reserve. While a program has the journal open the error
+// is [ErrLocked].
+func Inspect(dir string, o Options) (*Holding, error) {
+	o.fill(dir)
+	j := &Journal{opts: o, dir: dir}
+	if err := j.holdStill(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if j.guard != nil {
+			_ = j.guard.Close() // it was only held
+		}
+	}()
+	haul, err := j.collect()
+	if err != nil {
+		return nil, err
+	}
+	h := &Holding{Ended: Ending(readState(dir)), haul: haul}
+	if h.Refused, err = readCounter(filepath.Join(dir, refusedFile)); err != nil {
+		return nil, err
+	}
+	if err := j.lookAtSegments(h); err != nil {
+		return nil, err
+	}
+	if h.Aside, err = aside(dir); err != nil {
+		return nil, err
+	}
+	for _, chain := range haul.inOrder() {
+		held, err := j.held(haul, chain)
+		if err != nil {
+			return nil, err
+		}
+		h.Chains = append(h.Chains, held)
+	}
+	return h, nil
+}
+
+// holdStill keeps other programs away. A folder without a lock file is no running
+// program's, nor is one on a disk that cannot be written.
+func (j *Journal) holdStill() error {
+	if _, err := os.Stat(filepath.Join(j.dir, lockFile)); err != nil {
+		_, err = os.Stat(j.dir)
+		return err
+	}
+	guard, err := lock(j.dir)
+	if errors.Is(err, syscall.EROFS) {
+		return nil
+	}
+	j.guard = guard
+	return err
+}
+
+// readCounter reads a counter's file without making it; 0 where there is none.
+func readCounter(path string) (value uint64, err error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", filepath.Base(path), err)
+	}
+	for ; len(b) >= counterSlot; b = b[counterSlot:] {
+		if crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) {
+			value = max(value, binary.BigEndian.Uint64(b))
+		}
+	}
+	return value, nil
+}
+
+// aside are the files and folders in which something damaged was put out of the way.
+func aside(dir string) (list []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		name := d.Name()
+		if !strings.Contains(name, "damaged-") && !strings.Contains(name, ".log.cut-") {
+			return nil
+		}
+		if name, err = filepath.Rel(dir, path); err == nil {
+			list = append(list, name)
+		}
+		if d.IsDir() {
+			return fs.SkipDir
+		}
+		return err
+	})
+	return list, err
+}
+
+// inOrder are all chains, each behind those that it follows.
+func (h *haul) inOrder() (list []survey.Chain) {
+	known := map[survey.Chain]bool{}
+	for c := range h.chains {
+		known[c] = true
+	}
+	for c := range h.origins {
+		known[c] = true
+	}
+	byName := slices.SortedFunc(maps.Keys(known), func(a, b survey.Chain) int { return bytes.Compare(a[:], b[:]) })
+	for _, c := range byName {
+		for _, c := range append(h.before(c), c) {
+			if known[c] && !slices.Contains(list, c) {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// held is what was found of one chain.
+func (j *Journal) held(h *haul, chain survey.Chain) (Held, error) {
+	out := Held{Chain: chain, Kept: 1, Receipt: h.receipts[chain]}
+	var err error
+	if out.Reserved, err = readCounter(filepath.Join(j.opts.Reserve, issuedFile+"-"+chain.String()[:8])); err != nil {
+		return out, err
+	}
+	for _, r := range h.runs(chain) {
+		first, last := &r[0], &r[len(r)-1]
+		out.Runs = append(out.Runs, Run{First: first.Sequence, Last: last.Sequence, From: first.At(), To: last.At()})
+		for i := range r {
+			if _, answer := r[i].Issued(); answer {
+				out.Answers++
+			}
+		}
+	}
+	if o, ok := h.origins[chain]; ok {
+		out.Kept = o.first
+	}
+	if len(out.Runs) > 0 {
+		out.Kept = min(out.Kept, out.Runs[0].First)
+	}
+	return out, nil
+}
+
+// lookAtSegments looks at each segment's two files.
+func (j *Journal) lookAtSegments(h *Holding) error {
+	numbers, err := numbersIn(j.dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		s := Files{Number: n, Fault: j.check(filepath.Join(j.dir, dbName(n)))}
+		s.Fault = errors.Join(s.Fault, h.haul.lookAtLog(filepath.Join(j.dir, logName(n)), &s))
+		for _, name := range []string{dbName(n), logName(n)} {
+			info, err := os.Stat(filepath.Join(j.dir, name))
+			if err != nil {
+				s.Fault = errors.Join(s.Fault, fmt.Errorf("%w: %s is not there", ErrDamaged, name))
+				continue
+			}
+			s.Size += info.Size()
+		}
+		h.Segments = append(h.Segments, s)
+	}
+	for i := range h.Segments {
+		h.lookAtEnd(i)
+	}
+	return nil
+}
+
+// lookAtLog compares a segment's log with what else was found under the same numbers.
+func (h *haul) lookAtLog(path string, s *Files) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it is said elsewhere
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	log, err := scanLog(f, func(r *custody.Record) error {
+		if h.chains[r.Chain][r.Sequence].Hash != r.Hash {
+			return fmt.Errorf("%w: the log and bbolt hold two different records %d", ErrDamaged, r.Sequence)
+		}
+		return nil
+	})
+	s.Chain, s.First, s.Last = log.chain, log.first, log.head.Sequence
+	if err != nil {
+		return err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if at := laterFrame(f, log.size, size); at > 0 {
+		return fmt.Errorf("%w: the log breaks off after record %d and goes on at byte %d", ErrDamaged, log.head.Sequence, at)
+	}
+	return nil
+}
+
+// lookAtEnd looks whether a segment's log goes as far as it should: to where the next
+// one of its chain begins, or, up to what a power cut leaves, to the last record.
+func (h *Holding) lookAtEnd(i int) {
+	s := &h.Segments[i]
+	end, slack := uint64(0), uint64(maxGroup)
+	if h.Ended == EndedWell {
+		slack = 0
+	}
+	for _, r := range h.haul.runs(s.Chain) {
+		if last := r.last().Sequence; s.First >= r[0].Sequence && s.First <= last {
+			end = last - min(last, slack)
+		}
+	}
+	if next := i + 1; next < len(h.Segments) && h.Segments[next].Chain == s.Chain {
+		end = h.Segments[next].First - 1
+	}
+	if s.First > 0 && end > s.Last {
+		s.Fault = errors.Join(s.Fault, fmt.Errorf("%w: the log ends with record %d before its time", ErrDamaged, s.Last))
+	}
+}
+
+// The size of the batches that [Holding.Batches] makes: those of the uplink.
+const (
+	batchRecords = 1000
+	batchBytes   = 64 << 10
+)
+
+// Batches signs what is there of a chain after a sequence, and gives each batch to
+// visit, in order. A batch never goes over a gap. They carry no totals.
+func (h *Holding) Batches(chain survey.Chain, after uint64, kiosk survey.KioskID, key ed25519.PrivateKey, visit func(*custody.Batch) error) error {
+	for _, run := range h.haul.runs(chain) {
+		rest := run[min(uint64(len(run)), max(after+1, run[0].Sequence)-run[0].Sequence):]
+		for len(rest) > 0 {
+			records, comments := h.haul.portion(rest)
+			if err := visit(custody.NewBatch(kiosk, key, records[0].Previous, records, comments, nil)); err != nil {
+				return err
+			}
+			rest = rest[len(records):]
+		}
+	}
+	return nil
+}
+
+// portion is as much of a row as one batch takes, with its comments.
+func (h *haul) portion(rest chainRun) (records []custody.Record, comments []custody.Comment) {
+	size := 0
+	for i := range rest[:min(len(rest), batchRecords)] {
+		r := &rest[i]
+		text := h.comment(r)
+		if size += len(r.Bytes) + len(text) + 16; size > batchBytes && i > 0 {
+			return rest[:i], comments
+		}
+		if len(text) > 16 {
+			comments = append(comments, custody.Comment{Sequence: r.Sequence, Salt: [16]byte(text), Text: string(text[16:])})
+		}
+		records = rest[:i+1]
+	}
+	return records, comments
+}
+
+// Segments are the numbers of the oldest and the newest segment of an open journal:
+// they go up as segments are let go and sealed.
+func (j *Journal) Segments() (oldest, newest int) {
+	list := j.segments()
+	if len(list) == 0 {
+		return 0, 0
+	}
+	return list[0].number, list[len(list)-1].number
+}
+
+// Sure reports whether the journal believes that the box's clock tells the day at now,
+// by the options' clock.
+func (j *Journal) Sure(now time.Time) bool {
+	_, state := j.clock.now(now.UnixMilli(), now.Sub(j.start).Milliseconds(), 0, !j.opts.NoHardwareClock)
+	return state == custody.ClockSure
+}
