@@ -181,6 +181,7 @@ func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 		if s, err := j.openSealed(n); err == nil {
 			return s, nil
 		}
+		suspect = true // before it is opened to be mended, a child looks at it
 	}
 	if suspect {
 		if err := j.check(dbPath); err != nil {

@@ -385,3 +385,30 @@ func TestNumbersAreReservedBeforeTheyAreGiven(t *testing.T) {
 		}
 	}
 }
+
+// A sealed segment that is damaged at rest is met at a start that expects nothing: the
+// child looks at it before anybody opens it to mend it.
+func TestASealedSegmentDamagedAtRest(t *testing.T) {
+	dir := t.TempDir()
+	j := segmented(t, dir, 60)
+	chain, head := j.Chain(), j.Head()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, dbName(1))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 2 * 4096; at < len(b); at += 4096 { // its two first pages say where the rest is
+		copy(b[at:], bytes.Repeat([]byte{0xaa}, 64))
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := openTest(t, dir, small, withChild, func(o *Options) { o.Chain = chain })
+	if again.Head() != head {
+		t.Fatalf("head %d, want %d", again.Head().Sequence, head.Sequence)
+	}
+	found(t, again, 0, 60)
+}
