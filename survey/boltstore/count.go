@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hailong/survey"
+	"hailong/survey/custody"
 	"hailong/survey/score"
 )
 
@@ -14,42 +15,69 @@ type touched map[survey.CounterCode]bool
 
 func (t touched) list() []survey.CounterCode { return slices.Sorted(maps.Keys(t)) }
 
-// settle writes what a verdict makes of a record: it is counted, or marked as held or
-// quarantined. A fresh record has nothing linked to it yet. Counters whose counts
-// changed go into reached.
-func (w *writing) settle(id survey.RecordID, v *shape, st *chainState, fresh bool, reached touched) error {
+// take accounts for an act: it is a duplicate, or what its verdict makes of it. A fresh
+// one has nothing linked to it yet; pin says whether the unit it is counted at must be
+// remembered. Counters whose counts changed go into reached.
+func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, reached touched) (state, error) {
+	t, err := w.tallyOf(st, a.day)
+	if err != nil {
+		return 0, err
+	}
+	twice, err := w.isDuplicate(a, st)
+	if err != nil {
+		return 0, err
+	}
+	t.received++
+	t.changed = true
+	v := w.judge(a)
+	if twice {
+		v = &shape{verdict: verdict{state: duplicate, response: v.response}}
+	}
 	switch v.state {
 	case held:
 		st.Held++
-		if err := w.put(heldBucket, idKey(id), []byte(v.reason)); err != nil {
-			return err
-		}
+		st.changed = true
+		t.held++
+		err = w.put(heldBucket, idKey(a.id), append(appendDay(nil, a.day), v.reason...))
 	case quarantined:
 		st.Quarantined++
-		if err := w.put(quarantineBucket, idKey(id), []byte(v.reason)); err != nil {
-			return err
+		st.changed = true
+		t.quarantined++
+		err = w.put(quarantineBucket, idKey(a.id), append(appendDay(nil, a.day), v.reason...))
+	case duplicate:
+		t.leave(custody.DuplicateRecord, 1)
+		err = w.put(duplicateBucket, idKey(a.id), appendDay(nil, a.day))
+	case counted:
+		if pin(a) {
+			err = w.put(pinBucket, idKey(a.id), []byte(v.unit))
 		}
 	}
-	if v.response == nil {
-		return nil
+	if err != nil || v.response == nil || twice && a.identity != a.id {
+		return v.state, err
 	}
-	to := linkOf(id, v.response)
+	return v.state, w.count(a, v, st, t, fresh, reached)
+}
+
+// count joins an act to its session and counts it, if it counts.
+func (w *writing) count(a *act, v *shape, st *chainState, t *tally, fresh bool, reached touched) error {
+	to := linkOf(a.id, v.response, func(id survey.RecordID) (survey.RecordID, bool) { return w.carrier(st.Kiosk, id) })
 	if fresh && to == 0 {
 		if v.state == counted {
 			v.alone++
+			t.leave(v.excluded, 1)
 			reached[v.response.Counter] = true
 		}
 		return nil
 	}
-	before, after, err := w.link(id, to)
+	before, after, err := w.link(a.id, to)
 	if err != nil {
 		return fmt.Errorf("join the session of %d: %w", to, err)
 	}
 	if v.state != counted {
 		return nil
 	}
-	self := score.Placed{ID: id, Hour: v.hour, Receiving: v.unit, Response: v.response}
-	return w.countInSession(self, before, after, reached)
+	self := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
+	return w.countInSession(a.id.Sequence, self, before, after, st, reached)
 }
 
 // add adds a fact to what the transaction will write, n times.
@@ -70,22 +98,34 @@ func (w *writing) addShapes() {
 	}
 }
 
-// countInSession adds a record to the roll-ups: the facts of its session with it,
-// less those of the sessions that its link joined, without it.
-func (w *writing) countInSession(self score.Placed, before [][]uint64, after []uint64, reached touched) error {
-	with, err := w.placed(self, after, true)
-	if err != nil {
-		return err
-	}
-	net := score.Facts(with, w.definitions.catalogue)
-	for _, session := range before {
-		without, err := w.placed(self, session, false)
+// countInSession adds an act to the roll-ups and the account: the facts of its session
+// with it, less those of the sessions that its link joined, without it.
+func (w *writing) countInSession(at uint64, self score.Placed, before [][]uint64, after []uint64, st *chainState, reached touched) error {
+	net := map[score.Fact]score.Count{}
+	change := func(session []uint64, with *score.Placed, sign int64) error {
+		list, err := w.placed(st.Chain, session, at, with)
 		if err != nil {
 			return err
 		}
-		for f, n := range score.Facts(without, w.definitions.catalogue) {
-			net[f] = net[f].Add(score.Count{Answers: -n.Answers, Respondents: -n.Respondents})
+		for f, n := range score.Facts(list, w.definitions.catalogue) {
+			net[f] = net[f].Add(score.Count{Answers: sign * n.Answers, Respondents: sign * n.Respondents})
 		}
+		for i, reason := range exclusions(list, w.definitions.catalogue) {
+			t, err := w.tallyOf(st, list[i].Hour.Date())
+			if err != nil {
+				return err
+			}
+			t.leave(reason, sign)
+		}
+		return nil
+	}
+	for _, session := range before {
+		if err := change(session, nil, -1); err != nil {
+			return err
+		}
+	}
+	if err := change(after, &self, 1); err != nil {
+		return err
 	}
 	for f, n := range net {
 		if !n.IsZero() {
@@ -96,43 +136,78 @@ func (w *writing) countInSession(self score.Placed, before [][]uint64, after []u
 	return nil
 }
 
-// placed are the counted records of a session, in order. The one under way is among
-// them or left out, as asked.
-func (w *writing) placed(self score.Placed, session []uint64, withSelf bool) ([]score.Placed, error) {
+// exclusions are, for each record of a session, the reason why it is left out of the
+// headline score, "" if it is in: what score.Facts says of all its answers. A record
+// with an answer that is in is in.
+func exclusions(session []score.Placed, catalogue *survey.Catalogue) []survey.Flag {
+	list := make([]survey.Flag, len(session))
+	if len(session) == 1 {
+		list[0] = session[0].Response.Excluded()
+		return list
+	}
+	// The facts tell their records apart by the hour, on which no exclusion depends.
+	apart, in := slices.Clone(session), make([]bool, len(session))
+	for i := range apart {
+		apart[i].Hour = survey.Hour(i)
+	}
+	for f := range score.Facts(apart, catalogue) {
+		i := f.Time.Hour
+		switch {
+		case f.Time.Item.Kind != score.QuestionItem || in[i]:
+		case f.Time.Excluded == "":
+			list[i], in[i] = "", true
+		default:
+			list[i] = f.Time.Excluded
+		}
+	}
+	return list
+}
+
+// placed are the counted records of a session, in order. The one under way, at a
+// sequence, is given, or left out.
+func (w *writing) placed(chain survey.Chain, session []uint64, at uint64, self *score.Placed) ([]score.Placed, error) {
 	var list []score.Placed
 	for _, seq := range session {
-		id := survey.RecordID{Chain: self.ID.Chain, Sequence: seq}
-		key := idKey(id)
-		switch {
-		case id == self.ID:
-			if withSelf {
-				list = append(list, self)
+		if seq == at {
+			if self != nil {
+				list = append(list, *self)
 			}
-		case w.get(heldBucket, key) != nil, w.get(quarantineBucket, key) != nil:
-		default:
-			p, err := w.placedOne(id)
-			if err != nil {
-				return nil, fmt.Errorf("read record %s of the session: %w", id, err)
-			}
+			continue
+		}
+		id := survey.RecordID{Chain: chain, Sequence: seq}
+		p, counts, err := w.placedOne(id)
+		if err != nil {
+			return nil, fmt.Errorf("read record %s of the session: %w", id, err)
+		}
+		if counts {
 			list = append(list, p)
 		}
 	}
 	return list, nil
 }
 
-func (w *writing) placedOne(id survey.RecordID) (score.Placed, error) {
+// placedOne is a record kept before, if it counts.
+func (w *writing) placedOne(id survey.RecordID) (p score.Placed, counts bool, err error) {
+	key := idKey(id)
+	if as, _, _ := w.waitingAs(key); as != 0 {
+		return p, false, nil
+	}
 	rec, err := w.record(id)
 	if err != nil {
-		return score.Placed{}, err
+		return p, false, err
 	}
-	resp, err := rec.Response()
+	a, ok := actOf(id, rec, custody.UnknownDay, w.placedAt)
+	if !ok {
+		return p, false, nil
+	}
+	resp, err := a.rec.Response()
 	if err != nil {
-		return score.Placed{}, err
+		return p, false, err
 	}
-	p := score.Placed{ID: id, Hour: survey.HourOf(rec.At()), Response: &resp}
-	p.Receiving, _ = w.definitions.unit(resp.Counter, p.Hour.Date())
-	if pin := w.get(pinBucket, idKey(id)); pin != nil {
+	p = score.Placed{ID: a.identity, Hour: a.hour, Response: &resp}
+	p.Receiving, _ = w.definitions.unit(resp.Counter, a.day)
+	if pin := w.get(pinBucket, key); pin != nil {
 		p.Receiving = survey.UnitCode(pin)
 	}
-	return p, nil
+	return p, true, nil
 }

@@ -47,7 +47,7 @@ func crashChild(path string) error {
 		return err
 	}
 	kiosks := crashKiosks()
-	head, err := s.Head(context.Background(), kiosks[0].chain)
+	head, _, err := s.Marks(context.Background(), kiosks[0].chain)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,8 @@ func (s *Store) PutStructure(ctx context.Context, structure *survey.Structure, t
 		if err := w.put(definitionBucket, structureKey, text); err != nil {
 			return fmt.Errorf("keep the structure: %w", err)
 		}
-		return w.release(ctx)
+		_, err := w.release(ctx, heldBucket)
+		return err
 	})
 }
 
@@ -130,7 +131,8 @@ func (s *Store) AddQuestionnaires(ctx context.Context, list ...*survey.Questionn
 			return nil
 		}
 		w.definitions = newDefinitions(w.definitions.structure, inForce)
-		return w.release(ctx)
+		_, err := w.release(ctx, heldBucket)
+		return err
 	})
 }
 
@@ -155,57 +157,4 @@ func copyOf[T any](v *T) (*T, []byte, error) {
 	}
 	own := new(T)
 	return own, text, json.Unmarshal(text, own)
-}
-
-// release judges every held record again, in the order of chain and sequence, and
-// counts those that miss nothing any more.
-func (w *writing) release(ctx context.Context) error {
-	var waiting []survey.RecordID // collected first: a bucket must not change under its cursor
-	if err := w.bucket(heldBucket).ForEach(func(k, _ []byte) error {
-		waiting = append(waiting, parseID(k))
-		return nil
-	}); err != nil {
-		return fmt.Errorf("find what waits: %w", err)
-	}
-	for _, id := range waiting {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := w.releaseOne(id); err != nil {
-			return fmt.Errorf("count record %s, which waited: %w", id, err)
-		}
-	}
-	return nil
-}
-
-func (w *writing) releaseOne(id survey.RecordID) error {
-	rec, err := w.record(id)
-	if err != nil {
-		return err
-	}
-	v := w.judge(rec)
-	key := idKey(id)
-	if v.state == held {
-		if v.reason == string(w.get(heldBucket, key)) {
-			return nil
-		}
-		return w.put(heldBucket, key, []byte(v.reason))
-	}
-	if err := w.delete(heldBucket, key); err != nil {
-		return err
-	}
-	st, err := w.chain(id.Chain)
-	if err != nil {
-		return err
-	}
-	st.Held--
-	st.changed = true
-	if v.state == counted {
-		// What it was counted at is remembered: the structure may still change for
-		// days that were to come when it was released.
-		if err := w.put(pinBucket, key, []byte(v.unit)); err != nil {
-			return err
-		}
-	}
-	return w.settle(id, v, st, false, touched{})
 }

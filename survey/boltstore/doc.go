@@ -7,10 +7,15 @@
 // driver has to do, in DESIGN.md beside this code. File by file:
 //
 //   - store.go opens the file and runs transactions; layout.go names its buckets.
-//   - keep.go takes batches in; judge.go says whether a record counts; session.go and
-//     count.go turn counted records into changes of the roll-ups.
-//   - rollup.go and cell.go write these changes; source.go reads them for a score;
+//   - keep.go takes batches in; act.go reads what a record tells and when it was made;
+//     judge.go says whether it counts; session.go and count.go turn what counts into
+//     changes of the roll-ups; chain.go holds what is known of a chain, and what was
+//     salvaged from another; fork.go keeps evidence.
+//   - tally.go and totals.go keep the account of every record; closing.go reads it.
+//   - rollup.go and cell.go write the roll-ups; source.go reads them for a score;
 //     names.go gives short numbers to the words in them.
-//   - definitions.go holds structure and questionnaires and releases what waited.
-//   - recount.go works the roll-ups out anew and compares.
+//   - definitions.go holds structure and questionnaires; waiting.go lists what waits for
+//     them and judges it again; reject.go keeps what was not admitted.
+//   - backup.go copies, marks and restores; check.go and recount.go look whether a file
+//     is whole and true.
 package boltstore

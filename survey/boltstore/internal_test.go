@@ -132,10 +132,10 @@ func TestRowsThatReachZeroGo(t *testing.T) {
 func TestChainStateRoundTrip(t *testing.T) {
 	st := chainState{ChainState: custody.ChainState{
 		Chain: survey.Chain{1}, Kiosk: "k-abc", Head: custody.Head{Sequence: 1 << 40, Hash: survey.Hash{2}},
-		Held: 3, Quarantined: 4, Forks: 5, Received: time.UnixMilli(1_776_000_000_123).In(survey.Zone),
-	}}
-	if got, err := decodeChain(st.Chain, st.encode()); err != nil || got != st.ChainState {
-		t.Errorf("got %+v, %v; want %+v", got, err, st.ChainState)
+		Held: 3, Quarantined: 4, Forks: 5, Disputed: 6, Unkept: 7, Received: time.UnixMilli(1_776_000_000_123).In(survey.Zone),
+	}, evidence: 8, evidenceBytes: 9, before: 20_000}
+	if got, err := decodeChain(st.Chain, st.encode()); err != nil || *got != st {
+		t.Errorf("got %+v, %v; want %+v", got, err, st)
 	}
 	if _, err := decodeChain(st.Chain, st.encode()[:40]); err == nil {
 		t.Error("a short row was read")

@@ -72,14 +72,20 @@ func (j *journal) press() custody.Record {
 	}
 	hours := n / j.perHour
 	at := j.start.AddDate(0, 0, hours/8).Add(time.Duration(hours%8)*time.Hour + time.Duration(n%j.perHour)*time.Minute)
-	rec := custody.Seal(custody.Record{
-		Version: custody.RecordVersion, Chain: j.chain, Sequence: j.head.Sequence + 1, Previous: j.head.Hash,
-		Nonce: survey.KeyNonce(fmt.Sprint(n)), Kind: custody.ResponseRecord, Counter: string(j.counter),
-		Wall: at.UnixMilli(), Mono: int64(n) * 1000, Questionnaire: facesHash,
-		PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&r),
-	})
-	j.head = custody.Head{Sequence: rec.Sequence, Hash: rec.Hash}
-	return rec
+	return j.seal(custody.Record{Wall: at.UnixMilli(), Mono: int64(n) * 1000}, &r)
+}
+
+// seal gives a record its place in the chain. Where resp is there, it is its response.
+func (j *journal) seal(r custody.Record, resp *survey.Response) custody.Record {
+	r.Version, r.Chain, r.Sequence, r.Previous = custody.RecordVersion, j.chain, j.head.Sequence+1, j.head.Hash
+	r.Nonce, r.PayloadVersion = survey.KeyNonce(fmt.Sprint(j.head.Sequence)), custody.PayloadVersion
+	if resp != nil {
+		r.Kind, r.Counter, r.Questionnaire = custody.ResponseRecord, string(resp.Counter), resp.Questionnaire
+		r.Payload = custody.EncodeResponse(resp)
+	}
+	r = custody.Seal(r)
+	j.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+	return r
 }
 
 var facesHash = faces.Hash()
@@ -91,10 +97,15 @@ func (j *journal) batch(n int) custody.Arrival {
 	for i := range records {
 		records[i] = j.press()
 	}
+	return j.arrival(previous, records, nil)
+}
+
+// arrival is a batch of records as it arrives.
+func (j *journal) arrival(previous survey.Hash, records []custody.Record, totals *custody.Totals) custody.Arrival {
 	id := custody.KioskName(j.key.Public().(ed25519.PublicKey))
-	b, err := custody.ParseMessage(custody.NewBatch(id, j.key, previous, records, nil, nil).Message())
+	b, err := custody.ParseMessage(custody.NewBatch(id, j.key, previous, records, nil, totals).Message())
 	if err != nil {
 		panic(err)
 	}
-	return custody.Arrival{Batch: b, Received: records[n-1].At()}
+	return custody.Arrival{Batch: b, Received: records[len(records)-1].At()}
 }

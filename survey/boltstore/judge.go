@@ -14,40 +14,41 @@ type state uint8
 
 const (
 	counted     state = 1
-	held        state = 2 // until its definition arrives
+	held        state = 2 // until a definition, its day or a newer program comes
 	quarantined state = 3 // it cannot be read, or says what its questionnaire does not allow
+	duplicate   state = 4 // the store has it already, under the same identity
 )
 
 // String names the state, for people and metrics.
-func (s state) String() string { return [...]string{"?", "counted", "held", "quarantined"}[min(s, 3)] }
+func (s state) String() string {
+	return [...]string{"?", "counted", "held", "quarantined", "duplicate"}[min(s, 4)]
+}
 
-// verdict is what judging a record gives. The response is there whenever the payload
+// verdict is what judging an act gives. The response is there whenever the payload
 // could be read.
 type verdict struct {
 	state    state
-	reason   string // for people, unless counted
+	reason   string // for people, if held or quarantined
 	hour     survey.Hour
 	unit     survey.UnitCode // receiving; only if counted
+	excluded survey.Flag     // by its own flags; only if counted
 	response *survey.Response
 }
 
-// judge says what becomes of a record under these definitions. It depends on nothing
-// else, so a record is judged the same whenever it comes.
-func (d *definitions) judge(rec *custody.Record) verdict {
-	if rec.Fault != nil {
-		return verdict{state: quarantined, reason: rec.Fault.Error()}
+// judge says what becomes of an act under these definitions. It depends on nothing
+// else, so an act is judged the same whenever it comes.
+func (d *definitions) judge(a *act) verdict {
+	if a.rec.Fault != nil {
+		return faulty(a.rec.Fault)
 	}
-	if rec.Kind != custody.ResponseRecord {
-		return verdict{state: held, reason: fmt.Sprintf("records of kind %d are not known", rec.Kind)}
+	if a.rec.Kind != custody.ResponseRecord {
+		return verdict{state: held, reason: fmt.Sprintf("records of kind %d are not known", a.rec.Kind)}
 	}
-	resp, err := rec.Response()
-	switch {
-	case errors.Is(err, custody.ErrPayloadVersion):
-		return verdict{state: held, reason: err.Error()}
-	case err != nil:
-		return verdict{state: quarantined, reason: err.Error()}
+	resp, err := a.rec.Response()
+	if err != nil {
+		return faulty(err)
 	}
-	v := verdict{hour: survey.HourOf(rec.At()), response: &resp}
+	v := verdict{hour: a.hour, response: &resp}
 	q, ok := d.catalogue.ByHash(resp.Questionnaire)
 	if !ok {
 		v.state, v.reason = held, fmt.Sprintf("questionnaire %s is not known", resp.Questionnaire)
@@ -57,13 +58,24 @@ func (d *definitions) judge(rec *custody.Record) verdict {
 		v.state, v.reason = quarantined, err.Error()
 		return v
 	}
-	day := v.hour.Date()
-	if v.unit, ok = d.unit(resp.Counter, day); !ok {
-		v.state, v.reason = held, fmt.Sprintf("counter %s is not known on %s", resp.Counter, day)
+	if a.day == custody.UnknownDay {
+		v.state, v.reason = held, "its day is not known"
 		return v
 	}
-	v.state = counted
+	if v.unit, ok = d.unit(resp.Counter, a.day); !ok {
+		v.state, v.reason = held, fmt.Sprintf("counter %s is not known on %s", resp.Counter, a.day)
+		return v
+	}
+	v.state, v.excluded = counted, resp.Excluded()
 	return v
+}
+
+// faulty is what becomes of a record that this program cannot read.
+func faulty(err error) verdict {
+	if errors.Is(err, custody.ErrPayloadVersion) || errors.Is(err, custody.ErrRecordVersion) {
+		return verdict{state: held, reason: err.Error()}
+	}
+	return verdict{state: quarantined, reason: err.Error()}
 }
 
 // shape is what all records of one transaction have in common that say the same at the
@@ -80,33 +92,41 @@ type shapes struct {
 	key   []byte // room for the key looked up
 }
 
-// judge is the shape of a record, with its verdict.
-func (w *writing) judge(rec *custody.Record) *shape {
+// judge is the shape of an act, with its verdict.
+func (w *writing) judge(a *act) *shape {
+	rec := a.rec
 	if rec.Fault != nil {
-		return &shape{verdict: w.definitions.judge(rec)}
+		return &shape{verdict: w.definitions.judge(a)}
 	}
 	k := append(w.shapes.key[:0], byte(rec.Kind))
 	k = binary.AppendUvarint(k, uint64(rec.PayloadVersion))
-	k = binary.BigEndian.AppendUint32(k, uint32(survey.HourOf(rec.At())))
+	k = binary.BigEndian.AppendUint32(k, uint32(a.hour))
 	k = append(k, rec.Questionnaire[:]...)
 	k = binary.AppendUvarint(k, uint64(len(rec.Counter)))
 	k = append(append(k, rec.Counter...), rec.Payload...)
 	w.shapes.key = k
 	sh := w.shapes.known[string(k)]
 	if sh == nil {
-		sh = &shape{verdict: w.definitions.judge(rec)}
+		sh = &shape{verdict: w.definitions.judge(a)}
 		w.shapes.known[string(k)] = sh
 	}
 	return sh
 }
 
 // linkOf is the sequence of the record that a response of record id replaces or
-// continues, 0 for none. Only an earlier record of the same chain can be meant; any
-// other link is taken as none, because nothing vouches for what it points to.
-func linkOf(id survey.RecordID, resp *survey.Response) uint64 {
+// continues, 0 for none. Only an earlier record of the same chain can be meant, or one
+// that was salvaged into it, for which find gives its place; any other link is taken as
+// none, because nothing vouches for what it points to.
+func linkOf(id survey.RecordID, resp *survey.Response, find func(survey.RecordID) (survey.RecordID, bool)) uint64 {
 	to := resp.Replaces
 	if to.IsZero() {
 		to = resp.Continues
+	}
+	if to.IsZero() {
+		return 0
+	}
+	if to.Chain != id.Chain {
+		to, _ = find(to)
 	}
 	if to.Chain != id.Chain || to.Sequence >= id.Sequence {
 		return 0

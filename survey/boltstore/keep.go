@@ -1,12 +1,9 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"time"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -63,20 +60,10 @@ func (w *writing) keep(a custody.Arrival) (custody.Kept, error) {
 	st.Kiosk, st.Received = h.Kiosk, a.Received
 	st.Head = custody.Head{Sequence: h.Last(), Hash: fresh[len(fresh)-1].Hash}
 	counters, err := w.countFresh(a, fresh, st)
-	return custody.Kept{Case: c, Head: st.Head, Counters: counters}, err
-}
-
-// keepFork keeps a batch that contradicts its chain as evidence, once.
-func (w *writing) keepFork(b *custody.Batch, st *chainState) (custody.Kept, error) {
-	kept := custody.Kept{Case: custody.Fork, Head: st.Head}
-	sum := sha256.Sum256(b.Bytes)
-	key := append(bytes.Clone(b.Header.Chain[:]), sum[:]...)
-	if w.get(forkBucket, key) != nil {
-		return kept, nil
+	if err == nil && h.Totals != nil {
+		err = w.say(custody.Said{Kiosk: h.Kiosk, Chain: h.Chain, Totals: *h.Totals, Received: a.Received})
 	}
-	st.Forks++
-	st.changed = true
-	return kept, w.put(forkBucket, key, b.Bytes)
+	return custody.Kept{Case: c, Head: st.Head, Counters: counters}, err
 }
 
 // batchHead is how many bytes stand before the batch's own in a value.
@@ -95,10 +82,12 @@ func (w *writing) putBatch(a custody.Arrival) error {
 	return w.put(batchBucket, key, v)
 }
 
-// countFresh judges the new records of a batch, whose bytes are in the file already.
+// countFresh takes the new records of a batch, whose bytes are in the file already.
 func (w *writing) countFresh(a custody.Arrival, fresh []custody.Record, st *chainState) ([]survey.CounterCode, error) {
 	h := &a.Batch.Header
 	received := survey.DateOf(a.Received)
+	// The structure may still change for days to come.
+	ahead := func(x *act) bool { return x.day > received }
 	reached := touched{}
 	for i := range fresh {
 		rec := &fresh[i]
@@ -109,68 +98,25 @@ func (w *writing) countFresh(a custody.Arrival, fresh []custody.Record, st *chai
 				return nil, err
 			}
 		}
-		v := w.judge(rec)
-		if v.state == counted && v.hour.Date() > received {
-			// The structure may still change for days to come.
-			if err := w.put(pinBucket, idKey(id), []byte(v.unit)); err != nil {
-				return nil, err
-			}
-		}
-		if err := w.settle(id, v, st, true, reached); err != nil {
+		if err := w.takeFresh(id, rec, st, ahead, reached); err != nil {
 			return nil, err
 		}
 	}
 	return reached.list(), nil
 }
 
-// chainState is a chain's row while a transaction works on it.
-type chainState struct {
-	custody.ChainState
-	changed bool
-}
-
-// chain is the state of a chain, the zero state for one that is not known.
-func (w *writing) chain(c survey.Chain) (*chainState, error) {
-	if st := w.chains[c]; st != nil {
-		return st, nil
+// takeFresh takes one new record: a citizen's act, or the journal's own word.
+func (w *writing) takeFresh(id survey.RecordID, rec *custody.Record, st *chainState, ahead func(*act) bool, reached touched) error {
+	x, ok := actOf(id, rec, st.before, neverPlaced)
+	if !ok {
+		return w.takeOwn(id, rec, st, reached)
 	}
-	st := &chainState{}
-	st.Chain = c
-	if v := w.get(chainBucket, c[:]); v != nil {
-		var err error
-		if st.ChainState, err = decodeChain(c, v); err != nil {
-			return nil, err
+	if canBePlaced(rec) {
+		if err := w.doubt(id, rec, true); err != nil {
+			return err
 		}
 	}
-	w.chains[c] = st
-	return st, nil
-}
-
-// A chain's row is these numbers of 8 bytes, the head's hash and the kiosk's name:
-// sequence, held, quarantined, forks, received (ms).
-const chainNumbers = 5
-
-func (st *chainState) encode() []byte {
-	var b []byte
-	for _, n := range [chainNumbers]uint64{
-		st.Head.Sequence, st.Held, st.Quarantined, st.Forks, uint64(st.Received.UnixMilli()),
-	} {
-		b = binary.BigEndian.AppendUint64(b, n)
-	}
-	return append(append(b, st.Head.Hash[:]...), st.Kiosk...)
-}
-
-func decodeChain(c survey.Chain, v []byte) (custody.ChainState, error) {
-	if len(v) < 8*chainNumbers+hashLen {
-		return custody.ChainState{}, fmt.Errorf("%w: the state of chain %s cannot be read", errDamaged, c)
-	}
-	var n [chainNumbers]uint64
-	for i := range n {
-		n[i] = binary.BigEndian.Uint64(v[8*i:])
-	}
-	v = v[8*chainNumbers:]
-	return custody.ChainState{
-		Chain: c, Kiosk: survey.KioskID(v[hashLen:]), Head: custody.Head{Sequence: n[0], Hash: survey.Hash(v[:hashLen])},
-		Held: n[1], Quarantined: n[2], Forks: n[3], Received: time.UnixMilli(int64(n[4])).In(survey.Zone),
-	}, nil
+	st.before = x.day
+	_, err := w.take(&x, st, true, ahead, reached)
+	return err
 }

@@ -9,22 +9,35 @@ import (
 // The buckets of the file. Numbers in keys are big-endian, so that keys sort as the
 // numbers do. An id is a chain's 16 bytes and a sequence of 8.
 var (
-	metaBucket = []byte("meta") // "epoch", "format", "board"
+	metaBucket = []byte("meta") // see the keys below
 
 	// What arrived.
-	batchBucket    = []byte("batches")  // chain, last sequence → received (ms, 8 bytes), hash of the last record, batch bytes
-	chainBucket    = []byte("chains")   // chain → its state
-	forkBucket     = []byte("forks")    // chain, SHA-256 → batch bytes
-	rejectBucket   = []byte("rejected") // number → JSON
-	rejectedBucket = []byte("rejected_known")
-	commentBucket  = []byte("comments") // id → salt (16 bytes), text
+	batchBucket      = []byte("batches")      // chain, last sequence → received (ms, 8 bytes), hash of the last record, batch bytes
+	chainBucket      = []byte("chains")       // chain → its state
+	commentBucket    = []byte("comments")     // id → salt (16 bytes), text
+	forkBucket       = []byte("forks")        // chain, first sequence, digest → batch bytes
+	forkRecordBucket = []byte("fork_records") // chain, hash → day, disputeKind, kiosk
+	rejectBucket     = []byte("rejected")     // number → JSON
+	rejectedBucket   = []byte("rejected_known")
+	rejectedByBucket = []byte("rejected_by") // kiosk, 1 if nobody resolved it, number → size (8 bytes)
 
 	// What became of records that are not simply counted.
-	quarantineBucket = []byte("quarantined") // id → reason
-	heldBucket       = []byte("held")        // id → reason
+	quarantineBucket = []byte("quarantined") // id → day, reason
+	heldBucket       = []byte("held")        // id → day, reason
+	duplicateBucket  = []byte("duplicates")  // id → day
 	pinBucket        = []byte("pinned")      // id → receiving unit it was counted at
+	unsureBucket     = []byte("unsure")      // chain, boot, sequence → wall and mono (ms, 8 bytes each): its day is not known yet
+	clockBucket      = []byte("clocks")      // chain, boot, sequence of the record that tells → when the boot began, at least and at most (ms, 8 bytes each)
+	placedBucket     = []byte("placed")      // id → when it was made (ms, 8 bytes), as a record of the clock told
+	salvagedBucket   = []byte("salvaged")    // kiosk, id of a salvaged record → id of the record that holds it and counts, day
 	rootBucket       = []byte("roots")       // id of a linked record → sequence of its session's first
 	sessionBucket    = []byte("sessions")    // id of a session's first record, sequence of a linked one → nothing
+
+	// The account of every record.
+	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
+	saidBucket       = []byte("said")        // kiosk, chain → last sequence, received (ms, 8 bytes), heartbeat as signed
+	successionBucket = []byte("successions") // chain → what its first record says of the chain before
+	backupBucket     = []byte("backups")     // chain → sequence and hash that a verified backup holds
 
 	// The roll-ups. Keys are rows of numbers of 4 bytes, values are cells.
 	nameBucket         = []byte("names")         // number → what it stands for
@@ -44,21 +57,29 @@ var (
 )
 
 var buckets = [][]byte{
-	metaBucket, batchBucket, chainBucket, forkBucket, rejectBucket, rejectedBucket, commentBucket,
-	quarantineBucket, heldBucket, pinBucket, rootBucket, sessionBucket,
+	metaBucket, batchBucket, chainBucket, commentBucket, forkBucket, forkRecordBucket, rejectBucket, rejectedBucket, rejectedByBucket,
+	quarantineBucket, heldBucket, duplicateBucket, pinBucket, unsureBucket, clockBucket, placedBucket, salvagedBucket, rootBucket, sessionBucket,
+	tallyBucket, saidBucket, successionBucket, backupBucket,
 	nameBucket, timeHourBucket, timeMonthBucket, serviceDayBucket, serviceMonthBucket,
 	definitionBucket, versionBucket, forceBucket, kioskBucket, invitationBucket, redeemedBucket, tokenBucket,
 }
 
 var (
 	epochKey     = []byte("epoch")
+	livesKey     = []byte("lives") // the epochs before this one, oldest first
 	formatKey    = []byte("format")
-	boardKey     = []byte("board") // what the live page showed last, as its owner wrote it
+	judgingKey   = []byte("judging") // the version of judge that the file's records were judged with
+	boardKey     = []byte("board")   // what the live page showed last, as its owner wrote it
 	structureKey = []byte("structure")
 )
 
-// format is the version of this layout. A file of a later one is refused.
-const format = 1
+// format is the version of this layout. A file of another one is refused.
+const format = 2
+
+// judging is the version of the rules by which records are judged. It goes up when a
+// program judges otherwise than the one before, for example because it reads a further
+// version of a payload: what an older program held or quarantined is judged again then.
+const judging = 1
 
 const (
 	chainLen = len(survey.Chain{})
@@ -76,3 +97,25 @@ func parseID(key []byte) survey.RecordID {
 }
 
 func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// kioskKey is a kiosk's id as the start of a key; none is the start of another's.
+func kioskKey(k survey.KioskID) []byte {
+	return append(binary.AppendUvarint(make([]byte, 0, 64), uint64(len(k))), k...)
+}
+
+// parseKiosk reads the kiosk at the start of a key, and gives what follows.
+func parseKiosk(key []byte) (k survey.KioskID, rest []byte, ok bool) {
+	n, size := binary.Uvarint(key)
+	if size <= 0 || n > uint64(len(key)-size) {
+		return "", nil, false
+	}
+	key = key[size:]
+	return survey.KioskID(key[:n]), key[n:], true
+}
+
+// A day in keys and values has 4 bytes.
+const dayLen = 4
+
+func appendDay(b []byte, d survey.Date) []byte { return binary.BigEndian.AppendUint32(b, uint32(d)) }
+
+func parseDay(b []byte) survey.Date { return survey.Date(binary.BigEndian.Uint32(b)) }

@@ -3,8 +3,6 @@ package boltstore
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -13,42 +11,35 @@ import (
 	"hailong/survey/custody"
 )
 
-// Head is how far a chain has come; the zero Head for a chain that is not known.
-func (s *Store) Head(ctx context.Context, chain survey.Chain) (head custody.Head, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		v := tx.Bucket(chainBucket).Get(chain[:])
-		if v == nil {
-			return nil
-		}
-		st, err := decodeChain(chain, v)
-		head = st.Head
-		return err
-	})
-	return head, err
-}
-
 // Chains are the states of all chains, ordered by chain.
 func (s *Store) Chains(ctx context.Context) (list []custody.ChainState, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket(chainBucket).ForEach(func(k, v []byte) error {
-			st, err := decodeChain(survey.Chain(k), v)
-			list = append(list, st)
-			return err
+		return eachChain(tx, func(st *chainState) error {
+			list = append(list, st.ChainState)
+			return nil
 		})
 	})
 	return list, err
 }
 
-// Forks are the batches kept as evidence against a chain, in no promised order.
-func (s *Store) Forks(ctx context.Context, chain survey.Chain) (list [][]byte, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket(forkBucket).Cursor()
-		for k, v := c.Seek(chain[:]); bytes.HasPrefix(k, chain[:]); k, v = c.Next() {
-			list = append(list, bytes.Clone(v))
+// eachChain walks the states of all chains, ordered by chain.
+func eachChain(tx *bbolt.Tx, visit func(*chainState) error) error {
+	return tx.Bucket(chainBucket).ForEach(func(k, v []byte) error {
+		st, err := decodeChain(survey.Chain(k), v)
+		if err != nil {
+			return err
 		}
-		return nil
+		return visit(st)
 	})
-	return list, err
+}
+
+// chainIn is the state of one chain, the zero state for one that is not known.
+func chainIn(tx *bbolt.Tx, c survey.Chain) (*chainState, error) {
+	v := tx.Bucket(chainBucket).Get(c[:])
+	if v == nil {
+		return &chainState{}, nil
+	}
+	return decodeChain(c, v)
 }
 
 // Walk hands out a chain's batches as they came, in order; the bytes are the
@@ -77,7 +68,7 @@ func walkBatches(ctx context.Context, tx *bbolt.Tx, chain survey.Chain, visit fu
 }
 
 // Entry is the response that a record holds, with its comment, read from the batch it
-// came in.
+// came in. A salvaged response has the identity and the time that it had at first.
 func (s *Store) Entry(ctx context.Context, id survey.RecordID) (e survey.Entry, found bool, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
 		key, bytesOf, _ := findBatch(tx.Bucket(batchBucket), id)
@@ -93,13 +84,8 @@ func (s *Store) Entry(ctx context.Context, id survey.RecordID) (e survey.Entry, 
 		if err != nil {
 			return err
 		}
-		if e, err = rec.Entry(); err != nil {
-			return err
-		}
-		if v := tx.Bucket(commentBucket).Get(idKey(id)); len(v) > saltLen {
-			e.Comment = string(v[saltLen:])
-		}
-		return nil
+		e, err = entryOf(tx, id, rec)
+		return err
 	})
 	if err != nil {
 		return survey.Entry{}, found, fmt.Errorf("read record %s: %w", id, err)
@@ -107,42 +93,24 @@ func (s *Store) Entry(ctx context.Context, id survey.RecordID) (e survey.Entry, 
 	return e, found, nil
 }
 
-const saltLen = len(custody.Comment{}.Salt)
-
-// Reject keeps something that was not admitted, once however often it comes.
-func (s *Store) Reject(ctx context.Context, r custody.Rejected) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("keep what was rejected: %w", err)
-	}
-	sum := sha256.Sum256(append([]byte(r.Kiosk+"\x00"), r.Bytes...))
-	return s.update(ctx, func(w *writing) error {
-		if w.get(rejectedBucket, sum[:]) != nil {
-			return nil
-		}
-		n, err := w.bucket(rejectBucket).NextSequence()
+func entryOf(tx *bbolt.Tx, id survey.RecordID, rec *custody.Record) (e survey.Entry, err error) {
+	if rec.Fault == nil && rec.Kind == custody.SalvagedRecord {
+		inner, err := rec.Salvaged()
 		if err != nil {
-			return err
+			return e, err
 		}
-		if err := w.put(rejectedBucket, sum[:], numberKey(n)); err != nil {
-			return err
-		}
-		return w.put(rejectBucket, numberKey(n), text)
-	})
+		rec = &inner
+	}
+	if e, err = rec.Entry(); err != nil {
+		return survey.Entry{}, err
+	}
+	if at, known := parsePlaced(tx.Bucket(placedBucket).Get(idKey(id))); known {
+		e.At = at
+	}
+	if v := tx.Bucket(commentBucket).Get(idKey(id)); len(v) > saltLen {
+		e.Comment = string(v[saltLen:])
+	}
+	return e, nil
 }
 
-// Rejected are the last limit things rejected, the newest first.
-func (s *Store) Rejected(ctx context.Context, limit int) (list []custody.Rejected, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket(rejectBucket).Cursor()
-		for k, v := c.Last(); k != nil && len(list) < limit; k, v = c.Prev() {
-			var r custody.Rejected
-			if err := json.Unmarshal(v, &r); err != nil {
-				return fmt.Errorf("%w: a rejected batch cannot be read: %w", errDamaged, err)
-			}
-			list = append(list, r)
-		}
-		return nil
-	})
-	return list, err
-}
+const saltLen = len(custody.Comment{}.Salt)

@@ -17,56 +17,81 @@ import (
 // ErrDiffers says that what the store counted is not what its batches give.
 var ErrDiffers = errors.New("the counts do not agree with the batches")
 
-// Recount works out from the batches alone what the store should hold: chains, what
-// is held and quarantined, and both roll-ups in both grains. It returns [ErrDiffers]
-// with the first difference, or nil. It reads everything and writes nothing.
+// Recount works out from the batches what the store should hold: chains, what is held,
+// quarantined and in dispute, the account of every record, and both roll-ups in both
+// grains. It returns [ErrDiffers] with the first difference, or nil. It reads everything
+// and writes nothing. What depends on the order in which things came is taken as stored,
+// if it could have been so: the unit of a pinned record, which of two records with one
+// identity counts, and what kiosks said in heartbeats.
 func (s *Store) Recount(ctx context.Context) error {
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		d, err := loadDefinitions(tx)
-		if err != nil {
-			return err
-		}
-		r := &recounting{tx: tx, names: s.names.Load().extended(tx), definitions: d, facts: map[score.Fact]score.Count{}}
-		if err := tx.Bucket(chainBucket).ForEach(func(k, v []byte) error {
-			st, err := decodeChain(survey.Chain(k), v)
-			if err != nil {
-				return err
-			}
-			return r.chain(ctx, st)
-		}); err != nil {
-			return err
-		}
-		return r.compare()
-	})
+	err := s.view(ctx, func(tx *bbolt.Tx) error { return s.recount(ctx, tx, func() {}) })
 	if err != nil {
 		return fmt.Errorf("recount: %w", err)
 	}
 	return nil
 }
 
+// recount calls step after each batch and each piece of evidence.
+func (s *Store) recount(ctx context.Context, tx *bbolt.Tx, step func()) error {
+	d, err := loadDefinitions(tx)
+	if err != nil {
+		return err
+	}
+	r := &recounting{
+		tx: tx, names: s.names.Load().extended(tx), definitions: d, step: step,
+		facts: map[score.Fact]score.Count{}, tallies: map[tallyKey]*tally{},
+	}
+	if k, _ := tx.Bucket(salvagedBucket).Cursor().First(); k != nil {
+		r.salvage = true
+	}
+	if err := eachChain(tx, func(st *chainState) error { return r.chain(ctx, st) }); err != nil {
+		return err
+	}
+	if err := r.compareAccount(); err != nil {
+		return err
+	}
+	return r.compare()
+}
+
 // recounting is one recount under way.
 type recounting struct {
 	tx          *bbolt.Tx
+	step        func()
 	names       *names
 	definitions *definitions
 	facts       map[score.Fact]score.Count
+	tallies     map[tallyKey]*tally
+	salvage     bool // there are salvaged records
+	carriers    int  // of them, those that count
+}
+
+func (r *recounting) tally(k tallyKey) *tally {
+	t := r.tallies[k]
+	if t == nil {
+		t = &tally{}
+		r.tallies[k] = t
+	}
+	return t
 }
 
 // chainCount is one chain of a recount.
 type chainCount struct {
 	*recounting
-	state    custody.ChainState
+	state    *chainState
 	head     custody.Head
+	said     uint64 // the greatest sequence that a batch's totals name
 	held     uint64
 	bad      uint64
+	clocks   map[custody.BootID][]toldClock
+	unsure   []unsureCount
 	sessions map[uint64][]score.Placed // by first sequence; only the counted records
 	sizes    map[uint64]int            // records of a session, counted or not
 	roots    map[uint64]uint64         // of linked records
 }
 
-func (r *recounting) chain(ctx context.Context, st custody.ChainState) error {
+func (r *recounting) chain(ctx context.Context, st *chainState) error {
 	c := &chainCount{
-		recounting: r, state: st, roots: map[uint64]uint64{},
+		recounting: r, state: st, roots: map[uint64]uint64{}, clocks: map[custody.BootID][]toldClock{},
 		sessions: map[uint64][]score.Placed{}, sizes: map[uint64]int{},
 	}
 	if err := walkBatches(ctx, r.tx, st.Chain, c.batch); err != nil {
@@ -76,12 +101,25 @@ func (r *recounting) chain(ctx context.Context, st custody.ChainState) error {
 		for f, n := range score.Facts(session, r.definitions.catalogue) {
 			r.facts[f] = r.facts[f].Add(n)
 		}
+		for i, reason := range exclusions(session, r.definitions.catalogue) {
+			c.tallyOf(session[i].Hour.Date()).leave(reason, 1)
+		}
 	}
 	if c.head != st.Head || c.held != st.Held || c.bad != st.Quarantined {
 		return fmt.Errorf("%w: chain %s: stored head %d, %d held, %d quarantined; recounted head %d, %d held, %d quarantined",
 			ErrDiffers, st.Chain, st.Head.Sequence, st.Held, st.Quarantined, c.head.Sequence, c.held, c.bad)
 	}
-	return nil
+	if said, _ := lastSaid(r.tx, st.Kiosk, st.Chain); said < c.said {
+		return fmt.Errorf("%w: chain %s: totals up to %d came, those kept are up to %d", ErrDiffers, st.Chain, c.said, said)
+	}
+	if err := c.placing(); err != nil {
+		return err
+	}
+	return c.disputes()
+}
+
+func (c *chainCount) tallyOf(day survey.Date) *tally {
+	return c.tally(tallyKey{c.state.Kiosk, c.state.Chain, day})
 }
 
 func (c *chainCount) batch(data []byte) error {
@@ -91,6 +129,9 @@ func (c *chainCount) batch(data []byte) error {
 	}
 	if b.Header.First > c.head.Sequence+1 || b.Header.Last() <= c.head.Sequence {
 		return fmt.Errorf("%w: chain %s: a batch of %d to %d follows %d", ErrDiffers, c.state.Chain, b.Header.First, b.Header.Last(), c.head.Sequence)
+	}
+	if b.Header.Totals != nil {
+		c.said = max(c.said, b.Header.Totals.Last)
 	}
 	for i := c.head.Sequence + 1 - b.Header.First; i < uint64(len(b.Records)); i++ {
 		rec := &b.Records[i]
@@ -102,51 +143,101 @@ func (c *chainCount) batch(data []byte) error {
 			return err
 		}
 	}
+	c.step()
 	return nil
 }
 
+// record takes one record as Keep does, except that all that came later is known.
 func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
-	v := c.definitions.judge(rec)
-	key := idKey(id)
-	if unit := c.tx.Bucket(pinBucket).Get(key); unit != nil && v.response != nil && v.state != quarantined {
-		// It was counted before its day; where, is not for the structure of now to say.
-		v.state, v.unit = counted, survey.UnitCode(unit)
+	stored, day := c.storedAs(idKey(id))
+	// Where a record stands that cannot be read is as stored: what came before it may
+	// have been understood since.
+	a, isAct := actOf(id, rec, day, c.placedAt)
+	if !isAct {
+		return c.own(id, rec, stored)
 	}
-	stored := counted
-	switch {
-	case c.tx.Bucket(heldBucket).Get(key) != nil:
-		stored = held
-	case c.tx.Bucket(quarantineBucket).Get(key) != nil:
-		stored = quarantined
+	twice, err := c.duplicate(&a)
+	if err != nil {
+		return err
 	}
-	if stored != v.state {
-		return fmt.Errorf("%w: record %s is stored as %s, judged as %s (%s)", ErrDiffers, id, stored, v.state, v.reason)
+	v := c.judged(&a)
+	if twice {
+		v.state = duplicate
 	}
+	if stored != v.state || stored != counted && day != a.day {
+		return fmt.Errorf("%w: record %s is stored as %s on %q, judged as %s on %q (%s)", ErrDiffers, id, stored, day, v.state, a.day, v.reason)
+	}
+	if canBePlaced(rec) {
+		c.unsure = append(c.unsure, unsureCount{id, rec.Boot, custody.Record{Wall: rec.Wall, Mono: rec.Mono}})
+	}
+	t := c.tallyOf(a.day)
+	t.received++
 	switch v.state {
 	case held:
 		c.held++
+		t.held++
 	case quarantined:
 		c.bad++
+		t.quarantined++
+	case duplicate:
+		t.leave(custody.DuplicateRecord, 1)
 	}
-	root := c.join(id, v.response)
+	if twice && a.identity != a.id {
+		return nil
+	}
+	root := c.join(&a, v.response)
 	if v.state == counted {
-		p := score.Placed{ID: id, Hour: v.hour, Receiving: v.unit, Response: v.response}
+		p := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
 		c.sessions[root] = append(c.sessions[root], p)
 	}
 	return nil
 }
 
-// join is the session of a record, found as the records come.
-func (c *chainCount) join(id survey.RecordID, resp *survey.Response) uint64 {
-	root := id.Sequence
+// judged is the verdict on an act, at the unit where it was counted.
+func (c *chainCount) judged(a *act) verdict {
+	v := c.definitions.judge(a)
+	if unit := c.tx.Bucket(pinBucket).Get(idKey(a.id)); unit != nil && v.response != nil && v.state != quarantined && a.day != custody.UnknownDay {
+		// It was counted before its day; where, is not for the structure of now to say.
+		v.state, v.unit = counted, survey.UnitCode(unit)
+	}
+	return v
+}
+
+// storedAs is what the store made of a record: counted, if it says nothing.
+func (r *recounting) storedAs(key []byte) (state, survey.Date) {
+	for _, at := range waitingBuckets {
+		if v := r.tx.Bucket(at.bucket).Get(key); len(v) >= dayLen {
+			return at.state, parseDay(v)
+		}
+	}
+	return counted, 0
+}
+
+// own takes a record of the journal's own.
+func (c *chainCount) own(id survey.RecordID, rec *custody.Record, stored state) error {
+	if stored != counted {
+		return fmt.Errorf("%w: record %s is stored as %s, and is none of a citizen's", ErrDiffers, id, stored)
+	}
+	if rec.Kind == custody.SuccessionRecord && id.Sequence == 1 && !bytes.Equal(c.tx.Bucket(successionBucket).Get(id.Chain[:]), rec.Payload) {
+		return fmt.Errorf("%w: what chain %s says of the one before is not stored", ErrDiffers, id.Chain)
+	}
+	if rec.Kind == custody.ClockRecord {
+		return c.told(id, rec)
+	}
+	return nil
+}
+
+// join is the session of an act, found as the acts come.
+func (c *chainCount) join(a *act, resp *survey.Response) uint64 {
+	root := a.id.Sequence
 	if resp != nil {
-		if to := linkOf(id, resp); to != 0 {
+		if to := linkOf(a.id, resp, c.carrier); to != 0 {
 			target, linked := c.roots[to]
 			if !linked {
 				target = to
 			}
 			if max(c.sizes[target], 1)+1 <= maxSession {
-				c.roots[id.Sequence] = target
+				c.roots[a.id.Sequence] = target
 				c.sizes[target] = max(c.sizes[target], 1) + 1
 				root = target
 			}

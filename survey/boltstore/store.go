@@ -37,6 +37,8 @@ type Store struct {
 	db    *bbolt.DB
 	epoch custody.Epoch
 
+	limits limits
+
 	// What is kept in memory is never changed, only replaced, and only after the
 	// commit that makes it true. A reader may see them one commit behind its
 	// transaction: see names.extended.
@@ -78,7 +80,7 @@ func open(path string, opts Options) (s *Store, err error) {
 	case err != nil:
 		return nil, err
 	}
-	s = &Store{db: db, failed: make(chan struct{})}
+	s = &Store{db: db, failed: make(chan struct{}), limits: defaultLimits}
 	if err = s.prepare(); err == nil && os.IsNotExist(statErr) {
 		err = syncFolder(filepath.Dir(path))
 	}
@@ -127,7 +129,10 @@ func (s *Store) prepare() error {
 	if err != nil {
 		return err
 	}
-	return s.db.View(s.load)
+	if err := s.db.View(s.load); err != nil {
+		return err
+	}
+	return s.rejudgeAnew()
 }
 
 func makeBuckets(tx *bbolt.Tx) error {
@@ -139,13 +144,25 @@ func makeBuckets(tx *bbolt.Tx) error {
 	var epoch custody.Epoch
 	rand.Read(epoch[:])
 	meta := tx.Bucket(metaBucket)
-	return errors.Join(meta.Put(epochKey, epoch[:]), meta.Put(formatKey, []byte{format}))
+	return errors.Join(meta.Put(epochKey, epoch[:]), meta.Put(formatKey, []byte{format}), meta.Put(judgingKey, []byte{judging}))
+}
+
+func checkFormat(meta *bbolt.Bucket) error {
+	switch v := meta.Get(formatKey); {
+	case len(v) != 1:
+		return fmt.Errorf("%w: it does not say which layout it has", errDamaged)
+	case v[0] > format:
+		return fmt.Errorf("its layout is version %d, this program knows version %d: use a newer program", v[0], format)
+	case v[0] < format:
+		return fmt.Errorf("its layout is version %d, of a program that was never released; this one reads version %d: begin with a new file", v[0], format)
+	}
+	return nil
 }
 
 func (s *Store) load(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
-	if v := meta.Get(formatKey); len(v) != 1 || v[0] != format {
-		return fmt.Errorf("its layout is version %v, this program knows version %d: use a newer program", v, format)
+	if err := checkFormat(meta); err != nil {
+		return err
 	}
 	if n := copy(s.epoch[:], meta.Get(epochKey)); n != len(s.epoch) {
 		return fmt.Errorf("%w: it has no epoch", errDamaged)
@@ -197,8 +214,20 @@ type writing struct {
 	chains      map[survey.Chain]*chainState
 	batches     batchCache
 	shapes      shapes
+	tallies     map[tallyKey]*tally
 	delta       map[score.Fact]score.Count // gathered, so that each cell is read and written once
+	limits      limits
 }
+
+// limits bound what senders can make the store keep beside the records that count.
+type limits struct {
+	evidence      uint64 // records kept as evidence against one chain
+	evidenceBytes uint64 // in batches of so many bytes
+	rejected      int    // things rejected of one kiosk
+	rejectedBytes uint64 // and their bytes
+}
+
+var defaultLimits = limits{evidence: 100_000, evidenceBytes: 256 << 20, rejected: 1000, rejectedBytes: 64 << 20}
 
 // update runs one write transaction, synced when it returns without an error. When
 // do changes nothing, nothing is written. When do fails, nothing has changed.
@@ -219,6 +248,7 @@ func (s *Store) update(ctx context.Context, do func(*writing) error) error {
 	w := &writing{
 		tx: tx, buckets: map[string]*bbolt.Bucket{}, names: s.names.Load(), definitions: s.definitions.Load(),
 		chains: map[survey.Chain]*chainState{}, delta: map[score.Fact]score.Count{}, shapes: shapes{known: map[string]*shape{}},
+		tallies: map[tallyKey]*tally{}, limits: s.limits,
 	}
 	if err := do(w); err != nil {
 		return err
@@ -250,6 +280,9 @@ func (w *writing) finish() error {
 		if err := w.put(chainBucket, chain[:], st.encode()); err != nil {
 			return err
 		}
+	}
+	if err := w.writeTallies(); err != nil {
+		return fmt.Errorf("write the account: %w", err)
 	}
 	w.addShapes()
 	return w.writeRollups()

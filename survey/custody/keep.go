@@ -26,17 +26,61 @@ type ChainState struct {
 	Chain       survey.Chain
 	Kiosk       survey.KioskID
 	Head        Head
-	Held        uint64 // records kept but not scored, until a definition arrives
+	Held        uint64 // responses kept but not scored, until a definition, a day or a newer program arrives
 	Quarantined uint64 // records kept that cannot be read or do not fit their questionnaire
 	Forks       uint64 // batches kept as evidence that contradict the chain
+	Disputed    uint64 // responses in them that the chain has not, each once
+	Unkept      uint64 // batches that contradict the chain and came when there was no more room for evidence
 	Received    time.Time
 }
 
 // Rejected is something that arrived and was not admitted as a batch: kept as it
 // came, with the reason, for a person to look at.
 type Rejected struct {
+	Number   uint64 // given by the store, from 1
 	Kiosk    survey.KioskID
 	Reason   string
 	Bytes    []byte
 	Received time.Time
+	Resolved bool // a person has dealt with it
 }
+
+// Said is what a kiosk signed about the responses that one of its chains has issued.
+type Said struct {
+	Kiosk    survey.KioskID
+	Chain    survey.Chain
+	Totals   Totals
+	Signed   []byte // the heartbeat that says so, as it came; empty where a kept batch says it
+	Received time.Time
+}
+
+// ClosingQuery says which closings are wanted.
+type ClosingQuery struct {
+	Kiosk    survey.KioskID // "" = all
+	From, To survey.Date    // both included; 0 = no bound
+	// Unknown asks for the records without a known day alone; From and To say nothing
+	// then. Otherwise these are given only where both bounds are open.
+	Unknown bool
+}
+
+// Loss is how many records of a damaged journal are lost: what its successor says,
+// narrowed by what the store holds and was told of the chain before.
+type Loss struct {
+	Kiosk      survey.KioskID
+	Chain      survey.Chain // the successor
+	Succession Succession
+	AtLeast    uint64 // numbers that the kiosk once said were given out, and that are not here
+	AtMost     uint64 // numbers that may have been given out, and are not here
+}
+
+// Waiting is a record that is held or quarantined.
+type Waiting struct {
+	ID     survey.RecordID
+	Kiosk  survey.KioskID
+	Day    survey.Date // of its closing; UnknownDay = not known
+	Reason string
+}
+
+// DuplicateRecord is why a record is left out that a store has already under the same
+// identity: salvaged into a later chain, and received in its own one too.
+const DuplicateRecord survey.Flag = "duplicate"

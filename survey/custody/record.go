@@ -74,7 +74,7 @@ var errRecord = errors.New("record cannot be read")
 
 // ErrRecordVersion marks a record whose envelope is of a version that this program does
 // not know. It is kept and counted as held until a program that knows it reads it again.
-var ErrRecordVersion = errors.New("the record's version is not known")
+var ErrRecordVersion = errors.New("a program of another version wrote it")
 
 // DecodeRecord reads a record. The bytes are kept, not copied; Payload is a part of
 // them. Bytes that cannot be read give a Record with Bytes, Hash and Fault, because a
@@ -98,7 +98,7 @@ func (r *Record) read(in *reader) error {
 	fields := in.pairs()
 	in.key(1)
 	if r.Version = uint(in.uint()); in.err == nil && r.Version != RecordVersion {
-		return fmt.Errorf("version %d: %w", r.Version, ErrRecordVersion)
+		return fmt.Errorf("version %d is not known: %w", r.Version, ErrRecordVersion)
 	}
 	if in.err == nil && (fields < 13 || fields > 15) {
 		return fmt.Errorf("it has %d fields", fields)

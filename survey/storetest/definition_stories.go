@@ -97,15 +97,21 @@ func laterVersionsAreHeld(t *testing.T, open opener) {
 	k.seal(custody.Record{
 		Kind: custody.ResponseRecord, Counter: "Q1", Questionnaire: faces.Hash(), PayloadVersion: custody.PayloadVersion + 1, Payload: []byte{1},
 	})
-	k.seal(custody.Record{Kind: custody.ResponseRecord + 1, Counter: "Q1"})
+	k.seal(custody.Record{Kind: 9, Counter: "Q1"})
 	follows := press("Q1", 5)
 	follows.Continues = survey.RecordID{Chain: k.chain, Sequence: 1}
 	k.record(follows)
+	k.noise("\xa1\x01\x02") // a record of version 2
+	k.noise("\xa1\x02\x02") // of no version
 	s.expect(k.all(), custody.New, k.head())
-	s.waiting(k.chain, 2, 0)
+	s.waiting(k.chain, 3, 1)
 	s.figures("all", s.score(survey.ScoreQuery{}).Total, 1, 1, 0)
 	s.ok(s.store.AddQuestionnaires(s.ctx, overall("other", scale("three", 3, 3))))
-	s.waiting(k.chain, 2, 0)
+	s.waiting(k.chain, 3, 1)
+	s.closings(custody.ClosingQuery{}, closing{k, today, "received 5, counted 1, held 3, quarantined 1"})
+	if n, err := s.store.Rejudge(s.ctx); n != 0 || err != nil {
+		t.Errorf("the same program judges %d records otherwise, %v", n, err)
+	}
 	s.recounted()
 }
 

@@ -125,7 +125,7 @@ func (s *story) expect(b *custody.Batch, want custody.Case, head custody.Head) {
 	if got := s.keep(b)[0]; got.Case != want || got.Head != head {
 		s.Fatalf("batch %d–%d: got %v at %d, want %v at %d", b.Header.First, b.Header.Last(), got.Case, got.Head.Sequence, want, head.Sequence)
 	}
-	if got, err := s.store.Head(s.ctx, b.Header.Chain); err != nil || got != head {
+	if got, _, err := s.store.Marks(s.ctx, b.Header.Chain); err != nil || got != head {
 		s.Fatalf("the store's head is %d, %v; want %d", got.Sequence, err, head.Sequence)
 	}
 }
@@ -210,13 +210,53 @@ type kiosk struct {
 	records  []custody.Record
 	comments []custody.Comment
 	now      time.Time
+	boot     custody.BootID
+	started  time.Time // when the boot began
+	unsure   bool      // of its clock
+	silent   bool      // it signs no totals
 }
 
 // newKiosk makes a kiosk whose key and chain follow from its name.
 func newKiosk(name string) *kiosk {
 	seed := sha256.Sum256([]byte(name))
 	key := ed25519.NewKeyFromSeed(seed[:])
-	return &kiosk{id: custody.KioskName(key.Public().(ed25519.PublicKey)), key: key, chain: survey.Chain(seed[16:]), now: noon}
+	return &kiosk{id: custody.KioskName(key.Public().(ed25519.PublicKey)), key: key, chain: survey.Chain(seed[16:]), now: noon, started: noon, silent: true}
+}
+
+func (k *kiosk) public() ed25519.PublicKey { return k.key.Public().(ed25519.PublicKey) }
+
+// successor is the same kiosk with a new journal, after the one of k was damaged.
+func (k *kiosk) successor(name string) *kiosk {
+	next := newKiosk(name)
+	next.id, next.key, next.now, next.silent = k.id, k.key, k.now, k.silent
+	return next
+}
+
+// reboot starts the kiosk anew; from then on it is not sure of its clock.
+func (k *kiosk) reboot() {
+	k.boot[0]++
+	k.started, k.unsure = k.now, true
+}
+
+// clock notes between which moments the present boot began.
+func (k *kiosk) clock(low, high time.Time) {
+	k.seal(custody.Record{Kind: custody.ClockRecord, PayloadVersion: 1, Payload: custody.EncodeClocks([]custody.BootClock{
+		{Boot: k.boot, Low: low.UnixMilli(), High: high.UnixMilli()},
+	})})
+}
+
+// salvage keeps a record of an earlier journal in this one.
+func (k *kiosk) salvage(r custody.Record) survey.RecordID {
+	return k.seal(custody.Record{Kind: custody.SalvagedRecord, PayloadVersion: 1, Payload: r.Bytes})
+}
+
+// totals is what the kiosk says it has issued so far.
+func (k *kiosk) totals() *custody.Totals {
+	var l custody.Ledger
+	for i := range k.records {
+		l.Add(&k.records[i])
+	}
+	return l.Since(0)
 }
 
 // press is a response of one face.
@@ -279,7 +319,10 @@ func (k *kiosk) comment(r survey.Response, text string) survey.RecordID {
 // seal gives a record its place at the end of the chain.
 func (k *kiosk) seal(r custody.Record) survey.RecordID {
 	r.Version, r.Chain, r.Sequence, r.Previous = custody.RecordVersion, k.chain, uint64(len(k.records))+1, k.head().Hash
-	r.Wall = k.now.UnixMilli()
+	r.Wall, r.Mono, r.Boot = k.now.UnixMilli(), k.now.Sub(k.started).Milliseconds(), k.boot
+	if k.unsure && r.Kind == custody.ResponseRecord {
+		r.Clock = custody.ClockUnsure
+	}
 	r.Nonce[0], r.Nonce[1] = byte(r.Sequence), byte(r.Sequence>>8)
 	k.records = append(k.records, custody.Seal(r))
 	return k.last()
@@ -296,10 +339,14 @@ func (k *kiosk) noise(b string) survey.RecordID {
 // batch is the records first to last, signed, sent and received: all that a caller of
 // Keep does before it.
 func (k *kiosk) batch(first, last int) *custody.Batch {
-	made := custody.NewBatch(k.id, k.key, k.headAt(first-1).Hash, k.records[first-1:last], k.comments, nil)
+	var totals *custody.Totals
+	if !k.silent {
+		totals = k.totals()
+	}
+	made := custody.NewBatch(k.id, k.key, k.headAt(first-1).Hash, k.records[first-1:last], k.comments, totals)
 	b, err := custody.ParseMessage(made.Message())
 	if err == nil {
-		err = b.Verify(k.key.Public().(ed25519.PublicKey))
+		err = b.Verify(k.public())
 	}
 	if err != nil {
 		panic("storetest: a batch of its own cannot be read: " + err.Error())

@@ -40,6 +40,7 @@ func arrivalDoesNotMatter(t *testing.T, open opener) {
 		defer pieces.Close()
 		sendInPieces(rt, t, pieces, kiosks)
 
+		sameClosings(rt, t, whole, pieces)
 		want, err := countsOf(t.Context(), whole)
 		must(rt, err)
 		got, err := countsOf(t.Context(), pieces)
@@ -63,10 +64,24 @@ func must(t *rapid.T, err error) {
 func drawJournal(t *rapid.T, name string) *kiosk {
 	k := newKiosk(name)
 	for range rapid.IntRange(1, 12).Draw(t, name+" records") {
-		k.now = noon.Add(time.Duration(rapid.SampledFrom([]int{-40 * 24, -1, 0, 0, 30}).Draw(t, "hours")) * time.Hour)
+		k.drawTime(t)
 		k.drawRecord(t)
 	}
 	return k
+}
+
+// drawTime moves the clock, may start the kiosk anew, and may tell when that was.
+func (k *kiosk) drawTime(t *rapid.T) {
+	k.now = noon.Add(time.Duration(rapid.SampledFrom([]int{-40 * 24, -1, 0, 0, 30}).Draw(t, "hours")) * time.Hour)
+	switch rapid.IntRange(0, 9).Draw(t, "clock") {
+	case 0:
+		k.reboot()
+	case 1, 2:
+		around := rapid.SampledFrom([]time.Duration{0, time.Minute, 20 * time.Hour}).Draw(t, "around")
+		k.clock(k.started.Add(-around), k.started.Add(around))
+	case 3:
+		k.unsure = false
+	}
 }
 
 func (k *kiosk) drawRecord(t *rapid.T) {
@@ -111,7 +126,7 @@ func sendInPieces(rt *rapid.T, t *testing.T, s Store, kiosks []*kiosk) {
 		func() error { return s.AddQuestionnaires(t.Context(), service, danang) },
 	}).Draw(rt, "definitions")
 	missing := func(k *kiosk) bool {
-		head, err := s.Head(t.Context(), k.chain)
+		head, _, err := s.Marks(t.Context(), k.chain)
 		must(rt, err)
 		return head != k.head()
 	}

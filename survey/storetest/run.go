@@ -37,10 +37,23 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"the structure's past stays", structureStays},
 		{"a press dated ahead stays where it was counted", aheadStaysWhereCounted},
 		{"the last version added is in force", lastVersionInForce},
+		{"every record is accounted for", everyRecordIsAccountedFor},
+		{"a day is told later", daysAreToldLater},
+		{"a clock may tell no day", clockOfNoDay},
+		{"what was salvaged counts once", salvagedCountsOnce},
+		{"what was salvaged is issued once", salvagedIsIssuedOnce},
+		{"strangers salvage nothing", strangersSalvageNothing},
+		{"what kiosks say they issued", whatWasIssued},
+		{"what a damaged journal may have lost", whatMayBeLost},
+		{"disputed records are a number of their own", disputedIsItsOwnNumber},
+		{"what waits is listed", whoWaits},
+		{"backup marks follow verified backups", backupMarks},
+		{"signatures are verified", verified},
 		{"kiosks are kept", kiosksAreKept},
 		{"an invitation is redeemed once", invitationOnce},
 		{"tokens are kept", tokensAreKept},
 		{"counts do not depend on how records come", arrivalDoesNotMatter},
+		{"closings balance whatever comes", closingsBalance},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.tell(t, open) })
 	}

@@ -41,16 +41,15 @@ type Store interface {
 	Enrolment
 	score.Source
 
-	// Recount works out from the verbatim batches alone what the store should hold
-	// and returns an error that names the first difference, nil if there is none. It
-	// is slow and writes nothing.
-	Recount(ctx context.Context) error
+	Reconciliation
+	Backup
 }
 
 // Custody is what arrived.
 type Custody interface {
-	// Head is how far a chain has come; the zero Head for an unknown chain.
-	Head(ctx context.Context, chain survey.Chain) (custody.Head, error)
+	// Marks are what a receipt says of a chain: how far it has come here, and how far in
+	// a verified backup; the zero Heads for an unknown chain.
+	Marks(ctx context.Context, chain survey.Chain) (durable, backup custody.Head, err error)
 	// Chains are the states of all chains, ordered by chain. A chain of which only
 	// contradicting batches came has no kiosk and the zero Head.
 	Chains(ctx context.Context) ([]custody.ChainState, error)
@@ -65,30 +64,44 @@ type Custody interface {
 	// and a batch of another kiosk is a fork.
 	//
 	//   - New: the batch is kept byte for byte, the head moves, its new records are
-	//     judged and counted.
+	//     judged and counted, and what its header says was issued is taken.
 	//   - Duplicate and Gap: nothing changes.
-	//   - Fork: the batch's bytes are kept as evidence, once; nothing else changes.
+	//   - Fork: the batch is kept as evidence if it has a record that neither the chain
+	//     nor earlier evidence has, up to a limit for each chain. The responses among
+	//     these records are disputed; nothing else changes.
 	//
-	// Each new record becomes one of three, and the chain goes on in any case:
+	// The journal's own records, of the clock and of a succession, move the chain and are
+	// counted nowhere. Each other new record becomes one of four, and the chain goes on
+	// in any case:
 	//
 	//   - quarantined, if it or its payload cannot be read, or its response does not
 	//     validate against its questionnaire;
-	//   - held, if its kind, its payload's version or its questionnaire is not known,
-	//     or its counter on its day: it is judged again when definitions change;
+	//   - held, if its version, its kind, its payload's version or its questionnaire is
+	//     not known, or its day, or its counter on its day: it is judged again when
+	//     definitions change, or a record of the clock tells its day;
+	//   - a duplicate, if it is a salvaged record that the store has in its own chain, or
+	//     salvaged before, or a record that was salvaged before into another chain of the
+	//     same kiosk;
 	//   - counted in both roll-ups, as [score.Facts] says, at the unit that its counter
-	//     has on its day.
+	//     has on its day. A salvaged record counts as the record that it holds.
 	//
-	// A record that replaces or continues an earlier record of its own chain belongs
-	// to that one's session, whatever became of that one, unless the session has 100
-	// records already; the counted records of a session are counted together. Any
-	// other link is taken as none.
+	// A day is that of the record's own time where the kiosk was sure of its clock. Where
+	// it was not, the day is not known until [custody.BootClock.Place], by a later record
+	// of the same chain, says it. A record that cannot be read stands at the day of the
+	// response before it in its chain.
 	//
-	// So what is counted is a function of the records and the definitions; it does
-	// not depend on how records were split into batches, on repeats, on the order in
-	// which chains came, or on whether records or definitions came first.
+	// A record that replaces or continues an earlier record of its own chain, or one that
+	// was salvaged into it before, belongs to that one's session, whatever became of that
+	// one, unless the session has 100 records already; the counted records of a session
+	// are counted together. Any other link is taken as none.
+	//
+	// So what is counted is a function of the records and the definitions; it does not
+	// depend on how records were split into batches, on repeats, on the order in which
+	// chains came, or on whether records or definitions came first. The one exception is
+	// a record that came twice, salvaged and in its own chain: the first one counts.
 	Keep(ctx context.Context, arrivals []custody.Arrival) ([]custody.Kept, error)
 	// Forks are the bytes of the batches kept as evidence against a chain, in no
-	// promised order.
+	// promised order. One whose records all came again in a longer one is left out.
 	Forks(ctx context.Context, chain survey.Chain) ([][]byte, error)
 	// Walk hands out the batches of a chain as they came, without comments, ordered by
 	// their last sequence. They may overlap; together they hold each record. An error
@@ -99,11 +112,62 @@ type Custody interface {
 	// response that can be read.
 	Entry(ctx context.Context, id survey.RecordID) (survey.Entry, bool, error)
 
+	// Held and Quarantined are up to limit records that wait or cannot be counted,
+	// ordered by id, and how many there are of all.
+	Held(ctx context.Context, limit int) (list []custody.Waiting, all uint64, err error)
+	Quarantined(ctx context.Context, limit int) (list []custody.Waiting, all uint64, err error)
+	// Rejudge judges every held and quarantined record again and says how many became
+	// something else. A store does it by itself when a program that judges otherwise
+	// opens it.
+	Rejudge(ctx context.Context) (changed int, err error)
+
 	// Reject keeps something that was not admitted as a batch. The same bytes of the
-	// same kiosk are kept once.
+	// same kiosk are kept once. There is a limit for each kiosk, in number and bytes;
+	// above it the oldest goes, what is resolved first.
 	Reject(ctx context.Context, r custody.Rejected) error
-	// Rejected are the last limit things rejected, the newest first.
+	// Rejected are the last limit things rejected that nobody has resolved, the newest
+	// first.
 	Rejected(ctx context.Context, limit int) ([]custody.Rejected, error)
+	// RejectedItem finds one of them by its number, resolved or not.
+	RejectedItem(ctx context.Context, number uint64) (custody.Rejected, bool, error)
+	// Resolved marks one as dealt with; an unknown number is an error.
+	Resolved(ctx context.Context, number uint64) error
+}
+
+// Reconciliation is the account of every record.
+type Reconciliation interface {
+	// PutTotals takes what kiosks signed about their chains. For each chain the totals
+	// with the greatest Last hold; days that they leave out keep their numbers. A kiosk's
+	// words touch no other kiosk's closings, whatever chain they name.
+	PutTotals(ctx context.Context, list []custody.Said) error
+	// Said is the last that a kiosk said of each of its chains, ordered by chain.
+	Said(ctx context.Context, kiosk survey.KioskID) ([]custody.Said, error)
+	// Closings are the closings asked for, ordered by kiosk and day, the unknown day
+	// first. Each is balanced, and its records are counted, or left out, where the
+	// roll-ups have them. Issued is what was said, and disputed responses besides; for a
+	// chain that never said anything it is what was received. A salvaged record that both
+	// its chains say they issued is issued twice only if it came twice.
+	Closings(ctx context.Context, q custody.ClosingQuery) ([]custody.Closing, error)
+	// Losses are what damaged journals may have lost, ordered by the successors' chains.
+	Losses(ctx context.Context) ([]custody.Loss, error)
+
+	// Recount works out from the verbatim batches what the store should hold and returns
+	// an error that names the first difference, nil if there is none. It is slow and
+	// writes nothing.
+	Recount(ctx context.Context) error
+	// Verify is Recount, and checks each batch's signature with its kiosk's key. progress,
+	// if not nil, hears from one goroutine at a time how much of all is done.
+	Verify(ctx context.Context, progress func(done, total int64)) error
+}
+
+// Backup is what moves the backup mark of receipts.
+type Backup interface {
+	// Heads are the heads of all chains that have one.
+	Heads(ctx context.Context) (map[survey.Chain]custody.Head, error)
+	// SetBackup says that a verified backup of this store, in this epoch, holds the chains
+	// up to these heads. Lower ones than said before change nothing. Another epoch, or a
+	// head that this store does not have, is an error, and nothing is changed.
+	SetBackup(ctx context.Context, epoch custody.Epoch, heads map[survey.Chain]custody.Head) error
 }
 
 // Definitions are what records are judged and scored by. A change of them counts, in

@@ -163,7 +163,7 @@ func (e *embedded) serverOptions() (*server.Options, error) {
 		JetStream: true, StoreDir: o.Dir, SyncAlways: !o.LazySync, JetStreamMaxStore: 1 << 60, JetStreamMaxMemory: 64 << 20,
 		MaxPayload: custody.MaxMessage + 4096, MaxControlLine: 4096,
 		AlwaysEnableNonce: true, CustomClientAuthentication: &gate{token: e.token, admit: o.Admit},
-		NoSigs: true, PingInterval: 20 * time.Second,
+		NoSigs: true, PingInterval: 5 * time.Minute,
 	}
 	if o.Certificate == "" {
 		return opts, nil

@@ -24,6 +24,7 @@ import (
 // centre is a message server, a store and an intake between them.
 type centre struct {
 	t        *testing.T
+	dir      string // of the message server
 	broker   *broker.Broker
 	store    *memory
 	key      ed25519.PrivateKey
@@ -40,13 +41,13 @@ type centre struct {
 // newCentre starts everything but the intake. The kiosks are enrolled.
 func newCentre(t *testing.T, boxes ...*box) *centre {
 	t.Helper()
-	c := &centre{t: t, boxes: boxes, log: slog.New(slog.DiscardHandler), keys: keysOf(boxes...), store: &memory{chains: map[survey.Chain][]custody.Record{}}}
+	c := &centre{t: t, boxes: boxes, log: slog.New(slog.DiscardHandler), keys: keysOf(boxes...), dir: t.TempDir(), store: &memory{chains: map[survey.Chain][]custody.Record{}}}
 	for _, b := range boxes {
 		c.store.kiosks = append(c.store.kiosks, survey.Kiosk{ID: b.name, Key: public(b.key)})
 	}
 	_, c.key, _ = ed25519.GenerateKey(nil) // from the system's own source, which does not fail
 	var err error
-	c.broker, err = broker.Start(context.Background(), broker.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Admit: func(key []byte) (survey.KioskID, bool) {
+	c.broker, err = broker.Start(context.Background(), broker.Options{Dir: c.dir, Listen: "127.0.0.1:0", Admit: func(key []byte) (survey.KioskID, bool) {
 		name := custody.KioskName(key)
 		_, ok, _ := keysOf(boxes...)(name)
 		return name, ok

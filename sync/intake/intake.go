@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,8 +29,9 @@ type Store interface {
 	Keep(ctx context.Context, arrivals []custody.Arrival) ([]custody.Kept, error)
 	// Reject keeps, durably, what was not admitted, with the reason.
 	Reject(ctx context.Context, r custody.Rejected) error
-	// Head is how far a chain has come; the zero Head for an unknown one.
-	Head(ctx context.Context, chain survey.Chain) (custody.Head, error)
+	// Marks are how far a chain has come, and how far in a verified backup; the zero
+	// Heads for an unknown one.
+	Marks(ctx context.Context, chain survey.Chain) (durable, backup custody.Head, err error)
 	// Kiosks are all kiosks ever enrolled.
 	Kiosks(ctx context.Context) ([]survey.Kiosk, error)
 }
@@ -103,11 +105,23 @@ func (in *Intake) work(ctx context.Context) error {
 			consumer = in.renew(ctx, consumer, err)
 			continue
 		}
-		if err := in.hold(ctx, messages); err != nil {
+		if err := in.hold(ctx, in.withoutCanaries(messages)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withoutCanaries are the batches among deliveries. A canary has done its work when it
+// came into the stream; here it is only taken out.
+func (in *Intake) withoutCanaries(messages []jetstream.Msg) []jetstream.Msg {
+	return slices.DeleteFunc(messages, func(m jetstream.Msg) bool {
+		if m.Subject() != wire.Canary {
+			return false
+		}
+		_ = m.Ack() // lost, it comes once more
+		return true
+	})
 }
 
 // hold takes deliveries until the store has them, cannot go on, or ctx ends. While the
@@ -135,13 +149,17 @@ func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) error {
 }
 
 // renew makes the consumer anew where it may be gone: taken away by hand, or lost with
-// the bus's files.
+// the bus's files. What the stream held may be lost with it, so the kiosks are greeted.
+// While the stream itself is missing it stays at the consumer that it has.
 func (in *Intake) renew(ctx context.Context, c jetstream.Consumer, cause error) jetstream.Consumer {
 	in.Log.Warn("the bus gives nothing", "error", cause)
 	pause(ctx, storeWait)
 	anew, err := in.consumer(ctx)
 	if err != nil {
 		return c // next time, perhaps
+	}
+	if err := in.greet(ctx); err != nil {
+		in.Log.Warn("kiosks not greeted; they send again when their own wait is over", "error", err)
 	}
 	return anew
 }
@@ -279,18 +297,16 @@ func (in *Intake) tell(judged []Judged, kept []custody.Kept) {
 	}
 }
 
-// reply signs receipts and sends them. A refusal carries the chain's present mark.
+// reply signs receipts with the chains' present marks and sends them, refusals too.
 func (in *Intake) reply(ctx context.Context, replies []Reply) error {
 	var all error
 	for _, r := range replies {
-		if r.Head == (custody.Head{}) {
-			head, err := in.Store.Head(ctx, r.Chain)
-			if err != nil {
-				all = errors.Join(all, err)
-				continue
-			}
-			r.Head = head
+		durable, backup, err := in.Store.Marks(ctx, r.Chain)
+		if err != nil {
+			all = errors.Join(all, err)
+			continue
 		}
+		r.Head, r.Backup = durable, backup
 		all = errors.Join(all, in.Conn.Publish(wire.Receipt(r.Kiosk), in.receipt(r, false)))
 	}
 	return all
@@ -299,13 +315,14 @@ func (in *Intake) reply(ctx context.Context, replies []Reply) error {
 func (in *Intake) receipt(r Reply, started bool) []byte {
 	return custody.SignReceipt(custody.Receipt{
 		Epoch: in.Store.Epoch(), Kiosk: r.Kiosk, Chain: r.Chain, Durable: r.Head.Sequence, DurableSum: r.Head.Hash,
+		Backup: r.Backup.Sequence, BackupSum: r.Backup.Hash,
 		ServerTime: in.Now().UnixMilli(), Refused: r.Refused, Gap: r.Gap, Started: started,
 	}, in.Sign)
 }
 
-// greet tells every kiosk that intake has just started, so that each asks for its mark
-// and sends again, without waiting, what was lost with the last life of the bus or the
-// centre.
+// greet tells every kiosk that intake has just started, or found the bus anew, so that
+// each asks for its mark and sends again, without waiting, what was lost with the last
+// life of the bus or the centre.
 func (in *Intake) greet(ctx context.Context) error {
 	kiosks, err := in.Store.Kiosks(ctx)
 	if err != nil {
@@ -340,12 +357,12 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
 		return
 	}
-	head, err := in.Store.Head(ctx, req.Chain)
+	durable, backup, err := in.Store.Marks(ctx, req.Chain)
 	if err != nil {
 		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
 		return
 	}
-	r := Reply{Kiosk: kiosk, Chain: req.Chain, Head: head}
+	r := Reply{Kiosk: kiosk, Chain: req.Chain, Head: durable, Backup: backup}
 	if err := m.Respond(in.receipt(r, false)); err != nil {
 		in.Log.Warn("mark not answered", "kiosk", kiosk, "error", err)
 	}

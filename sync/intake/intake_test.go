@@ -176,6 +176,34 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// A receipt tells both marks, the one that moves the sender and the one that lets the
+// kiosk forget: in an answer, after a batch, and with a refusal.
+func TestReceiptsTellWhatIsBackedUp(t *testing.T) {
+	a := newBox(1, 6)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.start()
+	has := func(what string, r custody.Receipt, durable, backup uint64) {
+		t.Helper()
+		if r.Head() != a.headAt(durable) || (custody.Head{Sequence: r.Backup, Hash: r.BackupSum}) != a.headAt(backup) {
+			t.Errorf("%s: %d is durable and %d backed up, want %d and %d", what, r.Durable, r.Backup, durable, backup)
+		}
+	}
+	s.send(s.message(1, 4))
+	s.receiptUpTo(4)
+	has("before a backup", s.ask(), 4, 0)
+	c.store.backUp(a.chain, a.headAt(3))
+	has("after it", s.ask(), 4, 3)
+	s.send(s.message(5, 6))
+	has("with the next batch", s.receipt(), 6, 3)
+	other := newBox(2, 1)
+	s.send(custody.NewBatch(a.name, other.key, a.hashAt(5), a.records[5:], nil, nil).Message())
+	r := s.receipt()
+	if has("with a refusal", r, 6, 3); r.Refused == "" {
+		t.Error("a batch signed with another key is not refused")
+	}
+}
+
 // At its start the intake greets every kiosk, so that each sends again, without waiting,
 // what was lost with the centre's last life.
 func TestEveryKioskIsGreeted(t *testing.T) {
@@ -202,7 +230,7 @@ func TestAPoisonousBatchBlocksNobody(t *testing.T) {
 	sa, sb := c.connect(a), c.connect(b)
 	sa.send(sa.message(1, 3))
 	sa.send([]byte("xin chào"))
-	forged := custody.NewBatch(a.name, b.key, a.hashAt(3), a.records[3:], nil).Message()
+	forged := custody.NewBatch(a.name, b.key, a.hashAt(3), a.records[3:], nil, nil).Message()
 	sa.send(forged)
 	sa.send(sb.message(1, 3)) // b's batch on a's subject
 	sb.sendAll()

@@ -75,7 +75,8 @@ func Admit(d Delivery, keys Keys, now time.Time) (Judged, error) {
 type Reply struct {
 	Kiosk   survey.KioskID
 	Chain   survey.Chain
-	Head    custody.Head
+	Head    custody.Head // how far the chain has come in the store
+	Backup  custody.Head // and in a verified backup
 	Refused string
 	Gap     bool // a batch that began too late is still missing: go on from Head
 }

@@ -63,7 +63,7 @@ func (b *box) headAt(seq uint64) custody.Head {
 
 // batch signs the records first..last.
 func (b *box) batch(first, last uint64) *custody.Batch {
-	return custody.NewBatch(b.name, b.key, b.hashAt(first-1), b.records[first-1:last], nil)
+	return custody.NewBatch(b.name, b.key, b.hashAt(first-1), b.records[first-1:last], nil, nil)
 }
 
 func (b *box) message(first, last uint64) []byte { return b.batch(first, last).Message() }
@@ -84,7 +84,7 @@ func TestAdmit(t *testing.T) {
 	b, other, stranger := newBox(1, 6), newBox(2, 3), newBox(3, 3)
 	gap := append(append([]custody.Record(nil), b.records[:2]...), b.records[3:5]...)
 	swapped := bytes.Replace(b.message(1, 3), b.records[1].Bytes[len(b.records[1].Bytes)-8:], []byte("tampered"), 1)
-	wrongKey := custody.NewBatch(b.name, other.key, survey.Hash{}, b.records, nil).Message()
+	wrongKey := custody.NewBatch(b.name, other.key, survey.Hash{}, b.records, nil, nil).Message()
 	now := time.Date(2026, 3, 2, 8, 0, 0, 0, survey.Zone)
 	for _, c := range []struct {
 		name    string
@@ -103,7 +103,7 @@ func TestAdmit(t *testing.T) {
 		{"on a subject without a kiosk", wire.AllBatches, b.message(1, 3), "no kiosk of that name", true},
 		{"signed with another key", wire.Batch(b.name), wrongKey, "signature", true},
 		{"with a changed record", wire.Batch(b.name), swapped, "chain", true},
-		{"with a record left out", wire.Batch(b.name), custody.NewBatch(b.name, b.key, survey.Hash{}, gap, nil).Message(), "chain", true},
+		{"with a record left out", wire.Batch(b.name), custody.NewBatch(b.name, b.key, survey.Hash{}, gap, nil, nil).Message(), "chain", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j, err := intake.Admit(intake.Delivery{Subject: c.subject, Data: c.data}, keysOf(b, other), now)

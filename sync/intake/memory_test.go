@@ -17,6 +17,7 @@ type memory struct {
 	mu       sync.Mutex
 	kiosks   []survey.Kiosk
 	chains   map[survey.Chain][]custody.Record
+	backups  map[survey.Chain]custody.Head
 	rejected []custody.Rejected
 	tries    int                         // of Keep and Reject
 	before   func(context.Context) error // asked before anything is done; an error ends the call
@@ -85,10 +86,17 @@ func (m *memory) Reject(ctx context.Context, r custody.Rejected) error {
 	return m.try(ctx, func() { m.rejected = append(m.rejected, r) })
 }
 
-func (m *memory) Head(_ context.Context, chain survey.Chain) (custody.Head, error) {
+func (m *memory) Marks(_ context.Context, chain survey.Chain) (durable, backup custody.Head, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.head(chain), nil
+	return m.head(chain), m.backups[chain], nil
+}
+
+// backUp sets what a verified backup holds of a chain.
+func (m *memory) backUp(chain survey.Chain, head custody.Head) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.backups = map[survey.Chain]custody.Head{chain: head}
 }
 
 func (m *memory) Kiosks(context.Context) ([]survey.Kiosk, error) {

@@ -58,7 +58,7 @@ func Dial(o Options) (*nats.Conn, error) {
 		nats.ReconnectWait(time.Second),
 		nats.ReconnectJitter(time.Second, time.Second), // a whole region may come back at once
 		nats.ReconnectBufSize(-1),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(2 * time.Minute), // a line that is paid by the byte; what waits for an answer notices sooner
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(5 * time.Second),
 		nats.ConnectHandler(func(*nats.Conn) { change(true, nil) }),

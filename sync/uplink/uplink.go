@@ -40,6 +40,8 @@ type Bus interface {
 	Request(subject string, data []byte) (answer func(context.Context) ([]byte, error), err error)
 	// Publish sends data and expects nothing back.
 	Publish(subject string, data []byte) error
+	// Reconnect gives up a connection over which nothing comes back, and makes another.
+	Reconnect() error
 	// Subscribe hands every message on subject to hear until stop is called.
 	Subscribe(subject string, hear func(data []byte)) (stop func(), err error)
 }
@@ -51,8 +53,13 @@ const (
 	maxBatchBytes   = 64 << 10
 )
 
-// beat is the time between two heartbeats where nothing else is said.
-const beat = 30 * time.Second
+// beat is the time between two heartbeats where nothing else is said: a batch says all
+// that a heartbeat does.
+const beat = 2 * time.Minute
+
+// deaf is how many questions running stay unanswered before the connection is given up: a
+// line may be dead for a long time before anybody is told.
+const deaf = 4
 
 // publishWait is how long the bus may take to acknowledge a batch.
 const publishWait = 10 * time.Second
@@ -67,7 +74,7 @@ type Options struct {
 	Seed      uint64 // of the jitter
 	// Beat makes a heartbeat, given the durable mark; nil = none are sent.
 	Beat func(durable uint64) custody.Heartbeat
-	// Heartbeat is the time between two heartbeats while the link is up; 0 = 30 s. When
+	// Heartbeat is the time between two heartbeats while the link is up; 0 = 2 min. When
 	// the link comes up one goes out at once.
 	Heartbeat time.Duration
 	// OnReceipt, if set, hears of each receipt that was kept. It must not block.
@@ -96,6 +103,7 @@ type Uplink struct {
 	events  chan heard
 	state   atomic.Pointer[State]
 	under   sync.WaitGroup // requests under way
+	deaf    int            // questions running that stayed unanswered
 }
 
 // heard is an event with the bytes of its receipt.
@@ -187,7 +195,27 @@ func (u *Uplink) Run(ctx context.Context, bus Bus) error {
 		case <-timer.C:
 			h.Kind = Tick
 		}
+		switch h.Kind {
+		case Acked:
+			heart.Reset(u.Heartbeat)
+		case Unmarked:
+			u.unanswered()
+		case Marked, Up:
+			u.deaf = 0
+		}
 		u.step(ctx, h, timer)
+	}
+}
+
+// unanswered counts a question that nobody answered.
+func (u *Uplink) unanswered() {
+	if u.deaf++; u.deaf < deaf || !u.State().Up {
+		return
+	}
+	u.deaf = 0
+	u.Log.Warn("nothing comes back over this connection; making another")
+	if err := u.bus.Reconnect(); err != nil {
+		u.Log.Warn("no other connection", "error", err)
 	}
 }
 

@@ -280,6 +280,33 @@ func TestAllWordsAboutTheLastBatchAreLost(t *testing.T) {
 	b.settled()
 }
 
+// A line over which nothing comes back is given up, however alive it seems.
+func TestADeafConnectionIsGivenUp(t *testing.T) {
+	b := newBox(t)
+	b.press(5)
+	b.run()
+	b.up()
+	b.settled()
+	given := func() int {
+		b.bus.mu.Lock()
+		defer b.bus.mu.Unlock()
+		return b.bus.again
+	}
+	if n := given(); n != 0 {
+		t.Fatalf("%d connections given up while all is well", n)
+	}
+	b.bus.set(faults{unacked: 100, silent: 100})
+	b.press(1)
+	b.until("another connection is made", func() error {
+		if given() == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	b.bus.set(faults{})
+	b.settled()
+}
+
 func TestTheReceiptIsWhereTheNextStartBegins(t *testing.T) {
 	b := newBox(t)
 	b.press(10)

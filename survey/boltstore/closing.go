@@ -1,0 +1,200 @@
+package boltstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// eachTally walks the rows of the account whose keys begin with prefix, in the order of
+// kiosk, chain and day.
+func eachTally(tx *bbolt.Tx, prefix []byte, visit func(tallyKey, *tally) error) error {
+	c := tx.Bucket(tallyBucket).Cursor()
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		key, err := parseTallyKey(k)
+		if err != nil {
+			return err
+		}
+		t, err := decodeTally(v)
+		if err != nil {
+			return err
+		}
+		if err := visit(key, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseTallyKey(k []byte) (tallyKey, error) {
+	kiosk, rest, ok := parseKiosk(k)
+	if !ok || len(rest) != chainLen+dayLen {
+		return tallyKey{}, fmt.Errorf("%w: a row of the account has no name", errDamaged)
+	}
+	return tallyKey{kiosk, survey.Chain(rest[:chainLen]), parseDay(rest[chainLen:])}, nil
+}
+
+// Closings are the closings asked for, ordered by kiosk and day, the unknown day first.
+func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []custody.Closing, err error) {
+	type name struct {
+		kiosk survey.KioskID
+		day   survey.Date
+	}
+	sums := map[name]*custody.Closing{}
+	var prefix []byte
+	if q.Kiosk != "" {
+		prefix = kioskKey(q.Kiosk)
+	}
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		err := eachTally(tx, prefix, func(k tallyKey, t *tally) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !asked(q, k.day) {
+				return nil
+			}
+			c := sums[name{k.kiosk, k.day}]
+			if c == nil {
+				c = &custody.Closing{Kiosk: k.kiosk, Date: k.day, Excluded: map[survey.Flag]uint64{}}
+				sums[name{k.kiosk, k.day}] = c
+			}
+			_, said := lastSaid(tx, k.kiosk, k.chain)
+			t.addTo(c, said)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return issuedTwice(tx, prefix, func(k survey.KioskID, day survey.Date) {
+			if c := sums[name{k, day}]; c != nil && c.Issued > 0 {
+				c.Issued--
+			}
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the closings: %w", err)
+	}
+	for c := range maps.Values(sums) {
+		list = append(list, *c)
+	}
+	slices.SortFunc(list, func(a, b custody.Closing) int {
+		return cmp.Or(cmp.Compare(a.Kiosk, b.Kiosk), cmp.Compare(a.Date, b.Date))
+	})
+	return list, nil
+}
+
+// asked reports whether a query is about a day.
+func asked(q custody.ClosingQuery, day survey.Date) bool {
+	switch {
+	case q.Unknown:
+		return day == custody.UnknownDay
+	case day == custody.UnknownDay:
+		return q.From == 0 && q.To == 0
+	}
+	return day >= q.From && (q.To == 0 || day <= q.To)
+}
+
+// addTo adds a row to a closing. A chain of which the kiosk never said how many it
+// issued is taken as complete.
+func (t *tally) addTo(c *custody.Closing, said bool) {
+	issued := t.received
+	if said {
+		issued = t.issued + t.disputed
+	}
+	for to, n := range map[*uint64]int64{
+		&c.Issued: issued, &c.Received: t.received, &c.Counted: t.counted,
+		&c.Held: t.held, &c.Quarantined: t.quarantined, &c.Disputed: t.disputed,
+	} {
+		*to += uint64(n)
+	}
+	for reason, n := range t.excluded {
+		c.Excluded[reason] += uint64(n)
+	}
+}
+
+// issuedTwice hands out the records that two chains of a kiosk say they issued and only
+// one brought: salvaged, and not received in their own chain.
+func issuedTwice(tx *bbolt.Tx, prefix []byte, visit func(survey.KioskID, survey.Date)) error {
+	c := tx.Bucket(salvagedBucket).Cursor()
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		kiosk, rest, ok := parseKiosk(k)
+		if !ok || len(rest) != idLen || len(v) != idLen+dayLen {
+			return fmt.Errorf("%w: a salvaged record has no name", errDamaged)
+		}
+		id := parseID(rest)
+		old, err := chainIn(tx, id.Chain)
+		if err != nil {
+			return err
+		}
+		if last, _ := lastSaid(tx, kiosk, id.Chain); id.Sequence > old.Head.Sequence && id.Sequence <= last {
+			visit(kiosk, parseDay(v[idLen:]))
+		}
+	}
+	return nil
+}
+
+// Losses are what damaged journals may have lost, ordered by the successors' chains.
+func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		return tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
+			chain := survey.Chain(k)
+			st, err := chainIn(tx, chain)
+			if err != nil {
+				return err
+			}
+			rec := custody.Record{Chain: chain, Kind: custody.SuccessionRecord, Payload: payload}
+			succession, err := rec.Succession()
+			if err != nil {
+				return nil // it says nothing; its record is kept
+			}
+			loss := custody.Loss{Kiosk: st.Kiosk, Chain: chain, Succession: succession}
+			loss.AtLeast, loss.AtMost, err = lost(tx, st.Kiosk, &succession)
+			list = append(list, loss)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the losses: %w", err)
+	}
+	return list, nil
+}
+
+// lost bounds how many records of a chain are lost. Up to where the store has the
+// chain, nothing is. Above, at least what the kiosk once said was given out is, and at
+// most what it had set aside to be given out, less what was salvaged.
+func lost(tx *bbolt.Tx, kiosk survey.KioskID, s *custody.Succession) (least, most uint64, err error) {
+	old, err := chainIn(tx, s.Predecessor)
+	if err != nil {
+		return 0, 0, err
+	}
+	here := s.Last
+	if old.Kiosk == kiosk {
+		here = max(here, old.Head.Sequence)
+	}
+	salvaged := s.Salvaged
+	if here > s.Last {
+		salvaged = salvagedAfter(tx, kiosk, s.Predecessor, here)
+	}
+	said, _ := lastSaid(tx, kiosk, s.Predecessor)
+	less := func(end uint64) uint64 { return end - min(end, here+salvaged) }
+	return less(said), less(max(said, s.Reserved)), nil
+}
+
+// salvagedAfter is how many records of a chain after a sequence were salvaged.
+func salvagedAfter(tx *bbolt.Tx, kiosk survey.KioskID, chain survey.Chain, sequence uint64) (n uint64) {
+	prefix := append(kioskKey(kiosk), chain[:]...)
+	c := tx.Bucket(salvagedBucket).Cursor()
+	first := salvagedKey(kiosk, survey.RecordID{Chain: chain, Sequence: sequence + 1})
+	for k, _ := c.Seek(first); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		n++
+	}
+	return n
+}

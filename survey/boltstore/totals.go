@@ -1,0 +1,101 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// PutTotals takes what kiosks signed about their chains. Totals that say nothing new
+// cost no commit.
+func (s *Store) PutTotals(ctx context.Context, list []custody.Said) error {
+	return s.update(ctx, func(w *writing) error {
+		for _, said := range list {
+			if err := w.say(said); err != nil {
+				return fmt.Errorf("keep the totals of chain %s: %w", said.Chain, err)
+			}
+		}
+		return nil
+	})
+}
+
+// saidHead is how many bytes stand before the signed heartbeat in a value.
+const saidHead = 8 + 8
+
+func saidKey(k survey.KioskID, c survey.Chain) []byte { return append(kioskKey(k), c[:]...) }
+
+// say takes totals, unless later ones are known. Totals of the same sequence may name
+// days that were left out before.
+func (w *writing) say(said custody.Said) error {
+	key := saidKey(said.Kiosk, said.Chain)
+	old := w.get(saidBucket, key)
+	changed := len(old) < saidHead || said.Totals.Last > binary.BigEndian.Uint64(old)
+	if !changed && said.Totals.Last < binary.BigEndian.Uint64(old) {
+		return nil
+	}
+	for _, d := range said.Totals.Days {
+		if d.Day < 0 || d.Day > lastDay || d.Issued > 1<<62 {
+			continue // no kiosk of ours says that
+		}
+		t, err := w.tally(tallyKey{said.Kiosk, said.Chain, d.Day})
+		if err != nil {
+			return err
+		}
+		if t.issued != int64(d.Issued) {
+			t.issued = int64(d.Issued)
+			t.changed, changed = true, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	v := binary.BigEndian.AppendUint64(nil, said.Totals.Last)
+	v = binary.BigEndian.AppendUint64(v, uint64(said.Received.UnixMilli()))
+	return w.put(saidBucket, key, append(v, said.Signed...))
+}
+
+// Said is the last that a kiosk said of each of its chains, ordered by chain. Days with
+// nothing issued are left out.
+func (s *Store) Said(ctx context.Context, kiosk survey.KioskID) (list []custody.Said, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		prefix := kioskKey(kiosk)
+		c := tx.Bucket(saidBucket).Cursor()
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			if len(k) != len(prefix)+chainLen || len(v) < saidHead {
+				return fmt.Errorf("%w: what kiosk %s said cannot be read", errDamaged, kiosk)
+			}
+			said := custody.Said{
+				Kiosk: kiosk, Chain: survey.Chain(k[len(prefix):]), Signed: bytes.Clone(v[saidHead:]),
+				Totals:   custody.Totals{Last: binary.BigEndian.Uint64(v)},
+				Received: time.UnixMilli(int64(binary.BigEndian.Uint64(v[8:]))).In(survey.Zone),
+			}
+			if err := eachTally(tx, k, func(k tallyKey, t *tally) error {
+				if t.issued != 0 {
+					said.Totals.Days = append(said.Totals.Days, custody.DayTotal{Day: k.day, Issued: uint64(t.issued)})
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			list = append(list, said)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// lastSaid is the last sequence that a kiosk named of a chain, 0 if it said nothing.
+func lastSaid(tx *bbolt.Tx, k survey.KioskID, c survey.Chain) (last uint64, said bool) {
+	v := tx.Bucket(saidBucket).Get(saidKey(k, c))
+	if len(v) < saidHead {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(v), true
+}
