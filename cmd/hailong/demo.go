@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"hailong/cmd/internal/cli"
@@ -37,9 +38,13 @@ func (c *demoCommand) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Verbose {
 		level = slog.LevelInfo
 	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program's own file: %w", err)
+	}
 	d, err := demo.Start(ctx, demo.Config{
 		Data: c.Data, Empty: c.Empty, Console: c.Console, Kiosk: c.Kiosk, Online: c.Online, Broker: c.NATS, Repeat: c.Repeat, PublicURL: c.PublicURL,
-		Log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
+		Program: program, Log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		if ctx.Err() != nil {

@@ -1,5 +1,5 @@
 // Command hailong is the operator's and analyst's tool: it asks the aggregator's API,
-// and `hailong demo` runs the whole system on this machine.
+// looks at the data folders of stopped programs, and `hailong demo` runs the whole system on this machine.
 package main
 
 import (
@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"hailong/cmd/internal/cli"
+	"hailong/cmd/internal/doctor"
+	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
 )
 
@@ -18,7 +20,15 @@ type grammar struct {
 	Demo demoCommand `cmd:"" help:"Chạy thử toàn hệ thống trên máy này / run the whole system on this machine"`
 }
 
-func main() { os.Exit(hailong(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if code, is := kioskapp.Child(os.Args[1:]); is {
+		os.Exit(code)
+	}
+	if code, is := doctor.Child(os.Args[1:], os.Stdout); is {
+		os.Exit(code)
+	}
+	os.Exit(hailong(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // hailong runs one command line and returns the exit code.
 func hailong(args []string, out, errOut io.Writer) int {

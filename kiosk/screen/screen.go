@@ -31,11 +31,12 @@ var _ Recorder = (*kiosk.Recorder)(nil)
 
 // Options are what a Screen needs for as long as it lives.
 type Options struct {
-	State   State                 // how the kiosk is; must be given
-	Hosts   []string              // names, besides addresses and localhost, by which the kiosk may be called
-	Trusted func(netip.Addr) bool // addresses, besides loopback, that may press; nil = none
-	Metrics func(io.Writer)       // writes /metrics in Prometheus text format; nil = no such page
-	Log     *slog.Logger          // where causes go that a caller is not told; nil = nowhere
+	State   State                   // how the kiosk is; must be given
+	Hosts   []string                // names, besides addresses and localhost, by which the kiosk may be called
+	Trusted func(netip.Addr) bool   // addresses, besides loopback, that may press; nil = none
+	Metrics func(io.Writer)         // writes /metrics in Prometheus text format; nil = no such page
+	Diary   func() ([]Event, error) // what happened to the kiosk, the latest last; nil = no such page
+	Log     *slog.Logger            // where causes go that a caller is not told; nil = nowhere
 }
 
 // The bounds within which a request must be done.
@@ -98,6 +99,9 @@ func (s *Screen) routes(files []file) {
 	s.app.Get("/revision", s.local, s.revision)
 	s.app.Post("/api/v1/responses", s.local, sameSite, s.pressJSON)
 	s.app.Get("/api/v1/status", s.local, s.status)
+	if s.options.Diary != nil {
+		s.app.Get("/api/v1/diary", s.local, s.diary)
+	}
 	if s.options.Metrics != nil {
 		s.app.Get("/metrics", s.local, s.metrics)
 	}

@@ -165,20 +165,20 @@ func TestShutdownDoesNotWaitForSilentConnections(t *testing.T) {
 
 func TestStatusTellsWhatIsUnsentAndWhy(t *testing.T) {
 	s := newStand(t)
-	at := time.Date(2026, 3, 31, 1, 2, 3, 4e6, time.UTC)
+	at, skew := time.Date(2026, 3, 31, 1, 2, 3, 4e6, time.UTC), -90*time.Second
 	s.state.now = Status{
 		Kiosk: "k1", Counters: []survey.CounterCode{"Q1", "Q2"}, Chain: survey.Chain{0xab}, Last: 12, Receipted: 9, Unsent: 3, OldestUnsent: 1500 * time.Millisecond,
-		Clock: Clock{Now: at, Boot: time.Hour},
+		Clock: Clock{Now: at, Boot: time.Hour, Skew: &skew},
 		Link:  Link{Since: at, Problem: both("Không nối được tới trung tâm.", "The centre cannot be reached.")},
 	}
 	a := s.get(t, "/api/v1/status", "Accept-Language", "en-GB")
 	want := `{"kiosk":"k1","counters":["Q1","Q2"],"chain":"ab000000000000000000000000000000","last_sequence":12,"receipted_sequence":9,"unsent":3,"oldest_unsent_seconds":1.5,` +
-		`"clock":{"now":"2026-03-31T08:02:03.004+07:00","boot_seconds":3600},"link":{"connected":false,"since":"2026-03-31T08:02:03.004+07:00","problem":"The centre cannot be reached."}}`
+		`"clock":{"now":"2026-03-31T08:02:03.004+07:00","boot_seconds":3600,"skew_seconds":-90},"link":{"connected":false,"since":"2026-03-31T08:02:03.004+07:00","problem":"The centre cannot be reached."}}`
 	if a.StatusCode != 200 || a.text != want {
 		t.Errorf("%d\n%s, want\n%s", a.StatusCode, a.text, want)
 	}
 	s.state.now = Status{}
-	if a := s.get(t, "/api/v1/status"); !strings.Contains(a.text, `"counters":[],"chain":""`) || !strings.Contains(a.text, `"since":null,"problem":null`) {
+	if a := s.get(t, "/api/v1/status"); !strings.Contains(a.text, `"counters":[],"chain":""`) || !strings.Contains(a.text, `"skew_seconds":null`) || !strings.Contains(a.text, `"since":null,"problem":null`) {
 		t.Errorf("of an empty kiosk: %s", a.text)
 	}
 }

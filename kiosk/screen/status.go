@@ -69,6 +69,9 @@ type Status struct {
 type Clock struct {
 	Now  time.Time     // the wall clock
 	Boot time.Duration // since the machine started
+	// Skew is the box's clock less the centre's at the last contact; nil = there was none
+	// since the program began.
+	Skew *time.Duration
 }
 
 // Link is the connection to the centre.
@@ -92,8 +95,9 @@ type statusBody struct {
 }
 
 type clockBody struct {
-	Now         string  `json:"now"`
-	BootSeconds float64 `json:"boot_seconds"`
+	Now         string   `json:"now"`
+	BootSeconds float64  `json:"boot_seconds"`
+	SkewSeconds *float64 `json:"skew_seconds"`
 }
 
 type linkBody struct {
@@ -108,6 +112,10 @@ func (st Status) body(lang survey.Lang) statusBody {
 		LastSequence: st.Last, Receipted: st.Receipted, Unsent: st.Unsent, OldestSeconds: seconds(st.OldestUnsent),
 		Clock: clockBody{Now: instant(st.Clock.Now), BootSeconds: seconds(st.Clock.Boot)},
 		Link:  linkBody{Connected: st.Link.Connected},
+	}
+	if st.Clock.Skew != nil {
+		skew := seconds(*st.Clock.Skew)
+		b.Clock.SkewSeconds = &skew
 	}
 	if !st.Chain.IsZero() {
 		b.Chain = st.Chain.String()

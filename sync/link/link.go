@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -61,6 +62,7 @@ func Dial(o Options) (*nats.Conn, error) {
 		nats.PingInterval(2 * time.Minute), // a line that is paid by the byte; what waits for an answer notices sooner
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(5 * time.Second),
+		nats.SetCustomDialer(&net.Dialer{Timeout: 5 * time.Second, KeepAlive: -1}), // the system's own probes, every 15 s, would say nothing that ours do not
 		nats.ConnectHandler(func(*nats.Conn) { change(true, nil) }),
 		nats.ReconnectHandler(func(*nats.Conn) { change(true, nil) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { change(false, err) }),

@@ -32,6 +32,7 @@ type Config struct {
 	PublicURL                      string        // of the console, as told to people
 	Now                            func() time.Time
 	Log                            *slog.Logger
+	Program                        string // this program's own file, which looks at damaged files; see kioskapp.Options
 }
 
 // Demo is a running demo.
@@ -152,7 +153,7 @@ func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, 
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
 	config.Centre = kioskapp.Centre{URL: "http://" + local(d.Centre.Addr()), NATS: d.Centre.NATS()}
-	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now})
+	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program})
 	if err != nil {
 		return nil, blame(fmt.Errorf("%s: %w", name, err), "--"+name, config.Listen)
 	}

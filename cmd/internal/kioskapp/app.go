@@ -47,6 +47,8 @@ type App struct {
 	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
+	diary     *diary
+	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
 	trouble atomic.Pointer[error] // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts] // nil until the journal is open
@@ -93,6 +95,8 @@ func (a *App) prepare() (err error) {
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
 	}
+	a.diary = openDiary(a.config.Data)
+	a.opened.Push("the diary", a.diary.close)
 	if a.listener, err = run.Listen("listen", a.config.Listen); err != nil {
 		return err
 	}
@@ -108,7 +112,7 @@ func (a *App) prepare() (err error) {
 			return err
 		}
 	}
-	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Log: a.log})
+	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
 	return err
 }
 
@@ -139,7 +143,9 @@ func (a *App) Unit() survey.UnitCode {
 
 // Run serves until ctx ends. A journal that failed to write is not written to again: it
 // is closed, looked at and opened anew, and the screen is out of service meanwhile.
-func (a *App) Run(ctx context.Context) error {
+func (a *App) Run(ctx context.Context) (err error) {
+	stop := a.keepDiary()
+	defer func() { stop(err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() { cancel(a.screen.Serve(a.listener)) }()

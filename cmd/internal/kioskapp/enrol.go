@@ -39,6 +39,7 @@ func (a *App) enrol(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer client.CloseIdleConnections() // it is not needed again, and would be kept alive over the line
 	said := ""
 	var p patience
 	for {
@@ -49,6 +50,7 @@ func (a *App) enrol(ctx context.Context) error {
 				return err
 			}
 			a.log.Info("taken in by the centre", "kiosk", a.identity.Kiosk(), "name", e.Name, "counters", len(e.Counters))
+			a.note(told(DiaryEnrolled, strings.TrimSpace("trung tâm đã nhận thiết bị này "+e.Name), strings.TrimSpace("the centre has taken this kiosk in "+e.Name)))
 			return a.checkRole()
 		}
 		if ctx.Err() != nil {
@@ -59,6 +61,7 @@ func (a *App) enrol(ctx context.Context) error {
 			said = err.Error()
 			a.log.Warn("not taken in yet; asking again", "centre", a.config.Centre.URL, "error", err, "next", wait.Round(time.Second))
 			a.keepOut(&screen.NotEnrolled{Why: screen.Told(err)})
+			a.note(told(DiaryNotEnrolled, "chưa được trung tâm nhận: "+screen.Told(err).In(survey.Vietnamese), "not taken in yet: "+screen.Told(err).In(survey.English)))
 		}
 		select {
 		case <-ctx.Done():

@@ -45,6 +45,9 @@ func (a *App) Status() screen.Status {
 			st.OldestUnsent = max(now.Sub(at), 0)
 		}
 	}
+	if skew, known := w.journal.Skew(); known {
+		st.Clock.Skew = &skew
+	}
 	for _, p := range w.pasts { // what an earlier chain still has to send is unsent, too
 		st.Unsent += p.Unsent()
 	}

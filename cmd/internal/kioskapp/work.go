@@ -39,6 +39,14 @@ func Child(args []string) (code int, is bool) {
 	return journal.RunChild(args[1:], os.Stdout), true
 }
 
+// ChildOf makes the processes that look at a journal's damaged files, for
+// [journal.Options]: program is the file of a program that calls [Child].
+func ChildOf(program string) func(ctx context.Context, args ...string) *exec.Cmd {
+	return func(ctx context.Context, args ...string) *exec.Cmd {
+		return exec.CommandContext(ctx, program, append([]string{childWord}, args...)...)
+	}
+}
+
 // open opens the journal and remembers its chain in the identity, so that a journal
 // that goes missing later is noticed.
 func (a *App) open() error {
@@ -50,9 +58,7 @@ func (a *App) open() error {
 		Full:            a.config.Disk.Full << 20, Spare: a.config.Disk.Spare << 20, Keep: time.Duration(a.config.Disk.KeepDays) * 24 * time.Hour,
 	}
 	if a.options.Program != "" {
-		o.Child = func(ctx context.Context, args ...string) *exec.Cmd {
-			return exec.CommandContext(ctx, a.options.Program, append([]string{childWord}, args...)...)
-		}
+		o.Child = ChildOf(a.options.Program)
 	}
 	j, err := journal.Open(filepath.Join(a.config.Data, identity.JournalFolder), o)
 	if err != nil {
@@ -88,7 +94,12 @@ func (a *App) uplink(j carried, beat func(uint64) custody.Heartbeat) *uplink.Upl
 	}
 	if own, ok := j.(*journal.Journal); ok {
 		o.Contact = own.Contact
-		o.OnReceipt = func(r custody.Receipt) { a.backed(own, chain, r) }
+		o.OnReceipt = func(r custody.Receipt) {
+			a.backed(own, chain, r)
+			for _, news := range a.centre.hear(r) {
+				a.note(news)
+			}
+		}
 	} else {
 		o.OnReceipt = func(r custody.Receipt) {
 			if p := a.working.Load(); p != nil {
@@ -109,6 +120,7 @@ func (a *App) backed(j *journal.Journal, chain survey.Chain, r custody.Receipt) 
 // tell says what a person should know.
 func (a *App) tell(w survey.Words) {
 	a.log.Warn(w.In(survey.Vietnamese), "en", w.In(survey.English))
+	a.note(remark{DiaryJournal, w})
 }
 
 // present is the journal of the moment: another one after it had to be opened anew.
@@ -146,10 +158,12 @@ func (a *App) live(ctx context.Context) error {
 			return err
 		}
 		a.log.Error("the journal failed; it is looked at and opened anew", "error", err)
+		a.note(told(DiaryJournal, "nhật ký không ghi được ("+err.Error()+"); đang kiểm tra và mở lại", "the journal failed ("+err.Error()+"); it is looked at and opened anew"))
 		if err := a.reopen(ctx, err); err != nil {
 			return unlessDone(ctx, err)
 		}
 		a.trouble.Store(nil)
+		a.note(told(DiaryJournal, "nhật ký đã mở lại; thiết bị ghi tiếp", "the journal is open again; the kiosk records"))
 	}
 }
 

@@ -1,0 +1,173 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hailong/survey/boltstore"
+)
+
+// centre is an aggregator's data folder with an open store, one verified backup, and the
+// folder of its message server.
+func centre(t *testing.T) (dir string, s *boltstore.Store) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "aggregator")
+	write(t, filepath.Join(dir, keyFile), strings.Repeat("ab", 32)+"\n")
+	write(t, filepath.Join(dir, natsFolder, "jetstream", "x"), "")
+	backup(t, dir, "2026-11-20", now.Add(-time.Hour), true)
+	s, err := boltstore.Open(filepath.Join(dir, storeFile), boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() }) // most tests have closed it
+	return dir, s
+}
+
+func backup(t *testing.T, dir, name string, at time.Time, verified bool) {
+	t.Helper()
+	mark := "null"
+	if verified {
+		mark = `"` + at.Format(time.RFC3339) + `"`
+	}
+	write(t, filepath.Join(dir, backupFolder, name, manifestFile), fmt.Sprintf(`{"version":1,"time":%q,"verified":%s}`, at.Format(time.RFC3339Nano), mark))
+	write(t, filepath.Join(dir, backupFolder, name, keyFile), strings.Repeat("ab", 32)+"\n")
+}
+
+func atCentre(dir string) Options {
+	return Options{Aggregator: dir, Now: func() time.Time { return now }}
+}
+
+func askCentre(e *exam) { e.aggregator(context.Background()) }
+
+func TestAHealthyAggregatorAtRest(t *testing.T) {
+	dir, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, deep := range []bool{false, true} {
+		o := atCentre(dir)
+		o.Deep = deep
+		got, said := examined(t, o, askCentre)
+		for _, check := range []string{"permissions", "store", "nats", "backup", "centre_key"} {
+			if got[check] != OK {
+				t.Errorf("deep %v: %s is %s\n%s", deep, check, got[check], said)
+			}
+		}
+		if strings.Contains(said, "reckoned anew agrees") != deep {
+			t.Errorf("deep %v:\n%s", deep, said)
+		}
+	}
+}
+
+func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
+	store := func(dir string) string { return filepath.Join(dir, storeFile) }
+	for name, c := range map[string]struct {
+		harm  func(t *testing.T, dir string) error
+		check string
+		want  Verdict
+		say   string
+	}{
+		"the store is gone":          {func(_ *testing.T, dir string) error { return os.Remove(store(dir)) }, "store", Bad, "there is no store"},
+		"only NATS is left":          {func(_ *testing.T, dir string) error { return os.Remove(store(dir)) }, "nats", Bad, "never custody"},
+		"the store is empty":         {func(_ *testing.T, dir string) error { return os.Truncate(store(dir), 0) }, "store", Bad, "damaged"},
+		"the store is rubbish":       {rubbish, "store", Bad, "damaged"},
+		"NATS is elsewhere":          {func(_ *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, natsFolder)) }, "nats", Warn, "external one"},
+		"no backup":                  {func(_ *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, backupFolder)) }, "backup", Warn, "no verified backup"},
+		"the key is in no backup":    {func(_ *testing.T, dir string) error { return os.RemoveAll(filepath.Join(dir, backupFolder)) }, "centre_key", Warn, "no backup has"},
+		"the key is gone":            {func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, keyFile)) }, "centre_key", Bad, "cannot be read"},
+		"the key is cut":             {func(_ *testing.T, dir string) error { return os.Truncate(filepath.Join(dir, keyFile), 9) }, "centre_key", Bad, "damaged"},
+		"the key is for all to read": {func(_ *testing.T, dir string) error { return os.Chmod(filepath.Join(dir, keyFile), 0o604) }, "permissions", Bad, keyFile},
+		"a backup is old": {func(t *testing.T, dir string) error {
+			backup(t, dir, "2026-11-20", now.Add(-30*time.Hour), true)
+			return nil
+		}, "backup", Warn, "30h0m0s old"},
+		"the latest was not verified": {func(t *testing.T, dir string) error {
+			backup(t, dir, "2026-11-21", now, false)
+			return nil
+		}, "backup_unverified", Warn, ": 1"},
+		"one is being made": {func(t *testing.T, dir string) error {
+			backup(t, dir, "2026-11-21.partial", now, false)
+			return nil
+		}, "backup_unverified", "", "1h0m0s old"},
+		"the same disk": {func(*testing.T, string) error { return nil }, "backup_disk", Warn, "same disk"},
+	} {
+		dir, s := centre(t)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.harm(t, dir); err != nil {
+			t.Fatal(name, err)
+		}
+		o := atCentre(dir)
+		if c.check == "store" { // it can kill whoever reads it
+			o.Program = os.Args[0]
+		}
+		got, said := examined(t, o, askCentre)
+		if name == "the same disk" && sameDisk(dir, dir) == unknown {
+			continue
+		}
+		if got[c.check] != c.want || !strings.Contains(said, c.say) {
+			t.Errorf("%s: %s is %q, want %q with %q\n%s", name, c.check, got[c.check], c.want, c.say, said)
+		}
+	}
+}
+
+// rubbish damages a store's pages behind its first two, which can kill whoever reads it.
+func rubbish(_ *testing.T, dir string) error {
+	path := filepath.Join(dir, storeFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for i := 2 * os.Getpagesize(); i < len(b); i++ {
+		b[i] = 0xff
+	}
+	return os.WriteFile(path, b, 0o600)
+}
+
+func TestARunningAggregatorIsAsked(t *testing.T) {
+	for status, want := range map[int]Verdict{200: OK, 503: Bad} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("batches are not taken in"))
+		}))
+		dir, _ := centre(t) // its store stays open
+		o := atCentre(dir)
+		o.AggregatorURL, o.Program = srv.URL, os.Args[0]
+		got, said := examined(t, o, askCentre)
+		srv.Close()
+		if got["ready"] != want || got["store"] != OK || !strings.Contains(said, "holds its store") {
+			t.Errorf("%d: %v\n%s", status, got, said)
+		}
+	}
+}
+
+func TestTheWorstIsTold(t *testing.T) {
+	for want, list := range map[Verdict][]Finding{
+		OK: {{Verdict: OK}}, Warn: {{Verdict: OK}, {Verdict: Warn}, {Verdict: OK}}, Bad: {{Verdict: Warn}, {Verdict: Bad}, {Verdict: Warn}},
+	} {
+		if got := Worst(list); got != want {
+			t.Errorf("%v: %s", list, got)
+		}
+	}
+	if dir, s := centre(t); s != nil {
+		kiosk, _ := box(t, 1, 0, 0)
+		parts := map[Part]bool{}
+		for _, f := range Examine(t.Context(), Options{Kiosk: kiosk, Aggregator: dir, Child: journalChild, Program: os.Args[0]}) {
+			parts[f.Part] = true
+			if (f.Verdict != OK) != (f.Advice != nil) && f.Check != "file_system" && f.Check != "disk" {
+				t.Errorf("%s %s: advice %v", f.Check, f.Verdict, f.Advice)
+			}
+		}
+		if !parts[Machine] || !parts[Kiosk] || !parts[Aggregator] {
+			t.Errorf("looked at %v", parts)
+		}
+	}
+}

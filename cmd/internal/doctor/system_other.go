@@ -1,0 +1,20 @@
+//go:build !linux
+
+package doctor
+
+import (
+	"os"
+
+	"hailong/kiosk/journal"
+)
+
+func datasync(f *os.File) error { return f.Sync() }
+
+func spaceOf(folder string) space {
+	s := journal.SpaceOf(folder)
+	return space{free: uint64(max(s.Free, 0)), total: uint64(max(s.Total, 0))}
+}
+
+// The standard library alone does not say these here.
+func synchronised() answer           { return unknown }
+func sameDisk(string, string) answer { return unknown }
