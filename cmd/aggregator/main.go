@@ -13,6 +13,9 @@ import (
 )
 
 func main() {
+	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
+		os.Exit(code)
+	}
 	os.Exit(run.Main("aggregator", os.Args[1:], os.Stdout, os.Stderr, start))
 }
 
@@ -21,7 +24,11 @@ func start(configFile string, log *slog.Logger) (run.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := centreapp.New(c, centreapp.Options{Log: log})
+	program, err := os.Executable()
+	if err != nil {
+		log.Warn("a store that may be damaged is looked at in this very process", "error", err)
+	}
+	a, err := centreapp.New(c, centreapp.Options{Log: log, Program: program})
 	if err != nil {
 		return nil, err
 	}

@@ -98,6 +98,9 @@ func checkDB(path string) error {
 	}
 	s := &segment{db: db}
 	err = s.view(func(tx *bbolt.Tx) error {
+		if tx.Size() > info.Size() { // what is mapped beyond its end would be met only when it is written
+			return fmt.Errorf("%w: it was cut short", ErrDamaged)
+		}
 		var first error
 		for err := range tx.Check() {
 			first = errors.Join(first, err)

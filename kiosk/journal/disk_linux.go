@@ -29,7 +29,7 @@ func SpaceOf(dir string) Space {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return Space{}
 	}
-	return Space{Free: int64(s.Bavail) * s.Bsize, Total: int64(s.Blocks) * s.Bsize}
+	return Space{Free: int64(s.Bavail) * int64(s.Bsize), Total: int64(s.Blocks) * int64(s.Bsize)}
 }
 
 // noRoom reports whether a write failed because the disk is full.

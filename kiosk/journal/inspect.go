@@ -3,10 +3,8 @@ package journal
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"maps"
@@ -151,11 +149,7 @@ func readCounter(path string) (value uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", filepath.Base(path), err)
 	}
-	for ; len(b) >= counterSlot; b = b[counterSlot:] {
-		if crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) {
-			value = max(value, binary.BigEndian.Uint64(b))
-		}
-	}
+	value, _ = readSlots(b)
 	return value, nil
 }
 
@@ -278,6 +272,18 @@ func (h *haul) lookAtLog(path string, s *Files) error {
 		return fmt.Errorf("%w: the log breaks off after record %d and goes on at byte %d", ErrDamaged, log.head.Sequence, at)
 	}
 	return nil
+}
+
+// laterFrame is where, between two bytes of the log, a whole record begins; 0 if none
+// does.
+func laterFrame(f *os.File, from, to int64) int64 {
+	for at := from; at+frameHeader < to; at++ {
+		b, err := readFrame(io.NewSectionReader(f, at, to-at))
+		if err == nil && custody.DecodeRecord(b).Fault == nil {
+			return at
+		}
+	}
+	return 0
 }
 
 // lookAtEnd looks whether a segment's log goes as far as it should: to where the next

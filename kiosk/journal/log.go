@@ -205,29 +205,13 @@ func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
 	}
 }
 
-// laterFrame is where, between two bytes of the log, a whole record begins; 0 if none
-// does.
-func laterFrame(f *os.File, from, to int64) int64 {
-	for at := from; at+frameHeader < to; at++ {
-		b, err := readFrame(io.NewSectionReader(f, at, to-at))
-		if err == nil && custody.DecodeRecord(b).Fault == nil {
-			return at
-		}
+// onlyZeros reports whether a part of the log holds nothing but zeros.
+func onlyZeros(f *os.File, from, to int64) (bool, error) {
+	b := make([]byte, to-from)
+	if _, err := f.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read the log's end: %w", err)
 	}
-	return 0
-}
-
-// pastEnd reports whether the frame that begins at from would end after the file does.
-// Frames are written into room that the file has already, so no stop leaves one like it.
-func pastEnd(f *os.File, from, size int64) bool {
-	var h [4]byte
-	if from >= size {
-		return false
-	}
-	if _, err := f.ReadAt(h[:], from); err != nil {
-		return true
-	}
-	return int64(binary.BigEndian.Uint32(h[:])) > size-from-frameHeader
+	return len(bytes.TrimRight(b, "\x00")) == 0, nil
 }
 
 // cutLog shortens the log to its run. Bytes that are not zeros are first copied to a

@@ -1,7 +1,10 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/ed25519"
+
+	"go.etcd.io/bbolt"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -12,6 +15,7 @@ import (
 type Past struct {
 	j     *Journal
 	chain survey.Chain
+	head  custody.Head
 }
 
 // Pasts are the earlier chains that the journal still holds, the oldest first.
@@ -21,33 +25,57 @@ func (j *Journal) Pasts() []*Past {
 	for _, s := range j.segments() {
 		if !seen[s.chain] {
 			seen[s.chain] = true
-			list = append(list, &Past{j, s.chain})
+			list = append(list, &Past{j, s.chain, j.pastHead(s.chain)})
 		}
 	}
 	return list
 }
 
-// Chain is the earlier chain.
-func (p *Past) Chain() survey.Chain { return p.chain }
-
-// Head is the end of its first unbroken row: what lies behind a gap is salvaged in the
-// chain that follows.
-func (p *Past) Head() custody.Head {
-	var head custody.Head
-	for _, s := range p.j.segments() {
-		if s.chain == p.chain && (head == custody.Head{} || s.origin().before() == head) {
+// pastHead is where the unbroken row of an earlier chain ends, as the chain that follows
+// it says. Where nothing says so, it is the end of the first row that is here.
+func (j *Journal) pastHead(chain survey.Chain) (head custody.Head) {
+	for _, s := range j.segments() {
+		if s.chain == chain && (head == custody.Head{} || s.before() == head) {
 			head = s.last
+		}
+		if s.first != 1 || s.chain == chain {
+			continue
+		}
+		for seq := uint64(1); ; seq++ { // the successions stand at the beginning
+			r, err := s.record(seq)
+			if err != nil || r.Kind != custody.SuccessionRecord {
+				break
+			}
+			if next, err := r.Succession(); err == nil && next.Predecessor == chain {
+				return custody.Head{Sequence: next.Last, Hash: next.LastSum}
+			}
 		}
 	}
 	return head
 }
+
+// record reads one record; one that is not there has a Fault.
+func (s *segment) record(seq uint64) (r custody.Record, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		r = custody.DecodeRecord(bytes.Clone(tx.Bucket(bucketRecords).Get(sequenceKey(seq))))
+		return r.Fault
+	})
+	return r, err
+}
+
+// Chain is the earlier chain.
+func (p *Past) Chain() survey.Chain { return p.chain }
+
+// Head is the end of its unbroken row: what lies behind a gap is salvaged in the chain
+// that follows.
+func (p *Past) Head() custody.Head { return p.head }
 
 // Changed never receives a value: nothing is added.
 func (p *Past) Changed() <-chan struct{} { return nil }
 
 // Batch is as [Journal.Batch].
 func (p *Past) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
-	return p.j.batch(p.chain, p.Head().Sequence, first, nil, maxRecords, maxBytes, kiosk, key)
+	return p.j.batch(p.chain, p.head.Sequence, first, nil, maxRecords, maxBytes, kiosk, key)
 }
 
 // HashAt is the hash of its record with that sequence; zero if there is none.

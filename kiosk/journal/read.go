@@ -204,13 +204,24 @@ func (j *Journal) hashOf(chain survey.Chain, seq uint64) (survey.Hash, error) {
 	}
 	s := j.holder(chain, seq)
 	if s == nil {
-		return survey.Hash{}, nil
+		return j.hashBefore1st(chain, seq), nil
 	}
 	h, err := s.hashAt(seq)
 	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {
 		return survey.Hash{}, nil
 	}
 	return h, j.met(err)
+}
+
+// hashBefore1st is the hash of a record that was let go, where a segment that is here
+// begins right after it; zero otherwise.
+func (j *Journal) hashBefore1st(chain survey.Chain, seq uint64) survey.Hash {
+	for _, s := range j.segments() {
+		if s.chain == chain && s.first == seq+1 {
+			return s.previous
+		}
+	}
+	return survey.Hash{}
 }
 
 // TimeAt is the wall time of the record with that sequence; zero if there is none.

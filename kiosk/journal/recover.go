@@ -522,17 +522,17 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	return nil
 }
 
-// onlyWitness refuses a log that must tell everything and may have lost something: it
-// holds another record behind its run; its last frame goes on past its end, or it ends
-// where a log in use never does, without zeros: it was cut; or it ends far below the
-// numbers that were reserved. Only a last frame that was being written is a stop.
+// onlyWitness refuses a log that must tell everything and may have lost something: where
+// anything but zeros follows its run, or it ends where a log in use never does, without
+// zeros, or far below the numbers that were reserved. A frame that was being written when
+// the power went looks no different from one that was thanked for and is damaged.
 func (j *Journal) onlyWitness(f *os.File, log scanned, size int64) error {
-	if at := laterFrame(f, log.size, size); at > 0 {
-		return fmt.Errorf("%w: the log breaks off at byte %d, after record %d, and goes on at byte %d, and bbolt is not there to mend it",
-			ErrDamaged, log.size, log.head.Sequence, at)
+	clean, err := onlyZeros(f, log.size, size)
+	if err != nil {
+		return err
 	}
-	if pastEnd(f, log.size, size) || j.was != closed && log.size == size && size > int64(logHeader) {
-		return fmt.Errorf("%w: the log was cut after record %d, and bbolt is not there to mend it", ErrDamaged, log.head.Sequence)
+	if !clean || j.was != closed && log.size == size && size > int64(logHeader) {
+		return fmt.Errorf("%w: the log breaks off after record %d, and bbolt is not there to mend it", ErrDamaged, log.head.Sequence)
 	}
 	c, err := j.openIssued(log.chain)
 	if err != nil {

@@ -72,14 +72,8 @@ func openCounter(path string) (*counter, error) {
 	}
 	c := &counter{f: f}
 	b := make([]byte, 2*counterSlot)
-	n, err := f.ReadAt(b, 0)
-	if n == len(b) {
-		for slot := range int64(2) {
-			s := b[slot*counterSlot:]
-			if v := binary.BigEndian.Uint64(s); crc32.Checksum(s[:8], castagnoli) == binary.BigEndian.Uint32(s[8:]) && v >= c.value {
-				c.value, c.slot = v, slot
-			}
-		}
+	if n, _ := f.ReadAt(b, 0); n == len(b) { // short of that there is nothing to read
+		c.value, c.slot = readSlots(b)
 		return c, nil
 	}
 	// New, or cut short: it is made whole, with its folder entry.
@@ -90,6 +84,17 @@ func openCounter(path string) (*counter, error) {
 		return nil, errors.Join(fmt.Errorf("make %s: %w", filepath.Base(path), err), f.Close())
 	}
 	return c, nil
+}
+
+// readSlots is the greater of the numbers that are whole, and where it stands.
+func readSlots(b []byte) (value uint64, slot int64) {
+	for i := int64(0); len(b) >= counterSlot; i++ {
+		if v := binary.BigEndian.Uint64(b); crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) && v >= value {
+			value, slot = v, i
+		}
+		b = b[counterSlot:]
+	}
+	return value, slot
 }
 
 // set writes the number, durably.

@@ -49,7 +49,13 @@ func check(path string) (err error) {
 	case err != nil:
 		return err
 	}
-	return errors.Join(db.View(checkPages), db.Close())
+	err = db.View(func(tx *bbolt.Tx) error {
+		if tx.Size() > info.Size() { // what is mapped beyond its end would be met only when it is written
+			return fmt.Errorf("%w: it was cut short", errDamaged)
+		}
+		return checkPages(tx)
+	})
+	return errors.Join(err, db.Close())
 }
 
 func checkPages(tx *bbolt.Tx) error {

@@ -96,7 +96,7 @@ func (b browser) until(script string) {
 // pictures where asked.
 func (b browser) look(name string) {
 	b.t.Helper()
-	for _, size := range [][2]int64{{1440, 900}, {768, 1024}, {390, 844}} {
+	for _, size := range [][2]int64{{1440, 900}, {800, 1100}, {390, 844}} {
 		b.do(chromedp.EmulateViewport(size[0], size[1]))
 		if over := ask[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 			b.t.Errorf("%s at a width of %d: the page is %d px too wide", name, size[0], over)
@@ -126,7 +126,7 @@ func busy(c *centre) {
 	}
 	c.store.chains = []custody.ChainState{
 		{Chain: survey.Chain{1}, Kiosk: "k-4xq2mzt7ab", Head: custody.Head{Sequence: 12480}, Received: noon.Add(-20 * time.Second)},
-		{Chain: survey.Chain{3}, Kiosk: "k-copied9xyz", Head: custody.Head{Sequence: 91}, Forks: 2, Received: noon.Add(-10 * time.Second)},
+		{Chain: survey.Chain{3}, Kiosk: "k-copied9xyz", Head: custody.Head{Sequence: 91}, Forks: 2, Disputed: 6, Received: noon.Add(-10 * time.Second)},
 		{Chain: survey.Chain{2}, Kiosk: "k-h2k9vw3cde", Head: custody.Head{Sequence: 733}, Held: 4, Quarantined: 1, Received: noon.Add(-26 * time.Hour)},
 	}
 	c.at = noon.Add(-3 * time.Hour)

@@ -26,6 +26,7 @@ import (
 type Store interface {
 	score.Source
 	Registry
+	Account
 	// Structure is who serves where, as last put; never nil.
 	Structure(ctx context.Context) (*survey.Structure, error)
 	// PutStructure replaces the structure as a whole. It gives [survey.Problems] when
@@ -79,18 +80,28 @@ type Settings struct {
 	Demo   survey.Words // a banner that says the figures are not real; empty = none
 	Secure bool         // people reach the console through https, even if a proxy ends it
 
-	Now        func() time.Time                    // the clock; nil = time.Now
-	Log        *slog.Logger                        // nil = nowhere
-	Metrics    func(io.Writer)                     // writes /metrics; nil = nothing there
-	Ready      func() error                        // why the centre is not ready yet; nil = it is
+	Now     func() time.Time // the clock; nil = time.Now
+	Log     *slog.Logger     // nil = nowhere
+	Metrics func(io.Writer)  // writes /metrics; nil = nothing there
+	Ready   func() error     // why the centre is not ready yet; nil = it is
+
+	Sign    func(custody.Closing) []byte // signs a closing with the centre's key; nil = closings go out unsigned
+	Ingest  Ingest                       // takes in batches that did not come over the bus; nil = nobody does
+	Backups Backups                      // nil = none are made here
+
 	Heartbeats func() map[survey.KioskID]Heartbeat // the last one of each kiosk since the start; nil = nobody listens
 	OnRevoked  func(survey.KioskID) error          // hears of each kiosk that was shut out; nil = nobody
 }
 
 // Heartbeat is how a kiosk was doing when it was last heard of.
 type Heartbeat struct {
-	At     time.Time // by the centre's clock
-	Unsent uint64    // records that the kiosk had not got rid of
+	At       time.Time     // by the centre's clock
+	Unsent   uint64        // records that the kiosk had not got rid of
+	Free     int64         // bytes free on its disk; -1 = not known
+	Refused  uint64        // presses that it refused because its disk was full, ever
+	Trouble  string        // what a person should look at, in the kiosk's words; "" = nothing
+	Skew     time.Duration // its clock less the centre's
+	Software string        // its program's version
 }
 
 // Limits of the HTTP server. A stream of events ends before the write timeout would

@@ -21,14 +21,45 @@ type kioskJSON struct {
 	Enrolled    time.Time            `json:"enrolled"`
 	Revoked     *time.Time           `json:"revoked"`
 	LastContact *time.Time           `json:"last_contact"` // null = never heard of
-	Connected   bool                 `json:"connected"`    // heard of within the last 90 s
+	Connected   bool                 `json:"connected"`    // heard of within the last 5 minutes
 	Unsent      *uint64              `json:"unsent"`       // records not sent yet, as the kiosk last said; null = it has not
 	Head        uint64               `json:"head"`         // last sequence of the chain that arrived last
 	Held        uint64               `json:"held"`         // over all its chains
 	Quarantined uint64               `json:"quarantined"`
 	Forks       uint64               `json:"forks"`
-	Problems    []kioskProblem       `json:"problems"` // what needs a person, the gravest first
+	Disputed    uint64               `json:"disputed"`   // responses in the forks that do not count
+	Trouble     *string              `json:"trouble"`    // what it said is wrong with it; null = nothing, or it has not said
+	Free        *int64               `json:"free"`       // bytes free on its disk; null = not known
+	Refused     *uint64              `json:"refused"`    // presses it refused because its disk was full, ever; null = it has not said
+	ClockSkew   *float64             `json:"clock_skew"` // seconds its clock is ahead of the centre's; null = it has not said
+	Software    string               `json:"software"`   // its program's version; "" = it has not said
+	Losses      []lossJSON           `json:"losses"`     // of journals that were damaged
+	Problems    []kioskProblem       `json:"problems"`   // what needs a person, the gravest first
 	Chains      []chainJSON          `json:"chains"`
+}
+
+// lossJSON is what a damaged journal may have lost.
+type lossJSON struct {
+	Chain       string     `json:"chain"`       // that went on in its place
+	Predecessor string     `json:"predecessor"` // that was damaged
+	AtLeast     uint64     `json:"at_least"`
+	AtMost      uint64     `json:"at_most"`
+	From        *time.Time `json:"from"` // what is lost was recorded after this; null = not known
+	To          time.Time  `json:"to"`   // and before this
+	Reason      string     `json:"reason"`
+}
+
+func newLossJSON(l custody.Loss) lossJSON {
+	at := func(ms int64) time.Time { return time.UnixMilli(ms).In(survey.Zone) }
+	item := lossJSON{
+		Chain: l.Chain.String(), Predecessor: l.Succession.Predecessor.String(), AtLeast: l.AtLeast, AtMost: l.AtMost,
+		To: at(l.Succession.To), Reason: l.Succession.Reason,
+	}
+	if l.Succession.From != 0 {
+		from := at(l.Succession.From)
+		item.From = &from
+	}
+	return item
 }
 
 // kioskProblem is something about a kiosk that needs a person.
@@ -36,14 +67,15 @@ type kioskProblem string
 
 const (
 	forked     kioskProblem = "forked"      // its records contradict what is kept: a copied card, or edited data
+	troubled   kioskProblem = "trouble"     // it says itself that it cannot record, or that somebody should look
 	unreadable kioskProblem = "quarantined" // some of its records cannot be read
 	waiting    kioskProblem = "held"        // some of its records wait for a questionnaire or a counter
 	silent     kioskProblem = "silent"      // it is not connected
 )
 
-// contactLife is how long after a kiosk was heard of it counts as connected: three of
-// its heartbeats.
-const contactLife = 90 * time.Second
+// contactLife is how long after a kiosk was heard of it counts as connected: two of its
+// heartbeats and a little.
+const contactLife = 5 * time.Minute
 
 type chainJSON struct {
 	Chain       string    `json:"chain"`
@@ -52,6 +84,7 @@ type chainJSON struct {
 	Held        uint64    `json:"held"`
 	Quarantined uint64    `json:"quarantined"`
 	Forks       uint64    `json:"forks"`
+	Disputed    uint64    `json:"disputed"`
 	Received    time.Time `json:"received"`
 }
 
@@ -84,11 +117,30 @@ func (c *Console) kiosks(ctx context.Context) ([]kioskJSON, error) {
 	for _, s := range states {
 		chains[s.Kiosk] = append(chains[s.Kiosk], s)
 	}
+	losses, err := c.losses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	items := []kioskJSON{}
 	for _, k := range known {
-		items = append(items, oneKiosk(k, chains[k.ID], beats[k.ID], c.now()))
+		item := oneKiosk(k, chains[k.ID], beats[k.ID], c.now())
+		item.Losses = list(losses[k.ID])
+		items = append(items, item)
 	}
 	return items, nil
+}
+
+// losses are what damaged journals may have lost, by kiosk.
+func (c *Console) losses(ctx context.Context) (map[survey.KioskID][]lossJSON, error) {
+	all, err := c.store.Losses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := map[survey.KioskID][]lossJSON{}
+	for _, l := range all {
+		of[l.Kiosk] = append(of[l.Kiosk], newLossJSON(l))
+	}
+	return of, nil
 }
 
 func oneKiosk(k survey.Kiosk, chains []custody.ChainState, beat Heartbeat, now time.Time) kioskJSON {
@@ -104,18 +156,17 @@ func oneKiosk(k survey.Kiosk, chains []custody.ChainState, beat Heartbeat, now t
 	for _, s := range chains {
 		item.Chains = append(item.Chains, chainJSON{
 			Chain: s.Chain.String(), Head: s.Head.Sequence, Hash: s.Head.Hash.String(),
-			Held: s.Held, Quarantined: s.Quarantined, Forks: s.Forks, Received: s.Received.In(survey.Zone),
+			Held: s.Held, Quarantined: s.Quarantined, Forks: s.Forks, Disputed: s.Disputed, Received: s.Received.In(survey.Zone),
 		})
 		item.Held += s.Held
 		item.Quarantined += s.Quarantined
 		item.Forks += s.Forks
+		item.Disputed += s.Disputed
 		if !s.Received.Before(newest) {
 			newest, item.Head = s.Received, s.Head.Sequence
 		}
 	}
-	if !beat.At.IsZero() {
-		item.Unsent = &beat.Unsent
-	}
+	item.say(beat)
 	if beat.At.After(newest) {
 		newest = beat.At
 	}
@@ -128,13 +179,28 @@ func oneKiosk(k survey.Kiosk, chains []custody.ChainState, beat Heartbeat, now t
 	return item
 }
 
+// say takes over what the kiosk last said of itself.
+func (k *kioskJSON) say(beat Heartbeat) {
+	if beat.At.IsZero() {
+		return
+	}
+	skew := beat.Skew.Seconds()
+	k.Unsent, k.Refused, k.ClockSkew, k.Software = &beat.Unsent, &beat.Refused, &skew, beat.Software
+	if beat.Free >= 0 {
+		k.Free = &beat.Free
+	}
+	if beat.Trouble != "" {
+		k.Trouble = &beat.Trouble
+	}
+}
+
 // problemsOf lists what needs a person. A kiosk that was shut out needs nobody any more.
 func problemsOf(k *kioskJSON) []kioskProblem {
 	list := []kioskProblem{}
 	for _, each := range []struct {
 		is   bool
 		what kioskProblem
-	}{{k.Forks > 0, forked}, {k.Quarantined > 0, unreadable}, {k.Held > 0, waiting}, {!k.Connected, silent}} {
+	}{{k.Forks > 0, forked}, {k.Trouble != nil, troubled}, {k.Quarantined > 0, unreadable}, {k.Held > 0, waiting}, {!k.Connected, silent}} {
 		if each.is && k.Revoked == nil {
 			list = append(list, each.what)
 		}

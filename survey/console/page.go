@@ -23,12 +23,14 @@ type frame struct {
 	Wrong           bool   // sign-in: the token was wrong
 	Message         string // message page: what happened and what to do
 
-	Date    string
-	Loaded  string
-	Today   *todayView
-	Alarm   string // why a person is needed at a kiosk; empty = none is
-	Kiosks  []kioskView
-	Refresh int // seconds after which a browser without script loads the page anew; 0 = never
+	Date     string
+	Loaded   string
+	Today    *todayView
+	Alarms   []alarmView // why a person is needed
+	Kiosks   []kioskView
+	Closings *closingsView
+	Aside    *asideView
+	Refresh  int // seconds after which a browser without script loads the page anew; 0 = never
 }
 
 // T is what the page says under a key.
@@ -124,7 +126,9 @@ func (c *Console) getToday(ctx *fiber.Ctx) error {
 		return err
 	}
 	f.Today = c.todayView(survey.Lang(f.Lang), b, contacts(kiosks))
-	f.Alarm = alarm(survey.Lang(f.Lang), kiosks)
+	if f.Alarms, err = c.alarms(survey.Lang(f.Lang), kiosks); err != nil {
+		return err
+	}
 	f.Refresh = 30
 	return c.sendPage(ctx, fiber.StatusOK, "today", f)
 }

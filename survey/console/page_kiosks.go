@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -15,9 +16,25 @@ import (
 type kioskView struct {
 	ID, Name, Role, Counters, Contact, Status string
 	Unsent, Head, Held, Quarantined, Forks    string
+	Disputed, Software                        string
+	Says                                      []saysView
+	Trouble                                   string   // in the kiosk's own words
+	Losses                                    []string // of journals that were damaged
 	Revoked, Connected                        bool
 	BadRecords, Forked                        bool // something waits for a person
 }
+
+// saysView is one thing that a kiosk says of itself.
+type saysView struct {
+	Text string
+	Bad  bool
+}
+
+// What a kiosk says of its disk and clock that is not right.
+const (
+	lowDisk     = 200 << 20 // bytes free, where its telemetry gives way
+	skewedClock = 60        // seconds
+)
 
 func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
 	f, ok, err := c.signedFrame(ctx, "kiosks_title", "kiosks")
@@ -41,13 +58,21 @@ func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
 		}
 		f.Kiosks = append(f.Kiosks, v)
 	}
+	if f.Alarms, err = c.alarms(lang, kiosks); err != nil {
+		return err
+	}
+	for i := range f.Alarms {
+		if f.Alarms[i].Link == "/kiosks" {
+			f.Alarms[i].See = "" // this is where to look
+		}
+	}
 	f.Refresh = 30
 	return c.sendPage(ctx, fiber.StatusOK, "kiosks", f)
 }
 
 // urgency orders kiosks: those with the gravest problem first, those shut out last.
 func urgency(k kioskJSON) int {
-	order := []kioskProblem{forked, unreadable, waiting, silent}
+	order := []kioskProblem{forked, troubled, unreadable, waiting, silent}
 	switch {
 	case k.Revoked != nil:
 		return len(order) + 1
@@ -57,18 +82,40 @@ func urgency(k kioskJSON) int {
 	return slices.Index(order, k.Problems[0])
 }
 
-// alarm says that kiosks contradict what was kept of them; "" when none does.
-func alarm(lang survey.Lang, kiosks []kioskJSON) string {
-	n := 0
+// alarmView is why a person is needed, and where to look.
+type alarmView struct{ ID, Text, Link, See string } // See "": no link
+
+// alarms are what must not be overlooked: kiosks that contradict what was kept of them,
+// kiosks that cannot record, and backups that are not made.
+func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView, err error) {
+	var disputed uint64
+	with := map[kioskProblem]int{}
 	for _, k := range kiosks {
+		for _, p := range k.Problems {
+			with[p]++
+		}
 		if slices.Contains(k.Problems, forked) {
-			n++
+			disputed += k.Disputed
 		}
 	}
-	if n == 0 {
-		return ""
+	if n := with[forked]; n > 0 {
+		text := fmt.Sprintf(say(lang, "fork_alarm"), n)
+		if disputed > 0 {
+			text += " " + fmt.Sprintf(say(lang, "fork_disputed"), count(lang, int64(disputed)))
+		}
+		list = append(list, alarmView{"alarm-forks", text, "/kiosks", say(lang, "fork_see")})
 	}
-	return fmt.Sprintf(say(lang, "fork_alarm"), n)
+	if n := with[troubled]; n > 0 {
+		list = append(list, alarmView{"alarm-trouble", fmt.Sprintf(say(lang, "trouble_alarm"), n), "/kiosks", say(lang, "fork_see")})
+	}
+	all, newest, err := c.backupsNow()
+	if err != nil {
+		return nil, err
+	}
+	if text := c.backupAlarm(lang, all, newest); text != "" {
+		list = append(list, alarmView{"alarm-backup", text, "/closings#backups", say(lang, "backup_see")})
+	}
+	return list, nil
 }
 
 // placeName is what a kiosk without a name of its own is called: its first counter and
@@ -92,14 +139,13 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 		ID: string(k.ID), Name: k.Name, Role: say(lang, "role_counter"), Counters: strings.Join(counters, ", "),
 		Contact: say(lang, "never"), Status: say(lang, "in_service"), Unsent: "–", Connected: k.Connected && k.Revoked == nil,
 		Head: some(lang, k.Head), Held: some(lang, k.Held), Quarantined: some(lang, k.Quarantined), Forks: some(lang, k.Forks),
+		Software:   k.Software,
 		BadRecords: k.Quarantined > 0, Forked: slices.Contains(k.Problems, forked),
 	}
 	if k.Role == survey.OnlineGateway {
 		v.Role = say(lang, "role_online")
 	}
-	if k.Unsent != nil {
-		v.Unsent = count(lang, int64(*k.Unsent))
-	}
+	v.hear(lang, k)
 	switch {
 	case v.Connected:
 		v.Contact = say(lang, "connected")
@@ -113,6 +159,43 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 		v.Status = say(lang, "forked")
 	}
 	return v
+}
+
+// hear shows what the kiosk said of itself, and what its journals may have lost.
+func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {
+	if k.Unsent != nil {
+		v.Unsent = count(lang, int64(*k.Unsent))
+	}
+	says := func(key, text string, bad bool) {
+		v.Says = append(v.Says, saysView{fmt.Sprintf(say(lang, key), text), bad})
+	}
+	if k.Free != nil {
+		says("says_free", megabytes(lang, *k.Free), *k.Free < lowDisk)
+	}
+	if k.ClockSkew != nil && math.Abs(*k.ClockSkew) >= 1 {
+		says("says_skew", signedSeconds(lang, *k.ClockSkew), math.Abs(*k.ClockSkew) >= skewedClock)
+	}
+	if k.Refused != nil && *k.Refused > 0 {
+		says("says_refused", count(lang, int64(*k.Refused)), true)
+	}
+	if k.Disputed > 0 {
+		v.Disputed = fmt.Sprintf(say(lang, "disputed_of"), count(lang, int64(k.Disputed)))
+	}
+	if k.Trouble != nil {
+		v.Trouble = *k.Trouble
+	}
+	for _, l := range k.Losses {
+		v.Losses = append(v.Losses, fmt.Sprintf(say(lang, "new_chain"), lossCount(lang, l)))
+	}
+}
+
+// signedSeconds is how far a clock is off, for people.
+func signedSeconds(lang survey.Lang, s float64) string {
+	sign := "+"
+	if s < 0 {
+		sign = "−"
+	}
+	return sign + count(lang, int64(math.Round(math.Abs(s)))) + "\u00a0s"
 }
 
 // some is a number for people in a table in which nothing is the rule.

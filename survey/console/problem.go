@@ -56,6 +56,7 @@ var titles = map[int]survey.Words{
 	403: {"vi": "Không được phép", "en": "Forbidden"},
 	404: {"vi": "Không có địa chỉ này", "en": "Not found"},
 	405: {"vi": "Phương thức không dùng được ở đây", "en": "Method not allowed"},
+	409: {"vi": "Không hợp với tình trạng hiện tại", "en": "Conflict"},
 	410: {"vi": "Không còn dùng được", "en": "Gone"},
 	413: {"vi": "Nội dung quá lớn", "en": "Content too large"},
 	415: {"vi": "Không đọc được kiểu nội dung này", "en": "Unsupported media type"},

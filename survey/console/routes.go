@@ -2,11 +2,14 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/valyala/fasthttp"
 )
 
 // enrolPath is where kiosks enrol. It stands outside /api/, whose doors a kiosk has no
@@ -26,6 +29,7 @@ func (c *Console) routes() *fiber.App {
 		BodyLimit: bodyLimit, Concurrency: maxConns,
 		EnableTrustedProxyCheck: true, // of no proxy: X-Forwarded-* say nothing here
 	})
+	app.Server().HeaderReceived = c.bodyLimit
 	app.Use(recover.New(recover.Config{EnableStackTrace: true, StackTraceHandler: c.logPanic}))
 	app.Use(headers)
 	app.Use(c.guard)
@@ -37,6 +41,12 @@ func (c *Console) routes() *fiber.App {
 	app.Get("/api/v1/kiosks", c.getKiosks)
 	app.Post("/api/v1/kiosks", c.postKiosks)
 	app.Post("/api/v1/kiosks/:id/revoke", c.postRevoke)
+	app.Get("/api/v1/closings", c.getClosings)
+	app.Get("/api/v1/quarantine", c.getQuarantine)
+	app.Post("/api/v1/quarantine/retry", c.postRetry)
+	app.Get("/api/v1/backups", c.getBackups)
+	app.Post("/api/v1/backups", c.postBackups)
+	app.Post(journalPath, c.postJournals)
 	app.Get("/api/v1/live", c.getLive)
 
 	app.Post(enrolPath, c.postEnrol)
@@ -47,6 +57,9 @@ func (c *Console) routes() *fiber.App {
 
 	app.Get("/", c.getToday)
 	app.Get("/kiosks", c.getKioskPage)
+	app.Get("/closings", c.getClosingPage)
+	app.Get("/quarantine", c.getQuarantinePage)
+	app.Post("/quarantine/retry", c.postQuarantinePage)
 	app.Get(filesPath+":hash/:name", c.getFile)
 
 	app.Get("/healthz", func(ctx *fiber.Ctx) error { return ctx.SendString("ok\n") })
@@ -63,6 +76,19 @@ func headers(ctx *fiber.Ctx) error {
 	ctx.Set("Cross-Origin-Opener-Policy", "same-origin")
 	ctx.Set("Cross-Origin-Resource-Policy", "same-origin")
 	return ctx.Next()
+}
+
+// bodyLimit lets those who may use the API, and nobody else, send a journal file.
+func (c *Console) bodyLimit(h *fasthttp.RequestHeader) (r fasthttp.RequestConfig) {
+	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+	token, given := tokenIn(string(h.Peek(fiber.HeaderAuthorization)))
+	if path != journalPath || !h.IsPost() || !given {
+		return r
+	}
+	if _, known, err := c.store.Token(context.Background(), hashOf(token)); err == nil && known {
+		r.MaxRequestBodySize, r.ReadTimeout = journalLimit, journalTime
+	}
+	return r
 }
 
 func (c *Console) logPanic(ctx *fiber.Ctx, e any) {

@@ -106,6 +106,7 @@ type Machine struct {
 	cursor uint64 // sent up to here, in memory only
 	flight []uint64
 	last   custody.Receipt // latest receipt; its Durable is the mark
+	forked bool            // the centre's chain is not this one: nothing sent moves the mark
 
 	progress time.Time     // when the mark last moved, or sending began
 	rewound  time.Time     // when a gap last sent the cursor back
@@ -116,6 +117,9 @@ type Machine struct {
 	askRetry time.Duration
 	jitter   func(time.Duration) time.Duration // between half of it and all
 }
+
+// rarely is how many times longer a machine waits that is in dispute with the centre.
+const rarely = 32
 
 // NewMachine makes a machine. seed decides its jitter.
 func NewMachine(t Tuning, seed uint64) *Machine {
@@ -204,8 +208,10 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 		}
 		return nil
 	case e.Differs && r.Durable <= m.head:
+		m.dispute(e.Kind)
 		return []Action{{Kind: Raise, Why: Forked}}
 	case r.Durable > m.head:
+		m.dispute(e.Kind)
 		return []Action{{Kind: Raise, Why: Ahead}}
 	case r.Epoch == m.last.Epoch && r.Durable < m.last.Durable:
 		if r.ServerTime > m.last.ServerTime {
@@ -223,7 +229,7 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	if r.Durable > m.last.Durable {
 		m.progress, m.stall, m.wait = now, m.tuning.Stall, m.tuning.Stall
 	}
-	m.last = r
+	m.last, m.forked = r, false
 	m.cursor = max(m.cursor, r.Durable)
 	// What the store has has arrived, whether or not the bus's acknowledgement has.
 	m.flight = slices.DeleteFunc(m.flight, func(first uint64) bool { return first <= r.Durable })
@@ -239,6 +245,16 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	return append(out, Action{Kind: Keep})
 }
 
+// dispute goes on sending: what contradicts the centre's chain is kept there as evidence.
+// Nothing tells what of it arrived, so each answered question sends it once more, ever
+// more rarely; the centre keeps each record once.
+func (m *Machine) dispute(heard EventKind) {
+	m.forked = true
+	if heard == Marked {
+		m.cursor, m.flight = min(m.last.Durable, m.head), nil
+	}
+}
+
 // plan is what to do next in the present state.
 func (m *Machine) plan(now time.Time) []Action {
 	if !m.up {
@@ -248,7 +264,11 @@ func (m *Machine) plan(now time.Time) []Action {
 	if m.cursor > m.last.Durable && !now.Before(m.progress.Add(m.wait)) {
 		m.asking, m.askBy = true, time.Time{}
 		m.progress = now
-		m.stall = min(2*m.stall, m.tuning.StallMax)
+		most := m.tuning.StallMax
+		if m.forked {
+			most *= rarely
+		}
+		m.stall = min(2*m.stall, most)
 		m.wait = m.jitter(m.stall)
 	}
 	if m.cursor == m.last.Durable && !now.Before(m.progress.Add(m.tuning.Idle)) {

@@ -25,7 +25,8 @@ type Journal interface {
 	// many that their bytes come to maxBytes, and signs them, with the totals of the days
 	// that changed after sequence durable. It gives nil when first lies after the head.
 	Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error)
-	// HashAt is the hash of the record with that sequence, zero if there is none.
+	// HashAt is the hash of the record with that sequence, zero if it is not here (any
+	// more).
 	HashAt(sequence uint64) (survey.Hash, error)
 	// Receipt is the last receipt kept, as signed; nil if there is none.
 	Receipt() []byte
@@ -72,6 +73,9 @@ type Options struct {
 	Journal   Journal
 	Tuning    Tuning // zero = Defaults
 	Seed      uint64 // of the jitter
+	// Past says that the journal is what was salvaged of an earlier chain: the centre may
+	// have more of it, and that is well.
+	Past bool
 	// Beat makes a heartbeat, given the durable mark; nil = none are sent.
 	Beat func(durable uint64) custody.Heartbeat
 	// Heartbeat is the time between two heartbeats while the link is up; 0 = 2 min. When
@@ -371,6 +375,9 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 		u.say(ctx, heard{Event: Event{Kind: Greeted}})
 		return
 	}
+	if head := u.Journal.Head(); u.Past && r.Durable > head.Sequence {
+		r.Durable, r.DurableSum = head.Sequence, head.Hash
+	}
 	e := Event{Kind: kind, Receipt: r}
 	if r.Durable > 0 {
 		have, err := u.Journal.HashAt(r.Durable)
@@ -378,7 +385,7 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 			u.Log.Warn("receipt not compared with the journal", "error", err)
 			return
 		}
-		e.Differs = have != r.DurableSum
+		e.Differs = !have.IsZero() && have != r.DurableSum // one that was let go long ago says nothing
 	}
 	u.say(ctx, heard{Event: e, signed: data})
 }

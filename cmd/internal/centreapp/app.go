@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,14 @@ type Options struct {
 	// MaxSize is the most bytes the store may have; 0 = no limit but the disk. Tests
 	// let a commit fail with it.
 	MaxSize int
+	// Program, if set, is this program's own file. It is started again to look at a store
+	// that may be damaged: see [Child].
+	Program string
+	// BackupEvery is how often it is looked at whether a backup is due; 0 = a minute.
+	BackupEvery time.Duration
+	// OnBackup, if set, hears of each step of a backup when it is on disk. Tests end the
+	// program there.
+	OnBackup func(BackupStep)
 }
 
 // App is the aggregator.
@@ -55,6 +64,7 @@ type App struct {
 	listener net.Listener
 	metrics  *metrics.Set
 	beats    *beats
+	backups  *backups
 	taking   atomic.Bool // intake is at work
 	opened   run.Stack
 }
@@ -75,9 +85,15 @@ func New(c Config, o Options) (*App, error) {
 	}
 	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet(), beats: newBeats(o.Now)}
 	a.counters()
+	a.backups = newBackups(a)
+	state, err := a.inspect() // takes as long as it takes
+	if err != nil {
+		return nil, err
+	}
+	openStore := func(ctx context.Context) error { return a.openStore(ctx, state) }
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, step := range []func(context.Context) error{a.openStore, a.openAddress, a.openBroker, a.openConsole} {
+	for _, step := range []func(context.Context) error{openStore, a.openBackups, a.openAddress, a.openBroker, a.openConsole} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.opened.Close())
 		}
@@ -85,20 +101,31 @@ func New(c Config, o Options) (*App, error) {
 	return a, nil
 }
 
-func (a *App) openStore(ctx context.Context) (err error) {
-	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
-		return fmt.Errorf("data = %q: make the folder: %w", a.config.Data, err)
-	}
-	path := filepath.Join(a.config.Data, "store.db")
-	_, statErr := os.Stat(path)
-	if a.key, err = loadKey(a.config.Data, errors.Is(statErr, os.ErrNotExist)); err != nil {
-		return err
-	}
-	if a.store, err = boltstore.Open(path, boltstore.Options{MaxSize: a.options.MaxSize}); err != nil {
+// openStore opens the store, or makes it and the centre's key where that is what the data
+// folder is for. The state is written while the store is held, so that of two programs
+// only the one that has it says so.
+func (a *App) openStore(ctx context.Context, state storeState) (err error) {
+	if a.store, err = boltstore.Open(filepath.Join(a.config.Data, storeFile), boltstore.Options{MaxSize: a.options.MaxSize}); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
 	}
-	a.opened.Push("the store", a.store.Close)
+	if a.key, err = loadKey(a.config.Data, state == making); err == nil {
+		err = writeState(a.config.Data, inUse)
+	}
+	if err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	a.opened.Push("the store", a.closeStore)
 	return a.config.fill(ctx, a.store, survey.DateOf(a.options.Now()))
+}
+
+// closeStore closes the store and says that it was closed. bbolt writes nothing when it
+// closes; the word comes first, while nobody else can have the file.
+func (a *App) closeStore() (err error) {
+	info, err := os.Stat(filepath.Join(a.config.Data, storeFile))
+	if err == nil && a.store.Err() == nil {
+		err = writeState(a.config.Data, closedAt(info.Size()))
+	}
+	return errors.Join(err, a.store.Close())
 }
 
 func (a *App) openAddress(context.Context) error {
@@ -169,6 +196,7 @@ func (a *App) openConsole(ctx context.Context) (err error) {
 		Secure: a.config.TLS.Certificate != "" || isHTTPS(a.config.PublicURL), Hosts: a.hosts(),
 		Now: a.options.Now, Log: a.log, Metrics: a.writeMetrics, Ready: a.ready,
 		Heartbeats: a.beats.all, OnRevoked: a.broker.Drop,
+		Sign: func(c custody.Closing) []byte { return c.Sign(a.key) }, Ingest: a.ingest, Backups: a.backups,
 	})
 	if err != nil {
 		return err
@@ -201,7 +229,7 @@ func (a *App) ready() error {
 	case !a.broker.Conn().IsConnected():
 		return errors.New("the message server is not reached")
 	}
-	return nil
+	return a.broker.Err()
 }
 
 func isHTTPS(link string) bool {
@@ -254,11 +282,18 @@ func (a *App) SigninLink() string { return a.URL() + a.console.OneTimeLink() }
 // when the store can no longer be written, in whatever call that came out: the program
 // then starts again and looks at what is on disk.
 func (a *App) Run(ctx context.Context) error {
+	var beside sync.WaitGroup
+	defer beside.Wait() // after cancel, which is deferred later
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := a.listen(ctx); err != nil {
+	hear, err := a.listen()
+	if err != nil {
 		return err
 	}
+	beside.Go(func() { hear(ctx) })
+	beside.Go(func() { a.keepTotals(ctx) })
+	beside.Go(func() { a.broker.Watch(ctx, broker.WatchEvery, a.busEvent) })
+	beside.Go(func() { a.backups.run(ctx) })
 	in := a.intake()
 	done := make(chan error, 2)
 	a.taking.Store(true)
@@ -279,16 +314,34 @@ func (a *App) Run(ctx context.Context) error {
 	}
 }
 
-func (a *App) intake() *intake.Intake {
-	var keep intake.Store = a.store
-	if a.options.Wrap != nil {
-		keep = a.options.Wrap(keep)
+// busEvent says what the watch of the message server saw or did.
+func (a *App) busEvent(e broker.Event) {
+	level := slog.LevelWarn
+	if e.Kind == broker.Unwell || e.Kind == broker.Restarted {
+		level = slog.LevelError
 	}
+	a.log.Log(context.Background(), level, "message server", "event", e.Kind, "error", e.Err)
+	a.busEvents(e.Kind).Inc()
+}
+
+func (a *App) intake() *intake.Intake {
 	return intake.New(intake.Options{
-		Store: keep, Conn: a.broker.Conn(), Keys: a.keyOf, Sign: a.key, Now: a.options.Now, Log: a.log,
+		Store: a.keeper(), Conn: a.broker.Conn(), Keys: a.keyOf, Sign: a.key, Now: a.options.Now, Log: a.log,
 		OnKept: a.kept, Fatal: func(err error) bool { return errors.Is(err, boltstore.ErrFailed) },
-		OnRejected: func(custody.Rejected) { a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc() },
+		OnRejected: a.rejected,
 	})
+}
+
+// keeper is the store as batches are kept in it.
+func (a *App) keeper() intake.Store {
+	if a.options.Wrap != nil {
+		return a.options.Wrap(a.store)
+	}
+	return a.store
+}
+
+func (a *App) rejected(custody.Rejected) {
+	a.metrics.GetOrCreateCounter("hailong_batches_rejected_total").Inc()
 }
 
 func (a *App) stopConsole() error {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"time"
 
 	"hailong/configs"
 	"hailong/survey"
@@ -38,6 +39,25 @@ type Config struct {
 	LiveStep int64 `yaml:"live_step"`
 	// AutoEnrol takes in kiosks on this very machine without a code.
 	AutoEnrol bool `yaml:"auto_enrol"`
+	// Backup is the daily backup of the store.
+	Backup Backup `yaml:"backup"`
+}
+
+// Backup says where, when and how many.
+type Backup struct {
+	// Folder holds one folder for each backup; none = "backups" in Data, which is the
+	// same disk.
+	Folder string `yaml:"folder"`
+	// At is the time of day in Vietnam, HH:MM.
+	At string `yaml:"at"`
+	// Keep is how many verified backups are kept.
+	Keep int64 `yaml:"keep"`
+}
+
+// timeOfDay is At as a span after midnight.
+func (b Backup) timeOfDay() (time.Duration, error) {
+	t, err := time.Parse("15:04", b.At)
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, err
 }
 
 // TLS names the PEM files of a certificate and its key.
@@ -75,7 +95,7 @@ func Defaults() Config {
 func fileDefaults() Config {
 	return Config{
 		Data: ".hailong/aggregator", Listen: "127.0.0.1:8080", NATS: NATS{Listen: "127.0.0.1:4222", MaxBytes: 1 << 30},
-		Minimum: 10, LiveStep: 5,
+		Minimum: 10, LiveStep: 5, Backup: Backup{At: "02:00", Keep: 7},
 	}
 }
 
@@ -137,6 +157,12 @@ func (c *Config) validate() error {
 	}
 	if c.NATS.MaxBytes < 1<<20 {
 		ps.Add("nats.max_bytes", fmt.Sprint(c.NATS.MaxBytes), "phải từ 1048576 trở lên", "must be 1048576 or more")
+	}
+	if _, err := c.Backup.timeOfDay(); err != nil {
+		ps.Add("backup.at", c.Backup.At, "cần giờ trong ngày dạng HH:MM, ví dụ \"02:00\"", "a time of day HH:MM is needed, for example \"02:00\"")
+	}
+	if c.Backup.Keep < 1 {
+		ps.Add("backup.keep", fmt.Sprint(c.Backup.Keep), "phải từ 1 trở lên", "must be 1 or more")
 	}
 	return ps.Err()
 }

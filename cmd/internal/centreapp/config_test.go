@@ -137,6 +137,8 @@ func TestBadSettings(t *testing.T) {
 		{"tls: {certificate: a.pem}", "tls", "", "certificate and key are needed together", "cả certificate và key"},
 		{"nats: {tls: {key: a.key}}", "nats.tls", "", "certificate and key are needed together", "cả certificate và key"},
 		{"minimum: 0", "minimum", "0", "1 or more", "từ 1 trở lên"},
+		{"backup: {at: noon}", "backup.at", "noon", "HH:MM", "HH:MM"},
+		{"backup: {keep: 0}", "backup.keep", "0", "1 or more", "từ 1 trở lên"},
 		{"live_step: -5", "live_step", "-5", "1 or more", "từ 1 trở lên"},
 		{"nats: {max_bytes: 1000}", "nats.max_bytes", "1000", "1048576 or more", "từ 1048576 trở lên"},
 	} {

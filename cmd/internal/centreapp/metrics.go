@@ -8,6 +8,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"hailong/survey/custody"
+	"hailong/sync/broker"
 )
 
 // counters makes the counters that are there from the start, so that a monitor sees
@@ -17,6 +18,13 @@ func (a *App) counters() {
 		a.batches(c)
 	}
 	a.metrics.GetOrCreateCounter("hailong_batches_rejected_total")
+	for _, k := range []broker.EventKind{broker.Unwell, broker.Well, broker.StreamMade, broker.Restarted, broker.SyncUnseen} {
+		a.busEvents(k)
+	}
+}
+
+func (a *App) busEvents(k broker.EventKind) *metrics.Counter {
+	return a.metrics.GetOrCreateCounter(`hailong_bus_events_total{event="` + string(k) + `"}`)
 }
 
 func (a *App) batches(c custody.Case) *metrics.Counter {
@@ -30,15 +38,15 @@ func (a *App) writeMetrics(w io.Writer) {
 	if a.store.Err() != nil {
 		ok = 0
 	}
-	fmt.Fprintf(w, "hailong_store_ok %d\n", ok)
+	fmt.Fprintf(w, "hailong_store_ok %d\nhailong_backup_age_seconds %s\n", ok, a.backups.age())
 	chains, err := a.store.Chains(context.Background())
 	if err != nil {
 		a.log.Error("chains not read for the metrics", "error", err)
 		return
 	}
-	var held, quarantined, forks uint64
+	var held, quarantined, forks, disputed uint64
 	for _, c := range chains {
-		held, quarantined, forks = held+c.Held, quarantined+c.Quarantined, forks+c.Forks
+		held, quarantined, forks, disputed = held+c.Held, quarantined+c.Quarantined, forks+c.Forks, disputed+c.Disputed
 	}
-	fmt.Fprintf(w, "hailong_records_held %d\nhailong_records_quarantined %d\nhailong_forks %d\n", held, quarantined, forks)
+	fmt.Fprintf(w, "hailong_records_held %d\nhailong_records_quarantined %d\nhailong_forks %d\nhailong_records_disputed %d\n", held, quarantined, forks, disputed)
 }

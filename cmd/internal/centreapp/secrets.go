@@ -23,20 +23,26 @@ const (
 	TokenFile = "admin.token"
 )
 
+// readKey reads the centre's signing key. os.ErrNotExist says that there is none.
+func readKey(path string) (ed25519.PrivateKey, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the centre's key: %w", err)
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%s is damaged: 64 hexadecimal digits are needed; restore it from a backup", path)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
 // loadKey reads the centre's signing key, or makes it where there is no store yet. A
 // store without its key is refused: kiosks would believe none of its receipts.
 func loadKey(dir string, fresh bool) (ed25519.PrivateKey, error) {
 	path := filepath.Join(dir, keyFile)
-	b, err := os.ReadFile(path)
-	if err == nil {
-		seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
-		if err != nil || len(seed) != ed25519.SeedSize {
-			return nil, fmt.Errorf("%s is damaged: 64 hexadecimal digits are needed; restore it from a backup", path)
-		}
-		return ed25519.NewKeyFromSeed(seed), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read the centre's key: %w", err)
+	key, err := readKey(path)
+	if err == nil || !errors.Is(err, os.ErrNotExist) {
+		return key, err
 	}
 	if !fresh {
 		return nil, fmt.Errorf("%s is missing although there is a store: restore it from a backup, because kiosks believe no other key", path)
@@ -45,8 +51,10 @@ func loadKey(dir string, fresh bool) (ed25519.PrivateKey, error) {
 	if _, err := rand.Read(seed); err != nil {
 		return nil, fmt.Errorf("make the centre's key: %w", err)
 	}
-	return ed25519.NewKeyFromSeed(seed), writeSecret(path, hex.EncodeToString(seed)+"\n")
+	return ed25519.NewKeyFromSeed(seed), writeSecret(path, keyText(seed))
 }
+
+func keyText(seed []byte) string { return hex.EncodeToString(seed) + "\n" }
 
 // adminToken sees to it that the file of the administrator's token holds one that opens
 // this store: it makes one at the first start, and again when the store was replaced.
@@ -93,12 +101,18 @@ func writeSecret(path, text string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes what was renamed, made or removed in a folder durable. Windows has no
+// such call.
+func syncFolder(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // has no call that makes a rename durable
+		return nil
 	}
-	d, err := os.Open(filepath.Dir(path))
+	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("sync %s: %w", path, err)
+		return fmt.Errorf("sync %s: %w", dir, err)
 	}
 	return errors.Join(d.Sync(), d.Close())
 }

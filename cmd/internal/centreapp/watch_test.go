@@ -83,7 +83,9 @@ func TestATokenOfAnotherStoreIsMadeAnew(t *testing.T) {
 	dir := t.TempDir()
 	closed(t, open(t, settings(dir)))
 	before := token(t, dir)
-	if err := os.Remove(filepath.Join(dir, "store.db")); err != nil {
+	other := t.TempDir()
+	closed(t, open(t, settings(other)))
+	if err := os.Rename(filepath.Join(other, "store.db"), filepath.Join(dir, "store.db")); err != nil {
 		t.Fatal(err)
 	}
 	app := open(t, settings(dir))

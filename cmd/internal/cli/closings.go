@@ -110,6 +110,9 @@ func (t *Terminal) closings(form Format, raw []byte, items []closingItem) error 
 	}, rows); err != nil {
 		return err
 	}
+	if len(items) == 0 {
+		return t.write(t.say("\nKhông có lượt nào trong những ngày này.\n", "\nThere are no presses on these days.\n"))
+	}
 	if missing > 0 {
 		return t.write(fmt.Sprintf(t.say("\nChưa khép: còn thiếu %d trong số %d lượt thiết bị đã ghi.\n", "\nIt does not close: %d of the %d presses that kiosks recorded are missing.\n"), missing, issued))
 	}

@@ -101,6 +101,7 @@ func (a *App) uplink(j carried, beat func(uint64) custody.Heartbeat) *uplink.Upl
 			}
 		}
 	} else {
+		o.Past = true
 		o.OnReceipt = func(r custody.Receipt) {
 			if p := a.working.Load(); p != nil {
 				a.backed(p.journal, chain, r)

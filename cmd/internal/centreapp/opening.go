@@ -1,0 +1,199 @@
+package centreapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/boltstore"
+)
+
+// The store's files in the data folder.
+const (
+	storeFile = "store.db"
+	stateFile = "store.state"
+)
+
+// storeState says how the store was left. After atRest a blank and the file's size follow.
+type storeState string
+
+const (
+	unborn storeState = ""        // there was never a store here, or an older program made it
+	making storeState = "making"  // its first start is under way: nothing was taken in yet
+	inUse  storeState = "in use"  // a program has it, or stopped without closing it
+	atRest storeState = "at rest" // it was closed
+)
+
+// closedAt is the state of a store that was closed with so many bytes.
+func closedAt(size int64) storeState { return storeState(fmt.Sprintf("%s %d", atRest, size)) }
+
+// inspect looks at the data folder before anything is opened and says how the store was
+// left there. A store that is missing, empty or damaged is refused: a centre that began
+// anew in its place would look like one where nobody ever pressed.
+func (a *App) inspect() (storeState, error) {
+	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
+		return unborn, fmt.Errorf("data = %q: make the folder: %w", a.config.Data, err)
+	}
+	state, err := readState(a.config.Data)
+	if err != nil {
+		return unborn, err
+	}
+	path := filepath.Join(a.config.Data, storeFile)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.withoutStore(state)
+	case err != nil:
+		return unborn, fmt.Errorf("data = %q: %w", a.config.Data, err)
+	case state == closedAt(info.Size()) && info.Size() > 0:
+		return state, nil
+	}
+	a.log.Info("the store is not as a program closed it; it is looked at", "file", path)
+	err = lookAt(a.options.Program, path)
+	switch {
+	case err == nil:
+		return state, nil
+	case errors.Is(err, boltstore.ErrLocked), errors.Is(err, errNotLooked):
+		return unborn, fmt.Errorf("data = %q: %w", a.config.Data, err)
+	case state == making:
+		// Nothing was ever taken into it. It goes out of the way, but it stays.
+		return state, os.Rename(path, aside(path, "unfinished", a.options.Now()))
+	}
+	return unborn, a.unusable(path, err)
+}
+
+// withoutStore says what a data folder without a store is: a first start has neither a
+// key nor a state.
+func (a *App) withoutStore(state storeState) (storeState, error) {
+	_, err := os.Stat(filepath.Join(a.config.Data, keyFile))
+	switch {
+	case state == making:
+		return making, nil
+	case state == unborn && errors.Is(err, fs.ErrNotExist):
+		return making, writeState(a.config.Data, making)
+	}
+	return unborn, a.unusable(filepath.Join(a.config.Data, storeFile), fs.ErrNotExist)
+}
+
+// unusable says what to do about a store that cannot be used.
+func (a *App) unusable(path string, why error) error {
+	command := fmt.Sprintf("hailong restore --from %s --data %s", a.backups.newestPath(), a.config.Data)
+	vi, en := "tệp này đã mất, dù trung tâm từng chạy ở đây", "it is missing, although a centre has worked here"
+	if !errors.Is(why, fs.ErrNotExist) {
+		command += " --replace"
+		vi, en = fmt.Sprintf("không dùng được tệp này (%v)", why), fmt.Sprintf("it cannot be used (%v)", why)
+	}
+	return survey.Problem{
+		Path: path,
+		Vi: vi + ". Chương trình không tự bắt đầu lại từ đầu và chưa thay đổi gì. Hãy khôi phục từ bản sao lưu: " + command +
+			" ; phần bản sao lưu chưa có sẽ được các thiết bị tự gửi lại.",
+		En: en + ". The program does not begin anew by itself and has changed nothing. Restore it from a backup: " + command +
+			" ; the kiosks send again by themselves what the backup lacks.",
+	}
+}
+
+// aside is the name under which something is moved out of the way.
+func aside(path, why string, now time.Time) string {
+	return fmt.Sprintf("%s.%s-%s", path, why, now.UTC().Format("20060102T150405.000Z"))
+}
+
+// readState reads how the store was left. What cannot be understood stands for a store
+// that was not closed.
+func readState(dir string) (storeState, error) {
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	switch s := storeState(strings.TrimSpace(string(b))); {
+	case errors.Is(err, fs.ErrNotExist):
+		return unborn, nil
+	case err != nil:
+		return unborn, fmt.Errorf("read how the store was left: %w", err)
+	case s == making, strings.HasPrefix(string(s), string(atRest)):
+		return s, nil
+	}
+	return inUse, nil
+}
+
+func writeState(dir string, s storeState) error {
+	return writeSecret(filepath.Join(dir, stateFile), string(s)+"\n")
+}
+
+// childWord is the first argument of a process that looks at a store.
+const childWord = "store-child"
+
+// A child's exit codes besides 0, sound. A panic's is 2.
+const (
+	childDamaged = 1
+	childLocked  = 3
+	childBlind   = 4
+)
+
+// errNotLooked says that a file could not even be read.
+var errNotLooked = errors.New("the store's file cannot be looked at")
+
+// Child does the work of a process that an aggregator started to look at a store, if this
+// is one: the program calls it first, with its arguments.
+func Child(args []string, out io.Writer) (code int, is bool) {
+	if len(args) != 2 || args[0] != childWord {
+		return 0, false
+	}
+	err := boltstore.Check(args[1])
+	if err != nil {
+		fmt.Fprintln(out, err)
+	}
+	return childCode(err), true
+}
+
+func childCode(err error) int {
+	var blind *fs.PathError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, boltstore.ErrLocked):
+		return childLocked
+	case errors.As(err, &blind):
+		return childBlind
+	}
+	return childDamaged
+}
+
+// lookAt looks whether a store can be opened, in a process of its own where program names
+// this program's file: a damaged store can take a whole process down. The error is
+// [boltstore.ErrLocked], errNotLooked, or says what is wrong with the file.
+func lookAt(program, path string) error {
+	if program == "" {
+		err := boltstore.Check(path)
+		if childCode(err) == childBlind {
+			return fmt.Errorf("%w: %w", errNotLooked, err)
+		}
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotLooked, err)
+	}
+	// A hang is damage as well. A slow disk reads 2 MB/s.
+	within := 2*time.Minute + time.Duration(info.Size()/2_000_000)*time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, childWord, path).CombinedOutput()
+	said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n") // a panic goes on for pages
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("looking at it had not ended after %s", within)
+	case !errors.As(err, &exit), exit.ExitCode() == childBlind, exit.ExitCode() < 0: // ended from outside
+		return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
+	case exit.ExitCode() == childLocked:
+		return boltstore.ErrLocked
+	}
+	return errors.New(said)
+}

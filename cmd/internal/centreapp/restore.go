@@ -1,0 +1,171 @@
+package centreapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/boltstore"
+)
+
+// restoreName is where a store is put together before it takes its place.
+const restoreName = "restore.partial"
+
+// RestoreOptions say what is restored, and where to.
+type RestoreOptions struct {
+	From    string // a backup's folder
+	Data    string // the aggregator's data folder; made where it is missing
+	Replace bool   // move a store that is there out of the way
+	Program string // this program's own file, if it calls [Child]: see Options
+	Now     func() time.Time
+	// Progress, if set, hears how far the verification of the backup is.
+	Progress func(done, total int64)
+}
+
+// Restored says what a restore did.
+type Restored struct {
+	Time  time.Time // of the backup: what came later the kiosks send again
+	Tried bool      // the backup was verified when it was made; this restore has verified it in any case
+	Moved []string  // what was moved out of the way, under its new names
+}
+
+// Restore puts the store of a backup into a data folder and draws a new epoch, by which
+// kiosks know that they must send again what the backup lacks. No aggregator may be at
+// work there. Nothing is deleted: a store that is replaced, and the message server's
+// files, whose batches come again, get another name. The store takes its place last, so a
+// restore that is cut off is simply done again.
+func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
+	m, err := readManifest(o.From)
+	if err != nil {
+		return r, survey.Problem{
+			Path: "--from", Value: o.From,
+			Vi: fmt.Sprintf("đây không phải thư mục của một bản sao lưu (%v); xem: hailong backup --list", err),
+			En: fmt.Sprintf("this is not the folder of a backup (%v); see: hailong backup --list", err),
+		}
+	}
+	r.Time, r.Tried = m.Time, m.Verified != nil
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return r, fmt.Errorf("make the data folder: %w", err)
+	}
+	release, err := o.holdStore()
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := o.checkKey(); err != nil {
+		return r, err
+	}
+	if err := o.prepare(ctx, &m); err != nil {
+		return r, err
+	}
+	r.Moved, err = o.putInPlace()
+	return r, err
+}
+
+func (o *RestoreOptions) in(name string) string { return filepath.Join(o.Data, name) }
+
+// holdStore locks the store that is there, if there is one, against any aggregator.
+func (o *RestoreOptions) holdStore() (release func() error, err error) {
+	path := o.in(storeFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	release, held, err := holdFile(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("look at the store that is there: %w", err)
+	case !held:
+		return nil, boltstore.ErrLocked
+	case o.Replace:
+		return release, nil
+	}
+	return nil, errors.Join(survey.Problem{
+		Path: "--data", Value: o.Data,
+		Vi: "ở đây đang có một kho dữ liệu; thêm --replace để chuyển kho đó sang tên khác (không xóa) và đặt bản sao lưu vào chỗ của nó",
+		En: "there is a store here; add --replace to move it to another name (it is not deleted) and put the backup in its place",
+	}, release())
+}
+
+// checkKey refuses a backup of another centre: kiosks believe only the key that they know.
+func (o *RestoreOptions) checkKey() error {
+	backed, err := readKey(filepath.Join(o.From, keyFile))
+	if err != nil {
+		return err
+	}
+	path := o.in(keyFile)
+	there, err := readKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !there.Equal(backed) {
+		return survey.Problem{
+			Path: path,
+			Vi:   "khóa trung tâm ở đây khác khóa trong bản sao lưu, hoặc bị hỏng; hãy chuyển tệp này đi nếu chắc chắn bản sao lưu là của trung tâm này",
+			En:   "the centre's key here is another one than the backup's, or damaged; move this file away if the backup surely is this centre's",
+		}
+	}
+	return nil
+}
+
+// prepare puts the store together beside its place, verified and in a new epoch, and the
+// key with it.
+func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
+	beside := o.in(restoreName)
+	if err := errors.Join(os.RemoveAll(beside), os.Mkdir(beside, 0o700)); err != nil {
+		return fmt.Errorf("make a place to put the store together: %w", err)
+	}
+	path := filepath.Join(beside, storeFile)
+	if err := m.copyOut(ctx, o.From, path, io.Discard); err != nil {
+		return errors.Join(err, os.RemoveAll(beside))
+	}
+	err := verifyStore(ctx, o.Program, path, m, o.Progress)
+	if err == nil {
+		err = boltstore.Restore(path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), os.RemoveAll(beside))
+	}
+	key, err := readKey(filepath.Join(o.From, keyFile))
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeSecret(filepath.Join(beside, keyFile), keyText(key.Seed())), syncFolder(beside))
+}
+
+// putInPlace moves what is there out of the way and puts what was prepared in its place,
+// the store last.
+func (o *RestoreOptions) putInPlace() (moved []string, err error) {
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
+	for _, name := range []string{storeFile, "nats"} {
+		to := aside(o.in(name), "replaced", now())
+		switch err := os.Rename(o.in(name), to); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return moved, fmt.Errorf("move %s out of the way: %w", o.in(name), err)
+		default:
+			moved = append(moved, to)
+		}
+	}
+	// Looked at by the next start, whatever was here before.
+	if err := writeState(o.Data, inUse); err != nil {
+		return moved, err
+	}
+	for _, name := range []string{keyFile, storeFile} {
+		if err := os.Rename(filepath.Join(o.in(restoreName), name), o.in(name)); err != nil {
+			return moved, fmt.Errorf("put %s in its place: %w", name, err)
+		}
+		if err := syncFolder(o.Data); err != nil {
+			return moved, err
+		}
+	}
+	return moved, os.Remove(o.in(restoreName))
+}

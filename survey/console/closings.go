@@ -1,0 +1,169 @@
+package console
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// closingJSON is one kiosk's day, with the centre's signature over it.
+type closingJSON struct {
+	Kiosk       survey.KioskID         `json:"kiosk"`
+	Date        string                 `json:"date"` // "unknown" = records whose day is not known
+	Issued      uint64                 `json:"issued"`
+	Received    uint64                 `json:"received"`
+	Counted     uint64                 `json:"counted"`
+	Excluded    map[survey.Flag]uint64 `json:"excluded"`
+	Held        uint64                 `json:"held"`
+	Quarantined uint64                 `json:"quarantined"`
+	Disputed    uint64                 `json:"disputed"`
+	Signature   string                 `json:"signature"` // base64, Ed25519 over the closing's text: see custody.Closing
+}
+
+const closingParams = "kiosk, date, from, to"
+
+func (c *Console) getClosings(ctx *fiber.Ctx) error {
+	q, ps := closingQuery(ctx)
+	if q.Kiosk != "" {
+		if _, known, err := c.store.Kiosk(ctx.UserContext(), q.Kiosk); err != nil {
+			return err
+		} else if !known {
+			ps.Add("kiosk", string(q.Kiosk), "không có thiết bị nào mang mã này; xem /api/v1/kiosks", "there is no kiosk with this id; see /api/v1/kiosks")
+		}
+	}
+	if len(ps) > 0 {
+		return atFault(fiber.StatusBadRequest, ps)
+	}
+	closings, err := c.store.Closings(ctx.UserContext(), q)
+	if err != nil {
+		return err
+	}
+	items := []closingJSON{}
+	for i := range closings {
+		items = append(items, c.signed(&closings[i]))
+	}
+	return sendJSON(ctx, fiber.StatusOK, listJSON[closingJSON]{Items: items})
+}
+
+func (c *Console) signed(k *custody.Closing) closingJSON {
+	item := closingJSON{
+		Kiosk: k.Kiosk, Date: k.Day(), Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: map[survey.Flag]uint64{},
+		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed,
+	}
+	for reason, n := range k.Excluded {
+		if n > 0 {
+			item.Excluded[reason] = n
+		}
+	}
+	if c.settings.Sign != nil {
+		item.Signature = base64.StdEncoding.EncodeToString(c.settings.Sign(*k))
+	}
+	return item
+}
+
+// closingQuery reads which closings are wanted: of all kiosks and days, where nothing is
+// said. An empty parameter counts as left out.
+func closingQuery(ctx *fiber.Ctx) (q custody.ClosingQuery, ps survey.Problems) {
+	given := map[string]string{}
+	ctx.Context().QueryArgs().VisitAll(func(k, v []byte) {
+		key, value := string(k), string(v)
+		if _, twice := given[key]; twice {
+			ps.Add(key, value, "tham số này chỉ được có một lần", "this parameter may be there only once")
+		}
+		given[key] = value
+		if !strings.Contains(", "+closingParams+",", ", "+key+",") {
+			ps.Add(key, value, "không có tham số này; các tham số dùng được: "+closingParams, "there is no such parameter; there are: "+closingParams)
+		}
+	})
+	q.Kiosk = survey.KioskID(given["kiosk"])
+	date := given["date"]
+	switch {
+	case date != "" && (given["from"] != "" || given["to"] != ""):
+		ps.Add("date", date, "hãy dùng date, hoặc from và to", "use date, or from and to")
+	case date == "unknown":
+		q.Unknown = true
+	case date != "":
+		q.From = dayParam(&ps, "date", date, 0)
+		q.To = q.From
+	}
+	if v := given["from"]; v != "" {
+		q.From = dayParam(&ps, "from", v, 0)
+	}
+	if v := given["to"]; v != "" {
+		q.To = dayParam(&ps, "to", v, 0)
+	}
+	if q.From > 0 && q.To > 0 && q.From > q.To {
+		ps.Add("from", q.From.String(), "phải không sau to", "must not be after to")
+	}
+	return q, ps
+}
+
+// backupJSON is a backup.
+type backupJSON struct {
+	Name      string      `json:"name"`
+	Path      string      `json:"path"` // on the centre's machine
+	State     BackupState `json:"state"`
+	Time      string      `json:"time"`
+	Verified  *string     `json:"verified"`
+	Bytes     int64       `json:"bytes"`
+	SameDisk  bool        `json:"same_disk"`
+	Error     string      `json:"error,omitempty"`
+	Verifying bool        `json:"verifying,omitempty"` // under way: done and total count batches, otherwise bytes
+	Done      int64       `json:"done,omitempty"`
+	Total     int64       `json:"total,omitempty"`
+}
+
+func newBackupJSON(b Backup) backupJSON {
+	item := backupJSON{
+		Name: b.Name, Path: b.Path, State: b.State, Time: rfc3339(b.At), Bytes: b.Bytes, SameDisk: b.SameDisk, Error: b.Error,
+		Verifying: b.Verifying, Done: b.Done, Total: b.Total,
+	}
+	if b.Verified != nil {
+		at := rfc3339(*b.Verified)
+		item.Verified = &at
+	}
+	return item
+}
+
+func (c *Console) getBackups(ctx *fiber.Ctx) error {
+	if err := noParams(ctx); err != nil {
+		return err
+	}
+	all, _, err := c.backupsNow()
+	if err != nil {
+		return err
+	}
+	items := []backupJSON{}
+	for _, b := range all {
+		items = append(items, newBackupJSON(b))
+	}
+	return sendJSON(ctx, fiber.StatusOK, listJSON[backupJSON]{Items: items})
+}
+
+// postBackups makes a backup and answers when it is verified, which takes minutes where
+// the store is large; GET says meanwhile how far it is. Whoever does not wait for the
+// answer has the backup all the same.
+func (c *Console) postBackups(ctx *fiber.Ctx) error {
+	if err := noParams(ctx); err != nil {
+		return err
+	}
+	if c.settings.Backups == nil {
+		return refuse(fiber.StatusServiceUnavailable, "chương trình này không làm bản sao lưu", "this program makes no backups")
+	}
+	b, err := c.settings.Backups.Make()
+	switch {
+	case errors.Is(err, ErrBackupUnderWay):
+		return refuse(fiber.StatusConflict, "đang có một bản sao lưu được tạo; xem tiến độ: GET /api/v1/backups", "a backup is being made; see how far it is: GET /api/v1/backups")
+	case err != nil:
+		c.log.Error("no backup was made", "error", err)
+		return refuse(fiber.StatusServiceUnavailable,
+			"không tạo được bản sao lưu: "+err.Error()+"; xem nhật ký của trung tâm và chỗ trống trên đĩa, rồi thử lại", "no backup was made: "+err.Error()+"; look at the centre's log and at the room on the disk, then try again")
+	}
+	ctx.Set(fiber.HeaderLocation, "/api/v1/backups")
+	return sendJSON(ctx, fiber.StatusCreated, newBackupJSON(b))
+}

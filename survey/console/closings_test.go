@@ -1,0 +1,287 @@
+package console
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// shelf holds backups for tests.
+type shelf struct {
+	list []Backup
+	err  error
+}
+
+func (s *shelf) List() ([]Backup, error) { return s.list, nil }
+
+func (s *shelf) Make() (Backup, error) {
+	if s.err != nil {
+		return Backup{}, s.err
+	}
+	b := Backup{Name: "b", Path: "/b", State: BackupVerified, At: noon, Verified: &noon, Bytes: 12}
+	s.list = append([]Backup{b}, s.list...)
+	return b, nil
+}
+
+// ledger is a centre with closings of every kind, a loss, and things set aside.
+func ledger(t *testing.T, s Settings, prepare ...func(*centre)) *centre {
+	today := survey.DateOf(noon)
+	return open(t, s, append([]func(*centre){busy, func(c *centre) {
+		c.store.kiosks[3].Revoked = nil
+		c.store.closings = []custody.Closing{
+			{Kiosk: "k-4xq2mzt7ab", Date: custody.UnknownDay, Issued: 3, Received: 3, Held: 3},
+			{Kiosk: "k-4xq2mzt7ab", Date: today - 1, Issued: 1204, Received: 1204, Counted: 1180, Excluded: map[survey.Flag]uint64{survey.TooSoon: 21, survey.Test: 3, survey.Replaced: 0}},
+			{Kiosk: "k-4xq2mzt7ab", Date: today, Issued: 480, Received: 480, Counted: 477, Excluded: map[survey.Flag]uint64{survey.TooSoon: 3}},
+			{Kiosk: "k-copied9xyz", Date: today, Issued: 95, Received: 95, Counted: 91, Disputed: 4},
+			{Kiosk: "k-h2k9vw3cde", Date: today - 1, Issued: 240, Received: 233, Counted: 228, Held: 4, Quarantined: 1},
+		}
+		c.store.lost = []custody.Loss{
+			{Kiosk: "k-h2k9vw3cde", Chain: survey.Chain{9}, AtLeast: 1, AtMost: 12, Succession: custody.Succession{
+				Predecessor: survey.Chain{2}, From: noon.Add(-50 * time.Hour).UnixMilli(), To: noon.Add(-48 * time.Hour).UnixMilli(), Reason: "tệp 0001.db rỗng",
+			}},
+		}
+		id := func(n uint64) survey.RecordID { return survey.RecordID{Chain: survey.Chain{2}, Sequence: n} }
+		c.store.held = []custody.Waiting{{ID: id(7), Kiosk: "k-h2k9vw3cde", Day: today - 1, Reason: "questionnaire 3f2a9c is not known"}, {ID: id(8), Kiosk: "k-4xq2mzt7ab", Reason: "its day is not known"}}
+		c.store.bad = []custody.Waiting{{ID: id(9), Kiosk: "k-h2k9vw3cde", Day: today - 1, Reason: "answers.Z0: level 9 is not on the scale"}}
+		c.store.rejected = []custody.Rejected{
+			{Number: 2, Kiosk: "k-h2k9vw3cde", Reason: "the batch's signature does not fit the kiosk's key", Bytes: make([]byte, 2345), Received: noon.Add(-time.Hour)},
+			{Number: 1, Kiosk: "k-nobody", Reason: "no kiosk of that name is enrolled", Bytes: []byte("x"), Received: noon.Add(-2 * time.Hour)},
+		}
+	}}, prepare...)...)
+}
+
+func TestClosingsAreSigned(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ledger(t, Settings{Sign: func(k custody.Closing) []byte { return k.Sign(key) }})
+	for query, want := range map[string]string{
+		"":                                    "unknown 2026-03-30 2026-03-31 2026-03-31 2026-03-30",
+		"?date=2026-03-31":                    "2026-03-31 2026-03-31",
+		"?date=unknown":                       "unknown",
+		"?kiosk=k-h2k9vw3cde":                 "2026-03-30",
+		"?from=2026-03-31":                    "2026-03-31 2026-03-31",
+		"?to=2026-03-30&kiosk=":               "2026-03-30 2026-03-30",
+		"?from=2026-03-30&to=2026-03-31":      "2026-03-30 2026-03-31 2026-03-31 2026-03-30",
+		"?from=2030-01-01&to=2030-01-02":      "",
+		"?date=2026-03-31&kiosk=k-copied9xyz": "2026-03-31",
+	} {
+		got := c.ask("GET", "/api/v1/closings"+query, "")
+		var list listJSON[closingJSON]
+		if err := json.Unmarshal(got.body, &list); err != nil || got.StatusCode != 200 || list.Items == nil || !strings.Contains(string(got.body), `"next":null`) {
+			t.Fatalf("%s: %d %s", query, got.StatusCode, got.body)
+		}
+		var days []string
+		for _, item := range list.Items {
+			days = append(days, item.Date)
+			k := custody.Closing{
+				Kiosk: item.Kiosk, Issued: item.Issued, Received: item.Received, Counted: item.Counted, Excluded: item.Excluded,
+				Held: item.Held, Quarantined: item.Quarantined, Disputed: item.Disputed,
+			}
+			if item.Date != "unknown" {
+				k.Date, _ = survey.ParseDate(item.Date)
+			}
+			signature, err := base64.StdEncoding.DecodeString(item.Signature)
+			if err != nil || !k.Signed(signature, public) {
+				t.Errorf("%s: the signature of %+v does not fit what is said, %v", query, item, err)
+			}
+			if k.Received++; k.Signed(signature, public) {
+				t.Error("the signature fits other numbers, too")
+			}
+		}
+		if strings.Join(days, " ") != want {
+			t.Errorf("%s: %s, want %s", query, strings.Join(days, " "), want)
+		}
+	}
+	if body := string(c.ask("GET", "/api/v1/closings?date=2026-03-30&kiosk=k-4xq2mzt7ab", "").body); !strings.Contains(body, `"excluded":{"test":3,"too_soon":21}`) {
+		t.Errorf("reasons without a record should not be there: %s", body)
+	}
+}
+
+func TestClosingParameters(t *testing.T) {
+	c := ledger(t, Settings{})
+	for query, path := range map[string]string{
+		"date=2026-02-30": "date", "date=today": "date", "from=x": "from", "to=x": "to", "kiosk=k-x": "kiosk", "unit=SB": "unit",
+		"date=2026-03-31&from=2026-03-31": "date", "from=2026-03-31&to=2026-03-30": "from", "date=unknown&date=unknown": "date",
+	} {
+		got := c.ask("GET", "/api/v1/closings?"+query, "")
+		if p := got.problem(t); got.StatusCode != 400 || len(p.Errors) == 0 || p.Errors[0].Path != path {
+			t.Errorf("%s: %d %s", query, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestTheClosingPageSaysWhetherTheDaysClose(t *testing.T) {
+	c := ledger(t, Settings{})
+	page := c.page("/closings")
+	for _, want := range []string{
+		"Chưa khép: còn thiếu 7 trong số 2.022 lượt", "ở 1 thiết bị", "còn thiếu 7 lượt", "31/03/2026", "Chưa rõ ngày", "12 lượt đã nhận nhưng chưa được tính",
+		`<tr role="row" class="lacks">`, "bấm liền nhau 21", "mất ít nhất 1, nhiều nhất 12 lượt", "10:20 29/03/2026 – 12:20 29/03/2026", "tệp 0001.db rỗng", "theo lời báo gần nhất",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	whole := c.page("/closings?from=2026-03-31&to=2026-03-31&kiosk=k-copied9xyz")
+	if !strings.Contains(whole, "Khép đến lượt bấm cuối cùng: thiết bị đã ghi 95 lượt, trung tâm đã nhận đủ.") || strings.Contains(whole, "k-4xq2mzt7ab</span>") {
+		t.Errorf("of one kiosk that closes: %s", whole)
+	}
+	if english := c.page("/closings?lang=en"); !strings.Contains(english, "It does not close yet: 7 of the 2,022 presses") || !strings.Contains(english, "at least 1, at most 12 lost") {
+		t.Error("the English page says something else")
+	}
+	if none := c.page("/closings?from=2020-01-01&to=2020-01-02&kiosk=k-online5fgh"); !strings.Contains(none, "Không có lượt nào") {
+		t.Error("a span without presses is not said to be one")
+	}
+}
+
+func TestBackupsAreListedAndMade(t *testing.T) {
+	yesterday := noon.Add(-27 * time.Hour)
+	s := &shelf{list: []Backup{{Name: "a", Path: "/a", State: BackupVerified, At: yesterday, Verified: &yesterday, Bytes: 5 << 20, SameDisk: true}}}
+	c := open(t, Settings{Backups: s})
+	for _, path := range []string{"/", "/kiosks", "/closings"} {
+		if !strings.Contains(c.page(path), "đã quá 26 giờ") {
+			t.Errorf("%s does not say that the backup is old", path)
+		}
+	}
+	if !strings.Contains(c.page("/closings"), "cùng đĩa với kho dữ liệu") {
+		t.Error("nobody is told that it is the same disk")
+	}
+	got := c.ask("POST", "/api/v1/backups", "")
+	if got.StatusCode != 201 || got.Header.Get("Location") == "" || !strings.Contains(string(got.body), `"state":"verified"`) {
+		t.Fatalf("%d %s", got.StatusCode, got.body)
+	}
+	if page := c.page("/"); strings.Contains(page, "26 giờ") {
+		t.Error("the alarm stays")
+	}
+	var list listJSON[backupJSON]
+	got = c.ask("GET", "/api/v1/backups", "")
+	if err := json.Unmarshal(got.body, &list); err != nil || len(list.Items) != 2 || list.Items[1].Verified == nil || !list.Items[1].SameDisk {
+		t.Errorf("%s %v", got.body, err)
+	}
+	for err, want := range map[error]int{ErrBackupUnderWay: 409, errors.New("no room"): 503} {
+		s.err = err
+		got := c.ask("POST", "/api/v1/backups", "")
+		if got.problem(t); got.StatusCode != want {
+			t.Errorf("%v: %d %s", err, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestWhatIsNotCountedIsListedAndTriedAgain(t *testing.T) {
+	var tried []string
+	c := ledger(t, Settings{Ingest: func(_ context.Context, k survey.KioskID, message []byte) (Ingested, error) {
+		tried = append(tried, fmt.Sprint(k, len(message)))
+		if k == "k-nobody" {
+			return Ingested{Kiosk: k, Case: custody.Fork}, nil
+		}
+		return Ingested{Kiosk: k, Refused: "still"}, nil
+	}}, func(c *centre) { c.store.rejudged = 2 })
+	var list listJSON[waitingJSON]
+	got := c.ask("GET", "/api/v1/quarantine", "")
+	if err := json.Unmarshal(got.body, &list); err != nil || len(list.Items) != 5 {
+		t.Fatalf("%d %s %v", got.StatusCode, got.body, err)
+	}
+	page := c.page("/quarantine")
+	for _, want := range []string{"2 lượt chờ khai báo, 1 lượt cách ly, 2 lô bị từ chối", "lô số 2, 2.345 byte", "level 9 is not on the scale", "Chưa rõ ngày", `action="/quarantine/retry"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	got = c.ask("POST", "/api/v1/quarantine/retry", "")
+	if string(got.body) != `{"rejudged":2,"admitted":1,"refused":1}`+"\n" || fmt.Sprint(tried) != "[k-nobody1 k-h2k9vw3cde2345]" {
+		t.Errorf("%d %s, tried %v", got.StatusCode, got.body, tried)
+	}
+	if page := c.page("/quarantine"); strings.Contains(page, "k-nobody") {
+		t.Error("what was admitted is still there")
+	}
+}
+
+// The page's button is for signed-in people on this site's own pages.
+func TestTheRetryButtonIsProtected(t *testing.T) {
+	c := ledger(t, Settings{})
+	if got := c.send("POST", "/quarantine/retry", ""); got.StatusCode != 401 {
+		t.Errorf("a stranger: %d", got.StatusCode)
+	}
+	id := c.sessions.begin(signer{name: "x"}, "")
+	for site, want := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 303} {
+		got := c.send("POST", "/quarantine/retry", "", "Cookie", "hailong="+id, "Sec-Fetch-Site", site)
+		if got.StatusCode != want {
+			t.Errorf("%s: %d %s", site, got.StatusCode, got.body)
+		}
+		if want == 303 && got.Header.Get("Location") != "/quarantine?tried=0" {
+			t.Errorf("it leads to %s", got.Header.Get("Location"))
+		}
+	}
+	if got := c.send("GET", "/closings", "", "Accept", "text/html"); got.StatusCode != 303 {
+		t.Errorf("a stranger reads the closings: %d", got.StatusCode)
+	}
+}
+
+// What kiosks say of themselves is on their page and in the API.
+func TestKiosksSayHowTheyAre(t *testing.T) {
+	c := ledger(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat { return troubledBeats() }})
+	page := c.page("/kiosks")
+	for _, want := range []string{
+		"Sự cố: không ghi được: đĩa đầy", "150,0\u00a0MB", "đồng hồ lệch &#43;93\u00a0s", "từ chối 17 lượt", "đĩa trống 21,7\u00a0GB", "Phiên bản v1.4.0", "Nhật ký từng bị hỏng, đã nối bằng chuỗi mới: mất ít nhất 1, nhiều nhất 12 lượt",
+		"1 thiết bị báo có sự cố.", "6 lượt tranh chấp", "6 lượt trong đó đang bị tranh chấp",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	body := string(c.ask("GET", "/api/v1/kiosks", "").body)
+	for _, want := range []string{`"trouble":"không ghi được: đĩa đầy"`, `"free":150000000`, `"refused":17`, `"clock_skew":93`, `"software":"v1.4.0"`, `"at_least":1,"at_most":12`, `"disputed":6`, `"free":null`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the API lacks %s: %s", want, body)
+		}
+	}
+}
+
+func troubledBeats() map[survey.KioskID]Heartbeat {
+	return map[survey.KioskID]Heartbeat{
+		"k-h2k9vw3cde": {At: noon, Unsent: 7, Free: 150_000_000, Refused: 17, Trouble: "không ghi được: đĩa đầy", Skew: 93 * time.Second, Software: "v1.4.0"},
+		"k-4xq2mzt7ab": {At: noon, Free: 21_700_000_000, Skew: 200 * time.Millisecond, Software: "v1.4.0"},
+		"k-copied9xyz": {At: noon, Free: -1},
+	}
+}
+
+// The new pages in a real browser, in the widths of a desk, a tablet and a phone.
+func TestClosingsInTheBrowser(t *testing.T) {
+	b := openBrowser(t)
+	day := noon.Add(-10 * time.Hour)
+	s := &shelf{list: []Backup{
+		{Name: "20260331T051500.000Z-1a2b3c4d", Path: "/var/lib/hailong/aggregator/backups/20260331T051500.000Z-1a2b3c4d", State: BackupRunning, At: noon, SameDisk: true, Done: 41, Total: 100},
+		{Name: "20260330T190000.000Z-1a2b3c4d", Path: "/var/lib/hailong/aggregator/backups/20260330T190000.000Z-1a2b3c4d", State: BackupVerified, At: day, Verified: &day, Bytes: 412_300_000, SameDisk: true},
+		{Name: "20260329T190000.000Z-1a2b3c4d", Path: "/var/lib/hailong/aggregator/backups/20260329T190000.000Z-1a2b3c4d", State: BackupUnverified, At: day.Add(-24 * time.Hour), Bytes: 411_000_000, SameDisk: true, Error: "does not verify: /var/lib/hailong/aggregator/backup-scratch/store.db is damaged"},
+	}}
+	ingest := func(context.Context, survey.KioskID, []byte) (Ingested, error) {
+		return Ingested{Case: custody.New}, nil
+	}
+	c := ledger(t, Settings{Backups: s, Ingest: ingest, Heartbeats: func() map[survey.KioskID]Heartbeat { return troubledBeats() }})
+	at := serve(t, c)
+	b.do(chromedp.Navigate(at + c.OneTimeLink()))
+	b.until(`document.querySelector("#state.live") !== null`)
+	b.do(chromedp.Navigate(at + "/closings"))
+	b.look("closings")
+	b.do(chromedp.Navigate(at + "/kiosks"))
+	b.look("kiosks-trouble")
+	b.do(chromedp.Navigate(at + "/quarantine"))
+	b.look("quarantine")
+	ask[bool](b, `document.querySelector("form[action='/quarantine/retry'] button").click(), true`)
+	b.until(`location.search === "?tried=2" && document.querySelector(".tried") !== null`)
+	b.look("quarantine-tried")
+	b.do(chromedp.Navigate(at + "/closings?lang=en&from=2026-03-31&to=2026-03-31"))
+	b.look("closings-en")
+}
