@@ -396,3 +396,79 @@ func TestAChildSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("it said %s", out.String())
 	}
 }
+
+// A journal that is damaged twice still tells of the first time, and still sends what was
+// found then.
+func TestDamagedTwice(t *testing.T) {
+	data := t.TempDir()
+	dir := filepath.Join(data, "journal")
+	reserve := func(o *Options) { o.Reserve = data }
+	j := openTest(t, dir, reserve)
+	for i := range 30 {
+		press(t, j, strconv.Itoa(i))
+	}
+	first := j.Chain()
+	ruin := func(j *Journal, keep int64) {
+		t.Helper()
+		n := j.active().number
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		truncate(t, filepath.Join(dir, dbName(n)), 0)
+		cutZeros(t, filepath.Join(dir, logName(n)))
+		overwrite(t, filepath.Join(dir, logName(n)), keep, []byte("hỏng")) // inside a record
+	}
+	ruin(j, 5000)
+	second := openTest(t, dir, reserve, func(o *Options) { o.Chain = first })
+	s := declared(t, second, first)
+	press(t, second, "between")
+	middle := second.Chain()
+	ruin(second, int64(logHeader)+20) // its very first record
+	third := openTest(t, dir, reserve, func(o *Options) { o.Chain = middle })
+	declared(t, third, middle)
+	_, key := testKey(t)
+	b, err := third.Batch(2, 0, 1, 1<<16, testKiosk, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := b.Records[0].Succession(); err != nil || again != s {
+		t.Fatalf("of the first time it says %+v, %v; then it was %+v", again, err, s)
+	}
+	pasts := third.Pasts()
+	if len(pasts) != 2 || pasts[0].Chain() != first || pasts[0].Head().Sequence != s.Last || pasts[1].Chain() != middle {
+		t.Fatalf("earlier chains: %d, the first to %d, want %d", len(pasts), pasts[0].Head().Sequence, s.Last)
+	}
+	if e, ok, err := third.Find(survey.KeyNonce("0")); err != nil || !ok || e.ID.Chain != first {
+		t.Fatalf("the first press of all: %v %v %v", e.ID, ok, err)
+	}
+}
+
+// Where bbolt is gone, the log's last frame may be one that was thanked for: what follows
+// the run is never taken for a torn write.
+func TestTheOnlyWitnessesLastFrame(t *testing.T) {
+	dir, head, chain := pressed(t, 20, false)
+	remove(t, dir, segmentDB)
+	b, err := os.ReadFile(filepath.Join(dir, segmentLog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := int64(len(bytes.TrimRight(b, "\x00")))
+	overwrite(t, filepath.Join(dir, segmentLog), end-3, []byte{0xff})
+	again := openTest(t, dir, withChild, func(o *Options) { o.Chain = chain })
+	if s := declared(t, again, chain); s.Last != head.Sequence-1 || s.Lost() == 0 {
+		t.Fatalf("declared %+v", s)
+	}
+}
+
+// What was found lies behind a gap altogether: nothing of the old chain is sent under its
+// own numbers, and all of it in the new one.
+func TestOnlyIslandsAreFound(t *testing.T) {
+	dir, _, chain := pressed(t, 20, false)
+	remove(t, dir, segmentDB)
+	overwrite(t, filepath.Join(dir, segmentLog), int64(logHeader)+20, []byte("hỏng")) // the first record
+	again := openTest(t, dir, withChild, func(o *Options) { o.Chain = chain })
+	s := declared(t, again, chain)
+	if head := again.Pasts()[0].Head(); head != (custody.Head{}) || s.Last != 0 || s.Salvaged != 19 {
+		t.Fatalf("head %d, declared %+v", head.Sequence, s)
+	}
+}

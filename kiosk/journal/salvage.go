@@ -28,6 +28,7 @@ type haul struct {
 	receipts map[survey.Chain][]byte
 	origins  map[survey.Chain]origin // where the oldest segment of each chain begins
 	contact  contact
+	lineage  []descent
 }
 
 func newHaul() *haul {
@@ -190,6 +191,9 @@ func (j *Journal) collect() (*haul, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		h.lineage, err = j.readLineage()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("salvage the journal: %w", err)
 	}

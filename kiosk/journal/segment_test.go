@@ -231,6 +231,12 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 	if _, ok, err := j.Find(survey.KeyNonce("0")); ok || err != nil {
 		t.Fatalf("what was let go is found: %v", err)
 	}
+	if h, err := j.HashAt(second.Sequence); err != nil || h != second.Hash {
+		t.Fatalf("the hash of the last record that was let go: %v", err)
+	}
+	if h, err := j.HashAt(second.Sequence - 1); err != nil || !h.IsZero() {
+		t.Fatalf("the hash of one before it: %v %v", h, err)
+	}
 	if j.Oldest() != second.Sequence+1 {
 		t.Fatalf("the oldest is %d", j.Oldest())
 	}

@@ -46,6 +46,7 @@ func (j *Journal) succeed(why error) error {
 	for chain, signed := range h.receipts {
 		j.marks.set(chain, signed, false)
 	}
+	earlier := slices.DeleteFunc(h.lineage, func(d descent) bool { return d.Succession.Predecessor == old }) // of a rescue that was stopped
 	number, islands, err := j.rescue(h, &s)
 	if err != nil {
 		return err
@@ -53,7 +54,10 @@ func (j *Journal) succeed(why error) error {
 	if err := j.begin(number, newChain()); err != nil {
 		return err
 	}
-	if err := j.declare(&s, islands, h); err != nil {
+	if err := j.writeLineage(append(earlier, descent{j.chain, s})); err != nil {
+		return err
+	}
+	if err := j.declare(&s, earlier, islands, h); err != nil {
 		return err
 	}
 	j.opts.OnEvent(survey.Words{
@@ -146,20 +150,27 @@ func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []cu
 	return next, islands, nil
 }
 
-// before are the chains that a chain follows, the oldest first: those that it names, and
-// those that they name. Whatever else lies in the folder is not this kiosk's.
+// before are the chains that a chain follows, the oldest first: those that it names, or
+// the lineage, and those that they name. Whatever else lies in the folder is not this
+// kiosk's.
 func (h *haul) before(chain survey.Chain) []survey.Chain {
 	var list []survey.Chain
 	for {
-		first, ok := h.chains[chain][1]
-		if !ok {
+		before := survey.Chain{}
+		for _, d := range h.lineage {
+			if d.Chain == chain {
+				before = d.Succession.Predecessor
+			}
+		}
+		if first, ok := h.chains[chain][1]; ok {
+			if s, err := first.Succession(); err == nil {
+				before = s.Predecessor
+			}
+		}
+		if before.IsZero() || slices.Contains(list, before) {
 			return list
 		}
-		s, err := first.Succession()
-		if err != nil || slices.Contains(list, s.Predecessor) {
-			return list
-		}
-		chain = s.Predecessor
+		chain = before
 		list = slices.Insert(list, 0, chain)
 	}
 }
@@ -218,9 +229,9 @@ func (h *haul) comment(r *custody.Record) []byte {
 	return h.comments[*r.Comment]
 }
 
-// declare writes the first records of a following chain: what it follows, and what was
-// found behind gaps.
-func (j *Journal) declare(s *custody.Succession, islands []custody.Record, h *haul) error {
+// declare writes the first records of a following chain: what it follows, what the
+// chains before it followed, and what was found behind gaps.
+func (j *Journal) declare(s *custody.Succession, earlier []descent, islands []custody.Record, h *haul) error {
 	active := j.active()
 	tx, err := active.db.Begin(true)
 	if err != nil {
@@ -228,6 +239,9 @@ func (j *Journal) declare(s *custody.Succession, islands []custody.Record, h *ha
 	}
 	g := newGroup(j, tx)
 	_, err = g.put(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: s.Encode()}, nil)
+	for i := 0; err == nil && i < len(earlier); i++ { // the chain that said so first may never have been heard
+		_, err = g.put(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: earlier[i].Succession.Encode()}, nil)
+	}
 	for i := 0; err == nil && i < len(islands); i++ {
 		in := &islands[i]
 		if in.Kind != custody.ResponseRecord && in.Kind != custody.SalvagedRecord {

@@ -162,8 +162,8 @@ func (w *writing) takeOwn(id survey.RecordID, rec *custody.Record, st *chainStat
 	switch {
 	case rec.Kind == custody.ClockRecord:
 		return w.place(id, rec, st, reached)
-	case rec.Kind == custody.SuccessionRecord && id.Sequence == 1:
-		return w.put(successionBucket, id.Chain[:], rec.Payload)
+	case rec.Kind == custody.SuccessionRecord:
+		return w.put(successionBucket, idKey(id), rec.Payload)
 	}
 	return nil
 }

@@ -144,8 +144,9 @@ func issuedTwice(tx *bbolt.Tx, prefix []byte, visit func(survey.KioskID, survey.
 // Losses are what damaged journals may have lost, ordered by the successors' chains.
 func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
-			chain := survey.Chain(k)
+		told := map[custody.Loss]custody.Loss{} // by kiosk and predecessor
+		err := tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
+			chain := parseID(k).Chain
 			st, err := chainIn(tx, chain)
 			if err != nil {
 				return err
@@ -155,11 +156,19 @@ func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 			if err != nil {
 				return nil // it says nothing; its record is kept
 			}
+			key := custody.Loss{Kiosk: st.Kiosk, Succession: custody.Succession{Predecessor: succession.Predecessor}}
+			if first, ok := told[key]; ok && first.Succession.To <= succession.To {
+				return nil // a chain that was damaged in its turn had said it before
+			}
 			loss := custody.Loss{Kiosk: st.Kiosk, Chain: chain, Succession: succession}
 			loss.AtLeast, loss.AtMost, err = lost(tx, st.Kiosk, &succession)
-			list = append(list, loss)
+			told[key] = loss
 			return err
 		})
+		list = slices.SortedFunc(maps.Values(told), func(a, b custody.Loss) int {
+			return cmp.Or(cmp.Compare(a.Kiosk, b.Kiosk), cmp.Compare(a.Succession.To, b.Succession.To), bytes.Compare(a.Chain[:], b.Chain[:]))
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the losses: %w", err)

@@ -45,6 +45,12 @@ func (w *writing) keepFork(b *custody.Batch, st *chainState) (custody.Kept, erro
 	return kept, w.put(forkBucket, evidenceKey(&b.Header), b.Bytes)
 }
 
+// disputes reports whether a batch goes on where evidence ends: a branch may be longer
+// than the one that counts.
+func (w *writing) disputes(h *custody.Header) bool {
+	return w.get(forkRecordBucket, evidenceRecordKey(h.Chain, h.Previous)) != nil
+}
+
 // evidenceKey begins as the keys of all batches do that begin at the same sequence.
 func evidenceKey(h *custody.Header) []byte {
 	return append(idKey(survey.RecordID{Chain: h.Chain, Sequence: h.First}), h.Digest[:]...)

@@ -48,7 +48,7 @@ func (w *writing) keep(a custody.Arrival) (custody.Kept, error) {
 	switch {
 	case err != nil:
 		return custody.Kept{}, err
-	case c == custody.Fork:
+	case c == custody.Fork, c == custody.Gap && w.disputes(h):
 		return w.keepFork(a.Batch, st)
 	case c != custody.New:
 		return custody.Kept{Case: c, Head: st.Head}, nil

@@ -36,7 +36,7 @@ var (
 	// The account of every record.
 	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
 	saidBucket       = []byte("said")        // kiosk, chain → last sequence, received (ms, 8 bytes), heartbeat as signed
-	successionBucket = []byte("successions") // chain → what its first record says of the chain before
+	successionBucket = []byte("successions") // id → what the record says of a chain before
 	backupBucket     = []byte("backups")     // chain → sequence and hash that a verified backup holds
 
 	// The roll-ups. Keys are rows of numbers of 4 bytes, values are cells.

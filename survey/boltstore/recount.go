@@ -218,8 +218,8 @@ func (c *chainCount) own(id survey.RecordID, rec *custody.Record, stored state) 
 	if stored != counted {
 		return fmt.Errorf("%w: record %s is stored as %s, and is none of a citizen's", ErrDiffers, id, stored)
 	}
-	if rec.Kind == custody.SuccessionRecord && id.Sequence == 1 && !bytes.Equal(c.tx.Bucket(successionBucket).Get(id.Chain[:]), rec.Payload) {
-		return fmt.Errorf("%w: what chain %s says of the one before is not stored", ErrDiffers, id.Chain)
+	if rec.Kind == custody.SuccessionRecord && !bytes.Equal(c.tx.Bucket(successionBucket).Get(idKey(id)), rec.Payload) {
+		return fmt.Errorf("%w: what chain %s says of one before is not stored", ErrDiffers, id.Chain)
 	}
 	if rec.Kind == custody.ClockRecord {
 		return c.told(id, rec)

@@ -321,6 +321,59 @@ func disputedIsItsOwnNumber(t *testing.T, open opener) {
 	s.recounted()
 }
 
+// aBranchIsLongerThanTheOther goes on where evidence ends, far behind the chain's head.
+func aBranchIsLongerThanTheOther(t *testing.T, open opener) {
+	s := counting(t, open)
+	k, clone := presses("a", 5), presses("a", 3)
+	s.keep(k.all())
+	clone.now = noon.AddDate(0, 0, 1)
+	for range 6 {
+		clone.record(press("Q2", 1))
+	}
+	s.expect(clone.batch(8, 9), custody.Gap, k.head()) // nothing says yet that it is a branch
+	s.expect(clone.batch(4, 5), custody.Fork, k.head())
+	s.expect(clone.batch(8, 9), custody.Gap, k.head())
+	s.expect(clone.batch(6, 7), custody.Fork, k.head())
+	s.expect(clone.batch(8, 9), custody.Fork, k.head())
+	s.expect(clone.batch(8, 9), custody.Fork, k.head())
+	s.closings(custody.ClosingQuery{}, closing{k, today, "received 5, counted 5"}, closing{k, today + 1, "received 6, disputed 6"})
+	s.recounted()
+}
+
+// aLossIsSaidAgain has a journal that was damaged twice: the chain that follows says the
+// earlier loss again, because the chain between may never have been heard.
+func aLossIsSaidAgain(t *testing.T, open opener) {
+	s := counting(t, open)
+	first := presses("a", 6)
+	second, third := first.successor("a, second life"), first.successor("a, third life")
+	say := func(k *kiosk, s custody.Succession) {
+		k.seal(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: s.Encode()})
+	}
+	early := custody.Succession{Predecessor: first.chain, Last: 6, LastSum: first.head().Hash, Reserved: 8, Reason: "lần một", To: 2}
+	late := custody.Succession{Predecessor: second.chain, Last: 0, Reserved: 5, Reason: "lần hai", To: 3}
+	say(second, early)
+	say(third, late)
+	say(third, early)
+	s.keep(third.all())
+	s.keep(first.all())
+	lost := func(what string, chains ...survey.Chain) {
+		t.Helper()
+		got, err := s.store.Losses(s.ctx)
+		s.ok(err)
+		if len(got) != 2 || got[0].Succession != early || got[0].AtMost != 2 || got[1].Succession != late || got[0].Chain != chains[0] || got[1].Chain != chains[1] {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	lost("by the last one alone", third.chain, third.chain)
+	s.keep(second.all())
+	got, err := s.store.Losses(s.ctx)
+	s.ok(err)
+	if len(got) != 2 {
+		t.Errorf("a loss that was said twice is %d losses", len(got))
+	}
+	s.recounted()
+}
+
 // whoWaits lists what is held and quarantined.
 func whoWaits(t *testing.T, open opener) {
 	s := counting(t, open)

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"what kiosks say they issued", whatWasIssued},
 		{"what a damaged journal may have lost", whatMayBeLost},
 		{"disputed records are a number of their own", disputedIsItsOwnNumber},
+		{"a branch is longer than the other", aBranchIsLongerThanTheOther},
+		{"a loss is said again", aLossIsSaidAgain},
 		{"what waits is listed", whoWaits},
 		{"backup marks follow verified backups", backupMarks},
 		{"signatures are verified", verified},

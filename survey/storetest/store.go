@@ -66,9 +66,10 @@ type Custody interface {
 	//   - New: the batch is kept byte for byte, the head moves, its new records are
 	//     judged and counted, and what its header says was issued is taken.
 	//   - Duplicate and Gap: nothing changes.
-	//   - Fork: the batch is kept as evidence if it has a record that neither the chain
-	//     nor earlier evidence has, up to a limit for each chain. The responses among
-	//     these records are disputed; nothing else changes.
+	//   - Fork, and Gap where evidence ends right before it: the batch is kept as evidence
+	//     if it has a record that neither the chain nor earlier evidence has, up to a limit
+	//     for each chain. The responses among these records are disputed; nothing else
+	//     changes.
 	//
 	// The journal's own records, of the clock and of a succession, move the chain and are
 	// counted nowhere. Each other new record becomes one of four, and the chain goes on

@@ -1,0 +1,74 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// The lineage says which chain followed which, and what was lost between, in a small file
+// outside the journal's folder: a journal that is damaged twice must not take the memory
+// of the first time with it.
+
+// lineageFile is the lineage's name.
+const lineageFile = "lineage"
+
+// descent is one chain that followed a damaged one.
+type descent struct {
+	Chain      survey.Chain
+	Succession custody.Succession
+}
+
+// readLineage reads the lineage, the oldest first. One that cannot be read is none: what
+// it said stands in the chains as well.
+func (j *Journal) readLineage() ([]descent, error) {
+	b, err := os.ReadFile(filepath.Join(j.opts.Reserve, lineageFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the journal's lineage: %w", err)
+	}
+	sum, text, _ := bytes.Cut(b, []byte("\n"))
+	var list []descent
+	if string(sum) != checksum(text) || json.Unmarshal(text, &list) != nil {
+		return nil, nil
+	}
+	return list, nil
+}
+
+// writeLineage replaces the lineage, durably.
+func (j *Journal) writeLineage(list []descent) error {
+	text, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the journal's lineage: %w", err)
+	}
+	path := filepath.Join(j.opts.Reserve, lineageFile)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the journal's lineage: %w", err)
+	}
+	_, err = fmt.Fprintf(f, "%s\n%s", checksum(text), text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err == nil {
+		err = syncDir(j.opts.Reserve)
+	}
+	if err != nil {
+		return fmt.Errorf("write the journal's lineage: %w", err)
+	}
+	return nil
+}
+
+func checksum(b []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(b, castagnoli)) }
