@@ -293,3 +293,31 @@ func TestAlarms(t *testing.T) {
 		s.say(Event{Kind: Receipted, Receipt: no}).raised(Refused)
 	})
 }
+
+// A kiosk whose records contradict the centre's goes on sending them, as evidence: all of
+// them again with each answered question, and ever more rarely.
+func TestADisputedBranchIsSentAsEvidence(t *testing.T) {
+	s := newStage(t, 150, 100)
+	s.say(Event{Kind: Up})
+	s.say(Event{Kind: Marked, Receipt: receipt(120), Differs: true}).raised(Forked)
+	s.expect(101)
+	s.say(Event{Kind: Acked, First: 101}).expect()
+	s.say(Event{Kind: Appended, Head: 160}).expect(151) // what comes goes, too
+	s.say(Event{Kind: Acked, First: 151})
+	var waits []time.Duration
+	for range 14 {
+		began := s.now
+		for !s.asked() {
+			s.after(time.Second)
+		}
+		waits = append(waits, s.now.Sub(began))
+		s.say(Event{Kind: Marked, Receipt: receipt(120), Differs: true}).raised(Forked)
+		s.expect(101)
+		s.say(Event{Kind: Acked, First: 101})
+	}
+	if waits[0] > time.Minute || !slices.IsSorted(waits) || waits[13] != rarely*Defaults.StallMax {
+		t.Errorf("it waited %v between", waits)
+	}
+	s.say(Event{Kind: Marked, Receipt: receipt(160)}) // the centre was mended by hand
+	s.say(Event{Kind: Appended, Head: 170}).expect(161)
+}

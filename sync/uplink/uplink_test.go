@@ -356,3 +356,75 @@ func TestABusWithoutReceiptsIsSaid(t *testing.T) {
 		t.Fatalf("ran without receipts: %v", err)
 	}
 }
+
+// A journal that let records go, as a verified backup allows, cannot compare them any
+// more: that is no contradiction. One that has the record says that it differs.
+func TestAMarkOnARecordThatWasLetGo(t *testing.T) {
+	b := newBox(t)
+	b.press(10)
+	for _, kept := range []uint64{8, 1} {
+		b.renew()
+		b.uplink.Journal = forgetful{b.journal, kept}
+		events := make(chan heard, 1)
+		b.uplink.events = events
+		b.bus.mu.Lock()
+		r := b.bus.receipt(b.journal.Chain(), func(r *custody.Receipt) { r.Durable, r.DurableSum = 5, survey.Hash{5} })
+		b.bus.mu.Unlock()
+		b.uplink.hearReceipt(context.Background(), Marked, r)
+		if h := <-events; h.Differs != (kept == 1) {
+			t.Errorf("with records from %d on: differs %v", kept, h.Differs)
+		}
+	}
+}
+
+// forgetful is a journal that let the first records go.
+type forgetful struct {
+	Journal
+	kept uint64
+}
+
+func (f forgetful) HashAt(seq uint64) (survey.Hash, error) {
+	if seq < f.kept {
+		return survey.Hash{}, nil
+	}
+	return f.Journal.HashAt(seq)
+}
+
+// Of a chain that was salvaged the centre may have more than was found, and is right.
+func TestTheCentreHasMoreOfASalvagedChain(t *testing.T) {
+	b := newBox(t)
+	b.press(10)
+	b.run()
+	b.up()
+	b.settled()
+	b.stop()
+	b.bus.mu.Lock()
+	signed := b.bus.receipt(b.journal.Chain(), nil)
+	b.bus.mu.Unlock()
+	for _, past := range []bool{true, false} {
+		b.renew()
+		b.uplink.Past = past
+		b.uplink.Journal = found{b.journal, 6}
+		b.uplink.machine = NewMachine(hasty, 1)
+		b.uplink.machine.Step(time.Now(), Event{Kind: Started, Head: 6})
+		events := make(chan heard, 1)
+		b.uplink.events = events
+		b.uplink.hearReceipt(context.Background(), Marked, signed)
+		h := <-events
+		actions := b.uplink.machine.Step(time.Now(), h.Event)
+		if alarmed := len(actions) > 0 && actions[0].Kind == Raise; alarmed == past {
+			t.Errorf("past %v: it follows %+v", past, actions)
+		}
+	}
+}
+
+// found is what was found of a journal: less than there was.
+type found struct {
+	Journal
+	upTo uint64
+}
+
+func (f found) Head() custody.Head {
+	h, _ := f.HashAt(f.upTo)
+	return custody.Head{Sequence: f.upTo, Hash: h}
+}
