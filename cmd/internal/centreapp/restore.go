@@ -33,6 +33,9 @@ type Restored struct {
 	Time  time.Time // of the backup: what came later the kiosks send again
 	Tried bool      // the backup was verified when it was made; this restore has verified it in any case
 	Moved []string  // what was moved out of the way, under its new names
+	// Newer is a verified backup beside it that is newer, "" for none: on its word kiosks
+	// may have let go of records that the restored one lacks.
+	Newer string
 }
 
 // Restore puts the store of a backup into a data folder and draws a new epoch, by which
@@ -49,7 +52,7 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 			En: fmt.Sprintf("this is not the folder of a backup (%v); see: hailong backup --list", err),
 		}
 	}
-	r.Time, r.Tried = m.Time, m.Verified != nil
+	r.Time, r.Tried, r.Newer = m.Time, m.Verified != nil, newerThan(o.From, &m)
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return r, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -66,6 +69,24 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	}
 	r.Moved, err = o.putInPlace()
 	return r, err
+}
+
+// newerThan is the newest verified backup of the same centre beside a backup, if it is
+// newer; "" otherwise. Folders that cannot be read are passed over.
+func newerThan(folder string, m *manifest) (newest string) {
+	beside, err := filepath.Abs(filepath.Join(folder, ".."))
+	if err != nil {
+		return ""
+	}
+	entries, _ := os.ReadDir(beside) // nothing there is nothing newer
+	latest := m.Time
+	for _, e := range entries {
+		other, err := readManifest(filepath.Join(beside, e.Name()))
+		if err == nil && other.Verified != nil && other.Epoch == m.Epoch && other.Time.After(latest) {
+			latest, newest = other.Time, filepath.Join(beside, e.Name())
+		}
+	}
+	return newest
 }
 
 func (o *RestoreOptions) in(name string) string { return filepath.Join(o.Data, name) }

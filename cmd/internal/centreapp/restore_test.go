@@ -360,3 +360,33 @@ func publicKey(t *testing.T, dir string) ed25519.PublicKey {
 	}
 	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
 }
+
+// One who restores an older backup than the newest is told: on the newest one's word
+// kiosks may have let records go.
+func TestARestoreOfAnOlderBackupSaysSo(t *testing.T) {
+	_, backup := backed(t)
+	newer := backup + "-newer"
+	if err := os.CopyFS(newer, os.DirFS(backup)); err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	b, err := os.ReadFile(filepath.Join(backup, "manifest.json"))
+	if err := errors.Join(err, json.Unmarshal(b, &m)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m["time"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m["time"] = at.Add(time.Hour)
+	if b, err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	put(t, newer, "manifest.json", string(b))
+	for from, want := range map[string]string{backup: newer, newer: ""} {
+		done, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: from, Data: t.TempDir()})
+		if err != nil || done.Newer != want {
+			t.Errorf("%s: newer is %q, want %q; %v", from, done.Newer, want, err)
+		}
+	}
+}

@@ -41,6 +41,10 @@ func (cmd *RestoreCmd) Run(ctx context.Context, t *Terminal) error {
 	for _, path := range done.Moved {
 		fmt.Fprintf(&b, t.say("Để riêng, không xóa: %s\n", "Moved out of the way, not deleted: %s\n"), path)
 	}
+	if done.Newer != "" {
+		fmt.Fprintf(&b, t.say("Chú ý: có bản sao lưu mới hơn đã kiểm chứng: %s. Thiết bị có thể đã xóa những lượt chỉ có ở bản đó; nếu dùng được, hãy khôi phục từ bản đó.\n",
+			"Mind: there is a newer verified backup: %s. Kiosks may have let go of records that only it holds; if it can be used, restore that one.\n"), done.Newer)
+	}
 	b.WriteString(t.say(
 		"Hãy chạy lại trung tâm: các thiết bị tự gửi lại những lượt mà bản sao lưu chưa có.\n",
 		"Start the aggregator again: the kiosks send by themselves what the backup lacks.\n"))
