@@ -145,16 +145,27 @@ func (h *haul) readDump(r io.Reader) {
 	}
 }
 
-// scan takes in every whole record of a log, in whatever order they stand, also behind
+// recordMark are the bytes that follow the first one of every record: its version, and
+// the head of its chain.
+var recordMark = []byte{0x01, custody.RecordVersion, 0x02, 0x50}
+
+// scan takes in every whole frame of a log, in whatever order they stand, also behind
 // damage.
-func (h *haul) scan(f io.ReaderAt, size int64) {
-	for at := int64(0); at+frameHeader < size; {
-		b, err := readFrame(io.NewSectionReader(f, at, size-at))
-		if err == nil && h.add(b) {
-			at += frameHeader + int64(len(b))
+func (h *haul) scan(b []byte) {
+	const ahead = frameHeader + 1 // what stands before the mark in a frame
+	for at := 0; ; {
+		i := bytes.Index(b[at:], recordMark)
+		if i < 0 {
+			return
+		}
+		frame := at + i - ahead
+		at += i + 1
+		if frame < 0 {
 			continue
 		}
-		at++
+		if record, err := readFrame(bytes.NewReader(b[frame:])); err == nil && h.add(record) {
+			at = frame + frameHeader + len(record)
+		}
 	}
 }
 
@@ -162,7 +173,7 @@ func (h *haul) scan(f io.ReaderAt, size int64) {
 // begins with the same few bytes and its chain; how long it is, its own form says.
 func (h *haul) carve(b []byte) {
 	for at := 0; at+24 < len(b); at++ {
-		i := bytes.Index(b[at:], []byte{0x01, custody.RecordVersion, 0x02, 0x50})
+		i := bytes.Index(b[at:], recordMark)
 		if i < 1 {
 			if i < 0 {
 				return
@@ -176,43 +187,39 @@ func (h *haul) carve(b []byte) {
 	}
 }
 
-// collect reads everything in the folder that may hold a part of the journal.
+// collect reads everything in the folder that may hold a part of the journal: first the
+// logs, whose checksums tell what was altered, then what only bbolt has.
 func (j *Journal) collect() (*haul, error) {
 	h := newHaul()
-	err := filepath.WalkDir(j.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	for _, pass := range []struct {
+		part string
+		read func(*haul, string) error
+	}{{".log", collectLog}, {".db", j.collectDB}} {
+		err := filepath.WalkDir(j.dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.Contains(d.Name(), pass.part) {
+				return err
+			}
+			return pass.read(h, path)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("salvage the journal: %w", err)
 		}
-		switch name := d.Name(); {
-		case strings.Contains(name, ".log"):
-			return h.collectLog(path)
-		case strings.Contains(name, ".db"):
-			return j.collectDB(h, path)
-		}
-		return nil
-	})
-	if err == nil {
-		h.lineage, err = j.readLineage()
 	}
-	if err != nil {
-		return nil, fmt.Errorf("salvage the journal: %w", err)
-	}
-	return h, nil
+	var err error
+	h.lineage, err = j.readLineage()
+	return h, err
 }
 
-func (h *haul) collectLog(path string) error {
-	f, err := os.Open(path)
+func collectLog(h *haul, path string) error {
+	b, err := readWhole(path)
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
-	if err == nil {
-		if o, err := readLogHeader(io.NewSectionReader(f, 0, info.Size())); err == nil {
-			h.begins(o)
-		}
-		h.scan(f, info.Size())
+	if o, err := readLogHeader(bytes.NewReader(b)); err == nil {
+		h.begins(o)
 	}
-	return errors.Join(err, f.Close())
+	h.scan(b)
+	return nil
 }
 
 // maxCarve is the largest file that is read whole to be carved: several times what a
@@ -223,13 +230,18 @@ func (j *Journal) collectDB(h *haul, path string) error {
 	if err := j.dump(h, path); err == nil {
 		return nil
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxCarve {
-		return err
-	}
-	b, err := os.ReadFile(path)
+	b, err := readWhole(path)
 	h.carve(b)
 	return err
+}
+
+// readWhole reads a file; of one that is larger than any of the journal's it reads nothing.
+func readWhole(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxCarve {
+		return nil, err
+	}
+	return os.ReadFile(path)
 }
 
 // dump has a child read a bbolt file; what it could not read before it died is carved.

@@ -36,7 +36,7 @@ func (j *Journal) write() {
 				j.fail(nil, err)
 				return
 			}
-			if !j.marks.waiting() && !j.clock.waiting() {
+			if group = j.clockDue(); len(group) == 0 && !j.marks.waiting() && !j.clock.waiting() {
 				continue
 			}
 		case <-j.failed: // by a reader that met damage
@@ -55,6 +55,15 @@ func (j *Journal) write() {
 			return
 		}
 	}
+}
+
+// clockDue is a request for a record about the clock, if one may give records their day:
+// those that were made in the moment of the contact itself, for example.
+func (j *Journal) clockDue() []*request {
+	if _, known := j.Skew(); !known || len(j.days.Load().Unsure()) == 0 {
+		return nil
+	}
+	return []*request{{answer: make(chan answer, 1)}}
 }
 
 // drain collects the drafts that are waiting behind first.

@@ -365,7 +365,11 @@ func (u *Uplink) touched(asked, answered time.Time, mark []byte) {
 func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 	r, err := u.open(data)
 	if err != nil {
-		u.Log.Warn("receipt ignored", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, errElse) {
+			level = slog.LevelDebug // another chain of this kiosk shares the connection
+		}
+		u.Log.Log(ctx, level, "receipt ignored", "error", err)
 		if kind == Marked {
 			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
 		}
@@ -390,6 +394,9 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 	u.say(ctx, heard{Event: e, signed: data})
 }
 
+// errElse says that a receipt is about something else.
+var errElse = errors.New("a receipt of something else")
+
 // open verifies a receipt and that it is about this journal.
 func (u *Uplink) open(data []byte) (custody.Receipt, error) {
 	if data == nil {
@@ -400,7 +407,7 @@ func (u *Uplink) open(data []byte) (custody.Receipt, error) {
 		return r, err
 	}
 	if r.Kiosk != u.Kiosk || r.Chain != u.Journal.Chain() && !r.Started {
-		return r, fmt.Errorf("it is about kiosk %s, chain %s", r.Kiosk, r.Chain)
+		return r, fmt.Errorf("%w: it is about kiosk %s, chain %s", errElse, r.Kiosk, r.Chain)
 	}
 	return r, nil
 }

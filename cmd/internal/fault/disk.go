@@ -206,12 +206,18 @@ func (d *Disk) release(n *node) {
 	n.taken = nil
 }
 
-// matches reports whether a path fits a pattern of [path.Match]; a pattern without a
-// slash is for the last name alone.
-func matches(pattern, name string) bool {
-	if pattern == "" {
-		return true
+// matches reports whether a path fits one of the patterns of [path.Match], which stand
+// between bars; a pattern without a slash is for the last name alone.
+func matches(patterns, name string) bool {
+	for pattern := range strings.SplitSeq(patterns, "|") {
+		if pattern == "" || matchesOne(pattern, name) {
+			return true
+		}
 	}
+	return false
+}
+
+func matchesOne(pattern, name string) bool {
 	if !strings.Contains(pattern, "/") {
 		name = path.Base(name)
 	}

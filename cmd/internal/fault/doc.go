@@ -15,5 +15,12 @@
 //   - [Namespace] is a network of its own, whose cable can be pulled.
 //   - [Process] is killed, stopped and continued; [CopyFolder] clones a card.
 //
-// Every scenario is a row of a table, run with a seed, and ends with a [Result].
+// Every scenario is a row of a table, run with a seed, and ends with a [Result]. The
+// presses are compared with what the store holds, with the closings that the aggregator
+// publishes, and with what is left in the kiosks' journals.
+//
+//	HAILONG_FAULTS=long HAILONG_FAULT_REPORT=report.md go test ./cmd/internal/fault -run Report -v -timeout 120m
+//
+// plays all of them many times and writes the table down. HAILONG_FAULT_SEED=N begins
+// with a seed that an earlier run has named.
 package fault

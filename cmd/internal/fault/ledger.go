@@ -120,6 +120,7 @@ type Verdict struct {
 	Counted    int      // answers that the aggregator counts, those left out of the headline included
 	Declared   int      // presses thanked for that are missing and lie in a loss that was declared
 	Disputed   int      // presses thanked for by a clone: kept as evidence, not counted
+	Nowhere    int      // presses that were sent, never thanked for, and are not in the store: allowed
 	Unasked    int      // records of presses that were sent and never thanked for: allowed, once each
 	Violations []string // what must not be, in words
 }
@@ -139,6 +140,9 @@ func (l *Ledger) Check(s *Stored) Verdict {
 		switch {
 		case n.outcome != Thanked:
 			v.Unasked += len(there[nonce])
+			if len(there[nonce]) == 0 {
+				v.Nowhere++
+			}
 			continue
 		case len(there[nonce]) > 0:
 			v.identity(n, there[nonce])
@@ -159,6 +163,7 @@ func (l *Ledger) Check(s *Stored) Verdict {
 	if want := v.Thanked - v.Declared - v.Disputed + v.Unasked; v.Counted+s.Held != want {
 		v.wrong("I1: %d presses should be counted, %d are, %d are held", want, v.Counted, s.Held)
 	}
+	v.account(s)
 	return v
 }
 

@@ -6,10 +6,12 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,17 +20,26 @@ import (
 )
 
 // childMode is the environment variable that makes the test binary a program that
-// writes a bbolt file.
+// writes a bbolt file or a journal, or a kiosk with a clock of its own.
 const childMode = "HAILONG_FAULT_CHILD"
 
 func TestMain(m *testing.M) {
 	switch mode := os.Getenv(childMode); mode {
 	case "":
+		// Most of a fault is waiting: more runs than processors go on at a time, unless the
+		// command line, which is read after this, says otherwise.
+		if err := flag.Set("test.parallel", fmt.Sprint(2*runtime.NumCPU())); err != nil {
+			panic(err)
+		}
 		code := m.Run()
 		if built.dir != "" {
 			_ = os.RemoveAll(built.dir) // a temporary folder; nothing depends on it
 		}
 		os.Exit(code)
+	case journalBuild, journalSeal, journalPrune, journalCheck:
+		os.Exit(journalChild(mode, os.Args[1]))
+	case clockedKiosk:
+		os.Exit(clockChild())
 	default:
 		os.Exit(boltChild(mode, os.Args[1]))
 	}

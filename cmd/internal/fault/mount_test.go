@@ -40,7 +40,7 @@ func mountAt(t *testing.T, disk *Disk, path string) *mounted {
 	}
 	m := &mounted{t: t, disk: disk, path: path}
 	m.attach()
-	t.Cleanup(m.detach)
+	t.Cleanup(m.drop)
 	return m
 }
 
@@ -108,6 +108,14 @@ const (
 func (m *mounted) detach() {
 	if err := syscall.Unmount(m.path, syscall.MNT_DETACH); err != nil {
 		m.t.Errorf("unmount the power-cut disk: %v", err)
+	}
+}
+
+// drop ends the use of the disk, and lets its memory go, before or at the test's end.
+func (m *mounted) drop() {
+	if m.disk != nil {
+		m.detach()
+		m.disk = nil
 	}
 }
 

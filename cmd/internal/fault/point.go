@@ -36,7 +36,7 @@ type Point struct {
 
 // At sets a point at the n-th call of a kind, counted from now, on a file whose path
 // fits pattern (see [path.Match]; without a slash it is for the last name, "" fits
-// all). Just before that call takes effect do runs, once; if it returns an error the
+// all, and there may be several between bars). Just before that call takes effect do runs, once; if it returns an error the
 // call has no effect and answers it. An op of "" stands for every kind.
 func (d *Disk) At(op Op, pattern string, n int, do func() syscall.Errno) *Point {
 	return d.set(&Point{op: op, pattern: pattern, left: n, act: do})

@@ -41,7 +41,8 @@ type work struct {
 	pattern  string      // of the files whose calls count
 	prepare  func(n int) // undisturbed; nil = nothing
 	act      func(n int) // returns when the work is done or was disturbed
-	repaired func()      // after the program was started again
+	marked   func()      // before the program is started again; nil = nothing
+	repaired func()      // after that
 }
 
 // enumerate disturbs a program at the 1st, 2nd, 3rd … of its disk calls, until its work
@@ -63,19 +64,20 @@ func (s *stage) enumerate(d disturbance, w work) int {
 		if d.cut {
 			m.restore()
 		}
+		if w.marked != nil {
+			w.marked()
+		}
 		s.again(b)
 		w.repaired()
+		s.slowest = max(s.slowest, time.Since(s.repair))
 	}
 }
 
-// quiet is a site with one kiosk and nobody pressing.
+// quiet is a site with one kiosk and nobody pressing, after its first press.
 func quiet(t *testing.T, o SiteOptions) *stage {
 	t.Helper()
-	s := newStage(t, 1, o)
-	s.crowd.Stop()
-	if err := s.ledger.Resolve(recoverWithin); err != nil {
-		t.Fatal(err)
-	}
+	s := bareStage(t, 1, o)
+	s.thanked("first")
 	s.settled()
 	return s
 }
@@ -98,72 +100,65 @@ func (s *stage) resolve() {
 	}
 }
 
-// balances judges a site on which nobody presses any more.
-func (s *stage) balances() {
+// judged judges a site on which nobody presses any more, after so many faults.
+func (s *stage) judged(runs int) Result {
 	s.t.Helper()
 	v, err := s.Judge(context.Background(), s.ledger, recoverWithin)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, w := range v.Violations {
-		s.t.Error(w)
-	}
-	s.t.Logf("thanked %d, counted %d", v.Thanked, v.Counted)
+	return Result{runs, v.Thanked, v.Counted, v.Declared + v.Disputed, s.slowest, v.Violations}
 }
 
-// some are all disturbances in the long selection, and one otherwise.
-func some(t *testing.T, one int) []disturbance {
+// enumeration is a piece of work each of whose disk calls is disturbed once.
+type enumeration struct {
+	name  string // Vietnamese / English
+	least int    // calls that it makes at least
+	short int    // which disturbance is in the short selection; -1 = none
+	run   func(t *testing.T, d disturbance) Result
+}
+
+var enumerations = []enumeration{
+	{"từng lời gọi đĩa khi ghi một lượt bấm / every disk call of one press", 4, 1, pressCalls},
+	{"từng lời gọi đĩa khi trung tâm nhận một lô / every disk call of one intake commit", 4, 0, intakeCalls},
+	{"từng lời gọi đĩa khi giữ một biên nhận / every disk call of one receipt", 4, -1, receiptCalls},
+	{"từng lời gọi đĩa khi niêm phong một đoạn nhật ký / every disk call of one segment seal", 8, 1, sealing.each},
+	{"từng lời gọi đĩa khi xóa các đoạn đã sao lưu / every disk call of one prune", 4, -1, pruning.each},
+	{"từng lời gọi đĩa khi sao lưu / every disk call of one backup", 10, -1, backupCalls},
+}
+
+// atLeast runs the enumeration with one disturbance.
+func (e enumeration) atLeast(t *testing.T, d disturbance) Result {
 	t.Helper()
-	needRoot(t, "/dev/fuse")
-	realPrograms(t)
-	if long() {
-		return disturbances
+	r := e.run(t, d)
+	if r.Runs < e.least {
+		r.Violations = append(r.Violations, fmt.Sprintf("%s: only %d points", e.name, r.Runs))
 	}
-	return disturbances[one : one+1]
+	return r
 }
 
 // The kiosk is killed, or its power cut, at every disk call of one press.
-func TestEveryDiskCallOfAPress(t *testing.T) {
-	for _, d := range some(t, 1) {
-		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
-			m, data := onDisk(t, DiskOptions{})
-			s := quiet(t, SiteOptions{KioskData: []string{data}})
-			points := s.enumerate(d, work{
-				box: s.Kiosks[0], disk: m, pattern: "data/journal/*",
-				act: func(n int) { s.press(fmt.Sprint("press-", n)) }, repaired: s.resolve,
-			})
-			t.Logf("%d points", points)
-			if points < 4 {
-				t.Errorf("only %d points: a press writes and syncs two files", points)
-			}
-			s.balances()
-		})
-	}
+func pressCalls(t *testing.T, d disturbance) Result {
+	m, data := onDisk(t, DiskOptions{})
+	s := quiet(t, SiteOptions{KioskData: []string{data}})
+	return s.judged(s.enumerate(d, work{
+		box: s.Kiosks[0], disk: m, pattern: "data/journal/*",
+		act: func(n int) { s.press(fmt.Sprint("press-", n)) }, repaired: s.resolve,
+	}))
 }
 
 // The aggregator is killed, or its power cut, at every disk call of taking in a batch.
-func TestEveryDiskCallOfAnIntakeCommit(t *testing.T) {
-	for _, d := range some(t, 0) {
-		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
-			m, data := onDisk(t, DiskOptions{})
-			s := quiet(t, SiteOptions{CentreData: data})
-			points := s.enumerate(d, work{
-				box: s.Centre, disk: m, pattern: "data/store.db",
-				act: func(n int) {
-					s.thanked(fmt.Sprint("press-", n))
-					s.sentOrDisturbed(m)
-				},
-				repaired: s.settled,
-			})
-			t.Logf("%d points", points)
-			if points < 4 {
-				t.Errorf("only %d points: a commit writes and syncs data and a meta page", points)
-			}
-			s.balances()
-		})
-	}
+func intakeCalls(t *testing.T, d disturbance) Result {
+	m, data := onDisk(t, DiskOptions{})
+	s := quiet(t, SiteOptions{CentreData: data})
+	return s.judged(s.enumerate(d, work{
+		box: s.Centre, disk: m, pattern: "data/store.db",
+		act: func(n int) {
+			s.thanked(fmt.Sprint("press-", n))
+			s.sentOrDisturbed(m)
+		},
+		repaired: s.settled,
+	}))
 }
 
 // thanked presses at a kiosk that must thank.
@@ -186,34 +181,21 @@ func (s *stage) sentOrDisturbed(m *mounted) {
 
 // The kiosk is killed, or its power cut, at every disk call of keeping a receipt, which
 // it does within a few seconds when nobody presses.
-func TestEveryDiskCallOfAReceipt(t *testing.T) {
-	if !long() {
-		t.Skip("part of the long selection: HAILONG_FAULTS=long")
-	}
-	for _, d := range some(t, 0) {
-		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
-			m, data := onDisk(t, DiskOptions{})
-			s := quiet(t, SiteOptions{KioskData: []string{data}})
-			k := s.Kiosks[0]
-			points := s.enumerate(d, work{
-				box: k, disk: m, pattern: "data/journal/*",
-				prepare: func(n int) { s.thanked(fmt.Sprint("press-", n)) },
-				act: func(int) {
-					select {
-					case <-k.Process.Done():
-					case <-time.After(receiptWithin):
-					}
-				},
-				repaired: s.settled,
-			})
-			t.Logf("%d points", points)
-			if points < 4 {
-				t.Errorf("only %d points: a receipt is written and synced", points)
+func receiptCalls(t *testing.T, d disturbance) Result {
+	m, data := onDisk(t, DiskOptions{})
+	s := quiet(t, SiteOptions{KioskData: []string{data}})
+	k := s.Kiosks[0]
+	return s.judged(s.enumerate(d, work{
+		box: k, disk: m, pattern: "data/journal/*",
+		prepare: func(n int) { s.thanked(fmt.Sprint("press-", n)) },
+		act: func(int) {
+			select {
+			case <-k.Process.Done():
+			case <-time.After(receiptWithin):
 			}
-			s.balances()
-		})
-	}
+		},
+		repaired: s.settled,
+	}))
 }
 
 // receiptWithin is how long a kiosk may take to write a receipt down.
@@ -264,7 +246,9 @@ func TestStraceKillsAKioskAtItsSyncs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.balances()
+	for _, w := range s.judged(0).Violations {
+		t.Error(w)
+	}
 }
 
 // The controls: on a disk that says it has synced and has not, the ledger must see what

@@ -22,6 +22,7 @@ type Command struct {
 	Args    []string
 	Env     []string // beside the environment of the tests
 	Through []string // a program that starts it, with its arguments: strace, ip netns exec
+	In      *os.File // its standard input; nil = none
 }
 
 // Process is a running program, with whatever it was started through.
@@ -41,6 +42,9 @@ func Start(c Command) (*Process, error) {
 	p := &Process{name: filepath.Base(c.Path), cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p, p
+	if c.In != nil {
+		p.cmd.Stdin = c.In
+	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -18,9 +19,10 @@ import (
 	"hailong/configs"
 )
 
-// Programs builds the aggregator and the kiosk, as a user would, into a folder.
+// Programs builds the aggregator, the kiosk and the operator's tool, as a user would,
+// into a folder.
 func Programs(folder string) error {
-	build := exec.Command("go", "build", "-o", folder, "hailong/cmd/aggregator", "hailong/cmd/kiosk")
+	build := exec.Command("go", "build", "-o", folder, "hailong/cmd/aggregator", "hailong/cmd/kiosk", "hailong/cmd/hailong")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w: %s", err, out)
 	}
@@ -39,6 +41,10 @@ type SiteOptions struct {
 	// BusAt is the address under which kiosks are told to find the message server: a
 	// proxy's, for example, that passes on to [Site.Bus]. nil = the server itself.
 	BusAt func(bus string) (string, error)
+	// CentreSettings and KioskSettings are lines added to the settings files.
+	CentreSettings, KioskSettings string
+	// Kiosk changes how the kiosks are started; nil = not.
+	Kiosk func(Command) Command
 }
 
 // Site is one aggregator and some kiosks, each a real program with settings of its own,
@@ -100,7 +106,7 @@ func (s *Site) makeCentre(o SiteOptions, addr string) error {
 		}
 	}
 	b, err := s.box(o.Programs, "aggregator", "centre", addr, o.CentreData, fmt.Sprintf(
-		"nats: {listen: %q, advertise: %q}\nunits: %q\nminimum: 1\n", s.Bus, "nats://"+advertise, units))
+		"nats: {listen: %q, advertise: %q}\nunits: %q\nminimum: 1\n%s", s.Bus, "nats://"+advertise, units, o.CentreSettings))
 	if err != nil {
 		return err
 	}
@@ -123,9 +129,12 @@ func (s *Site) makeKiosk(o SiteOptions, i int, addr string) error {
 	if i < len(o.KioskData) && o.KioskData[i] != "" {
 		data = o.KioskData[i]
 	}
-	b, err := s.box(o.Programs, "kiosk", name, addr, data, fmt.Sprintf("centre: {url: %q, code: %q}\n", s.Centre.URL, invited.Code))
+	b, err := s.box(o.Programs, "kiosk", name, addr, data, fmt.Sprintf("centre: {url: %q, code: %q}\n%s", s.Centre.URL, invited.Code, o.KioskSettings))
 	if err != nil {
 		return err
+	}
+	if o.Kiosk != nil {
+		b.Command = o.Kiosk(b.Command)
 	}
 	s.Kiosks = append(s.Kiosks, b)
 	return b.Start()
@@ -188,6 +197,11 @@ type kioskStatus struct {
 	Last      uint64 `json:"last_sequence"`
 	Receipted uint64 `json:"receipted_sequence"`
 	Unsent    uint64 `json:"unsent"`
+	Link      struct {
+		Connected bool      `json:"connected"`
+		Since     time.Time `json:"since"`
+		Problem   string    `json:"problem"`
+	} `json:"link"`
 }
 
 func (b *Box) status() (st kioskStatus, err error) {
@@ -254,6 +268,10 @@ func (s *Site) Read(ctx context.Context) (*Stored, error) {
 	if err != nil {
 		return nil, err
 	}
+	told, err := s.Told()
+	if err != nil {
+		return nil, err
+	}
 	var marks []kioskStatus
 	for _, k := range s.Kiosks {
 		st, err := k.status()
@@ -275,6 +293,12 @@ func (s *Site) Read(ctx context.Context) (*Stored, error) {
 	if err != nil {
 		return nil, err
 	}
+	stored.Told = told
+	for _, k := range s.Kiosks {
+		if err := stored.keeps(k.Data, s.folder); err != nil {
+			return nil, err
+		}
+	}
 	if live != stored.Counted {
 		stored.wrong("I7: the running aggregator counted %d, its store %d", live, stored.Counted)
 	}
@@ -288,19 +312,22 @@ func (s *Site) Read(ctx context.Context) (*Stored, error) {
 
 // Forks is how many batches the running aggregator keeps as evidence of clones.
 func (s *Site) Forks() (n int, err error) {
-	var list struct{ Items []struct{ Forks int } }
-	_, err = call(http.MethodGet, s.Centre.URL+"/api/v1/kiosks", s.token, nil, &list)
-	for _, k := range list.Items {
+	list, err := s.kiosks()
+	for _, k := range list {
 		n += k.Forks
 	}
 	return n, err
 }
 
-// freeAddrs are addresses on this machine that were free a moment ago.
+// freeAddrs are addresses on this machine that were free a moment ago. Their ports are
+// not those that the system gives to connections, or somebody would have one of them
+// while a program is down.
 func freeAddrs(n int) (list []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(list) < n; tries++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		if err != nil && tries < 100 {
+			continue
+		} else if err != nil {
 			return nil, err
 		}
 		defer l.Close()

@@ -39,12 +39,26 @@ type stage struct {
 	seed   uint64
 	rnd    *rand.Rand
 	ledger *Ledger
-	crowd  *Crowd
+	crowd  *Crowd    // nil = nobody presses by himself
 	repair time.Time // when the fault was over
+
+	slowest time.Duration // of several recoveries
 }
 
 // newStage starts a site that ends with the test, with people pressing.
 func newStage(t *testing.T, seed uint64, o SiteOptions) *stage {
+	t.Helper()
+	s := bareStage(t, seed, o)
+	var urls []string
+	for _, k := range s.Kiosks {
+		urls = append(urls, k.URL)
+	}
+	s.crowd = NewCrowd(s.ledger, seed, 2, urls...)
+	return s
+}
+
+// bareStage is one on which nobody presses by himself.
+func bareStage(t *testing.T, seed uint64, o SiteOptions) *stage {
 	t.Helper()
 	o.Programs, o.Folder = programs(t), t.TempDir()
 	if o.Kiosks == 0 {
@@ -58,11 +72,6 @@ func newStage(t *testing.T, seed uint64, o SiteOptions) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{Site: site, t: t, seed: seed, rnd: rand.New(rand.NewPCG(seed, 3)), ledger: NewLedger()}
-	var urls []string
-	for _, k := range s.Kiosks {
-		urls = append(urls, k.URL)
-	}
-	s.crowd = NewCrowd(s.ledger, seed, 2, urls...)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d\naggregator:\n%s", seed, s.Centre.Process.Said())
@@ -105,5 +114,5 @@ func (s *stage) end() Result {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Result{v.Thanked, v.Counted, v.Declared + v.Disputed, recovered, v.Violations}
+	return Result{0, v.Thanked, v.Counted, v.Declared + v.Disputed, recovered, v.Violations}
 }

@@ -14,15 +14,18 @@ import (
 
 // Stored is what a central store holds, as read by the verifier of this package.
 type Stored struct {
-	Records     []StoredRecord // of responses, each identity once
-	Disputed    []StoredRecord // of batches that contradict their chain: kept and not counted
-	Losses      []DeclaredLoss
-	Heads       map[string]uint64 // chain → last sequence that its batches hold
-	Counted     int               // answers in the roll-ups, those left out of the headline included
-	Held        int
-	Quarantined int
-	Forks       int
-	Violations  []string // what must not be, in words
+	Records      []StoredRecord // of responses, each identity once
+	Disputed     []StoredRecord // of batches that contradict their chain: kept and not counted
+	Losses       []DeclaredLoss
+	Heads        map[string]uint64 // chain → last sequence that its batches hold
+	Backed       map[string]uint64 // chain → last sequence of the backup mark
+	Contradicted map[string]bool   // chains of which the store keeps a fork
+	Told         *Told             // what the aggregator said while it ran; nil = it was not asked
+	Counted      int               // answers in the roll-ups, those left out of the headline included
+	Held         int
+	Quarantined  int
+	Forks        int
+	Violations   []string // what must not be, in words
 }
 
 // StoredRecord is the record of one response.
@@ -50,7 +53,7 @@ func ReadStore(ctx context.Context, path string) (got *Stored, err error) {
 		return nil, fmt.Errorf("read the store: %w", err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	got = &Stored{Heads: map[string]uint64{}}
+	got = &Stored{Heads: map[string]uint64{}, Backed: map[string]uint64{}, Contradicted: map[string]bool{}}
 	if err := got.read(ctx, store); err != nil {
 		return nil, fmt.Errorf("read the store: %w", err)
 	}
@@ -90,10 +93,18 @@ func (s *Stored) read(ctx context.Context, store *boltstore.Store) error {
 		if v.last != c.Head.Sequence || v.hash != c.Head.Hash {
 			s.wrong("I6: the store says that chain %s goes up to %d, its batches go up to %d", c.Chain, c.Head.Sequence, v.last)
 		}
+		_, backup, err := store.Marks(ctx, c.Chain)
+		if err != nil {
+			return err
+		}
+		if s.Backed[c.Chain.String()] = backup.Sequence; backup.Sequence > v.last {
+			s.wrong("I6: the backup mark of chain %s is %d, the chain goes up to %d", c.Chain, backup.Sequence, v.last)
+		}
 		forks, err := store.Forks(ctx, c.Chain)
 		if err != nil {
 			return err
 		}
+		s.Contradicted[c.Chain.String()] = len(forks) > 0
 		for _, b := range forks {
 			v.fork(b)
 		}
@@ -134,6 +145,11 @@ func (s *Stored) declares(id survey.RecordID) bool {
 	return slices.ContainsFunc(s.Losses, func(d DeclaredLoss) bool {
 		return d.Chain == id.Chain && id.Sequence > d.Last && id.Sequence <= d.Reserved
 	})
+}
+
+// lossOf reports whether a later chain declares a loss in this one.
+func (s *Stored) lossOf(chain survey.Chain) bool {
+	return slices.ContainsFunc(s.Losses, func(d DeclaredLoss) bool { return d.Chain == chain })
 }
 
 // differs says in what a record is not the press; "" = in nothing.

@@ -1,0 +1,213 @@
+//go:build linux
+
+package fault
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"hailong/kiosk/journal"
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// What a child does with the journal in its folder. It says what it did line by line:
+//
+//	thanked KEY CHAIN/SEQUENCE
+//	ready            it waits for a line on its standard input
+//	sealed NUMBER    the newest segment, when it is another one
+//	backed SEQUENCE  what it says that a verified backup holds
+//	let go NUMBER    the oldest segment that is left
+//	kept CHAIN FIRST LAST MISSING
+//	found KEY CHAIN/SEQUENCE
+const (
+	journalBuild = "build a journal of several segments"
+	journalSeal  = "seal a segment"
+	journalPrune = "let a segment go"
+	journalCheck = "check a journal"
+)
+
+// The journals of the children.
+const (
+	smallSegment = 2 << 10 // bytes
+	builtPresses = 40      // of journalBuild: some segments
+	sealAfter    = 10      // presses of journalSeal before its word: nearly a segment
+	sealPresses  = 4       // and after it
+	backedUpTo   = 28      // by journalPrune: more than two segments
+)
+
+func journalChild(mode, dir string) int {
+	do := map[string]func(string) error{journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalCheck: checkJournal}[mode]
+	if err := do(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// openChild opens the journal as a kiosk would; chain is what its identity remembers.
+func openChild(dir string, free int64) (*journal.Journal, error) {
+	var chain survey.Chain
+	if b, err := os.ReadFile(filepath.Join(dir, "chain")); err == nil {
+		if err := chain.UnmarshalText(b); err != nil {
+			return nil, err
+		}
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{
+		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: smallSegment, Ballast: -1, Full: 1, Spare: 1,
+		Space: func(string) journal.Space { return journal.Space{Free: free, Total: 100} },
+	})
+	if err == nil && chain.IsZero() {
+		err = keepChain(dir, j.Chain())
+	}
+	return j, err
+}
+
+// keepChain remembers the chain beside the journal.
+func keepChain(dir string, chain survey.Chain) error {
+	f, err := os.Create(filepath.Join(dir, "chain"))
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(chain.String())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+func pressChild(j *journal.Journal, key string) error {
+	e, _, err := j.Append(context.Background(), survey.Draft{
+		Nonce: survey.KeyNonce(key),
+		Response: survey.Response{
+			Questionnaire: survey.Hash{1}, Answers: []survey.Answer{{Question: "Z0", Level: 4}}, Channel: survey.Touch, Stage: survey.Result, Counter: "Q-1",
+		},
+	})
+	if err == nil {
+		fmt.Println("thanked", key, e.ID)
+	}
+	return err
+}
+
+func pressMany(j *journal.Journal, name string, n int) error {
+	for i := range n {
+		_, before := j.Segments()
+		if err := pressChild(j, fmt.Sprint(name, i)); err != nil {
+			return err
+		}
+		if _, now := j.Segments(); now != before {
+			fmt.Println("sealed", now-1)
+		}
+	}
+	return nil
+}
+
+// awaitWord waits until the test says to go on.
+func awaitWord() error {
+	fmt.Println("ready")
+	_, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	return err
+}
+
+func buildJournal(dir string) error {
+	j, err := openChild(dir, 90)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pressMany(j, "built-", builtPresses), j.Close())
+}
+
+// sealSegment ends without closing the journal.
+func sealSegment(dir string) error {
+	j, err := openChild(dir, 90)
+	if err != nil {
+		return err
+	}
+	if err := pressMany(j, "built-", sealAfter); err != nil {
+		return err
+	}
+	if err := awaitWord(); err != nil {
+		return err
+	}
+	return pressMany(j, "seal-", sealPresses)
+}
+
+func pruneSegments(dir string) error {
+	j, err := openChild(dir, 10) // more than half full
+	if err != nil {
+		return err
+	}
+	if err := awaitWord(); err != nil {
+		return err
+	}
+	hash, err := j.HashAt(backedUpTo)
+	if err != nil {
+		return err
+	}
+	fmt.Println("backed", backedUpTo)
+	if err := j.Backed(j.Chain(), custody.Head{Sequence: backedUpTo, Hash: hash}); err != nil {
+		return err
+	}
+	for end := time.Now().Add(2 * pruneWithin); ; time.Sleep(20 * time.Millisecond) {
+		if oldest, _ := j.Segments(); oldest > 2 {
+			fmt.Println("let go", oldest)
+			return j.Close()
+		}
+		if j.Err() != nil {
+			return j.Err()
+		}
+		if time.Now().After(end) {
+			return errors.New("nothing was let go")
+		}
+	}
+}
+
+// pruneWithin is how long after it was opened a journal first thinks of what can go.
+const pruneWithin = 3 * time.Second
+
+// checkJournal opens the journal, asks for every key that there may be, presses once more
+// and looks, when it is closed, at both files of each segment.
+func checkJournal(dir string) error {
+	j, err := openChild(dir, 90)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"built-", "seal-"} {
+		for i := range builtPresses {
+			key := fmt.Sprint(name, i)
+			e, ok, err := j.Find(survey.KeyNonce(key))
+			if err != nil {
+				return errors.Join(err, j.Close())
+			}
+			if ok {
+				fmt.Println("found", key, e.ID)
+			}
+		}
+	}
+	if err := errors.Join(pressChild(j, "after"), j.Close()); err != nil {
+		return err
+	}
+	holding, err := journal.Inspect(filepath.Join(dir, "journal"), journal.Options{Reserve: dir})
+	if err != nil {
+		return err
+	}
+	for _, f := range holding.Segments {
+		if f.Fault != nil {
+			return fmt.Errorf("segment %d: %w", f.Number, f.Fault)
+		}
+	}
+	for i := range holding.Chains {
+		h := &holding.Chains[i]
+		fmt.Println("kept", h.Chain, h.Kept, h.Last(), h.Missing())
+	}
+	return nil
+}

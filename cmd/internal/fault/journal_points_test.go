@@ -1,0 +1,204 @@
+//go:build linux
+
+package fault
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// journalRun is a child at work on a journal.
+type journalRun struct {
+	process *Process
+	word    io.WriteCloser
+}
+
+// startJournal starts a child; its end is for the caller to see to.
+func startJournal(t *testing.T, mode, dir string) *journalRun {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, word, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Start(Command{Path: self, Args: []string{dir}, Env: []string{childMode + "=" + mode, "GORACE=atexit_sleep_ms=0"}, In: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = in.Close() // the child has its own
+	r := &journalRun{p, word}
+	t.Cleanup(func() { p.Kill(); _ = word.Close() })
+	return r
+}
+
+// ready waits until the child waits for its word; false if it ended before.
+func (r *journalRun) ready() bool {
+	return poll(startWithin, func() error {
+		switch {
+		case strings.Contains(r.process.Said(), "ready\n"):
+			return nil
+		case !r.process.Running():
+			return errEnded
+		}
+		return os.ErrDeadlineExceeded
+	}) == nil
+}
+
+// end waits for the child's end.
+func (r *journalRun) end(t *testing.T) {
+	t.Helper()
+	select {
+	case <-r.process.Done():
+		_ = r.word.Close() // nobody listens any more
+	case <-time.After(startWithin):
+		r.process.Kill()
+		t.Fatalf("the child did not end: %s", r.process.Said())
+	}
+}
+
+// lines are what was said after a word.
+func lines(said, word string) (list []string) {
+	for _, line := range strings.Split(said, "\n") {
+		if rest, ok := strings.CutPrefix(line, word+" "); ok {
+			list = append(list, rest)
+		}
+	}
+	return list
+}
+
+// finished runs a child to its end, which must be good.
+func finished(t *testing.T, mode, dir string) string {
+	t.Helper()
+	r := startJournal(t, mode, dir)
+	r.end(t)
+	if code := r.process.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Fatalf("%s: it ended with %d: %s", mode, code, r.process.Said())
+	}
+	return r.process.Said()
+}
+
+// journalWork is something that a journal does whose disk calls are to be enumerated.
+type journalWork struct {
+	mode  string
+	built bool   // begins with a journal of several segments
+	sign  string // the child says it once the thing is done
+}
+
+var (
+	sealing = journalWork{mode: journalSeal, sign: "sealed"}
+	pruning = journalWork{mode: journalPrune, built: true, sign: "let go"}
+)
+
+// at disturbs the n-th disk call of the work, counted from the child's word on. It
+// reports whether there was one, and what must not be.
+func (w journalWork) at(t *testing.T, d disturbance, n int) (hit bool, r Result) {
+	t.Helper()
+	m, dir := onDisk(t, DiskOptions{})
+	defer m.drop() // there are hundreds
+	said := ""
+	if w.built {
+		said = finished(t, journalBuild, dir)
+	}
+	child := startJournal(t, w.mode, dir)
+	if !child.ready() {
+		t.Fatalf("the child does not begin: %s", child.process.Said())
+	}
+	point := d.set(m.disk, "", n, &Box{Process: child.process})
+	_, _ = child.word.Write([]byte("go\n")) // it may be dead already
+	child.end(t)
+	m.disk.ClearPoints()
+	said += child.process.Said()
+	if !point.Hit() && len(lines(said, w.sign)) == 0 {
+		t.Fatalf("undisturbed, and it is not done: %s", said)
+	}
+	began := time.Now()
+	if d.cut {
+		m.restore()
+	}
+	after := finished(t, journalCheck, dir)
+	r = judgeJournal(said, after)
+	r.Recovered = time.Since(began)
+	if d.cut { // and what the check itself wrote survives, too
+		m.disk.Cut(uint64(n), Lose)
+		m.restore()
+		r.Violations = append(r.Violations, judgeJournal(said+after, finished(t, journalCheck, dir)).Violations...)
+	}
+	return point.Hit(), r
+}
+
+// judgeJournal compares what a journal holds with what was thanked.
+func judgeJournal(said, after string) (r Result) {
+	wrong := func(format string, args ...any) { r.Violations = append(r.Violations, fmt.Sprintf(format, args...)) }
+	found, keys := map[string]string{}, map[string]string{}
+	for _, line := range append(lines(after, "found"), lines(after, "thanked")...) {
+		key, id, _ := strings.Cut(line, " ")
+		if other, twice := keys[id]; twice && other != key {
+			wrong("I1: %s and %s are both %s", key, other, id)
+		}
+		found[key], keys[id] = id, key
+	}
+	kept := lines(after, "kept")
+	if len(kept) != 1 {
+		wrong("I3: one chain should be there: %q", kept)
+		return r
+	}
+	var chain string
+	var first, last, missing, backed uint64
+	if _, err := fmt.Sscan(kept[0], &chain, &first, &last, &missing); err != nil || missing > 0 {
+		wrong("I3: the chain is not whole: %q %v", kept[0], err)
+	}
+	if list := lines(said, "backed"); len(list) > 0 {
+		backed = backedUpTo
+	}
+	if first > backed+1 {
+		wrong("I5: records up to %d are gone, a backup holds %d", first-1, backed)
+	}
+	if last-first+1 != uint64(len(keys)) {
+		wrong("I2: %d records are there, %d keys", last-first+1, len(keys))
+	}
+	for _, line := range lines(said, "thanked") {
+		key, id, _ := strings.Cut(line, " ")
+		r.Thanked++
+		switch have, ok := found[key]; {
+		case ok && have != id:
+			wrong("I1: %s was thanked for as %s and is %s", key, id, have)
+		case ok:
+			r.Counted++
+		case sequenceIn(id) >= first:
+			wrong("I1: %s was thanked for as %s and is not there", key, id)
+		default:
+			r.Counted++ // let go: a backup holds it
+		}
+	}
+	return r
+}
+
+func sequenceIn(id string) (n uint64) {
+	_, number, _ := strings.Cut(id, "/")
+	_, _ = fmt.Sscan(number, &n) // 0 fails the comparison that it is for
+	return n
+}
+
+// each disturbs a journal at each disk call of the work.
+func (w journalWork) each(t *testing.T, d disturbance) (sum Result) {
+	t.Helper()
+	for n := 1; ; n++ {
+		hit, r := w.at(t, d, n)
+		for _, v := range r.Violations {
+			sum.Violations = append(sum.Violations, fmt.Sprintf("%s call %d: %s", d.name, n, v))
+		}
+		if !hit {
+			sum.Runs = n - 1
+			return sum
+		}
+		sum.Thanked, sum.Counted = sum.Thanked+r.Thanked, sum.Counted+r.Counted
+		sum.Recovered = max(sum.Recovered, r.Recovered)
+	}
+}
