@@ -106,19 +106,21 @@ type Machine struct {
 	cursor uint64 // sent up to here, in memory only
 	flight []uint64
 	last   custody.Receipt // latest receipt; its Durable is the mark
-	forked bool            // the centre's chain is not this one: nothing sent moves the mark
 
 	progress time.Time     // when the mark last moved, or sending began
 	rewound  time.Time     // when a gap last sent the cursor back
 	stall    time.Duration // what doubles while it stands still
 	wait     time.Duration // stall, jittered: how long it may stand still now
 	ready    time.Time     // no publish or question before this
+	resent   time.Time     // in dispute: when the branch may be sent once more
+	dispute  time.Duration // what doubles until then
 	retry    time.Duration
 	askRetry time.Duration
 	jitter   func(time.Duration) time.Duration // between half of it and all
 }
 
-// rarely is how many times longer a machine waits that is in dispute with the centre.
+// rarely is how many times longer than for a mark a machine in dispute with the centre
+// waits, at most, until it sends its branch once more.
 const rarely = 32
 
 // NewMachine makes a machine. seed decides its jitter.
@@ -208,10 +210,10 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 		}
 		return nil
 	case e.Differs && r.Durable <= m.head:
-		m.dispute(e.Kind)
+		m.contradicted(now, e.Kind)
 		return []Action{{Kind: Raise, Why: Forked}}
 	case r.Durable > m.head:
-		m.dispute(e.Kind)
+		m.contradicted(now, e.Kind)
 		return []Action{{Kind: Raise, Why: Ahead}}
 	case r.Epoch == m.last.Epoch && r.Durable < m.last.Durable:
 		if r.ServerTime > m.last.ServerTime {
@@ -229,7 +231,7 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	if r.Durable > m.last.Durable {
 		m.progress, m.stall, m.wait = now, m.tuning.Stall, m.tuning.Stall
 	}
-	m.last, m.forked = r, false
+	m.last, m.dispute, m.resent = r, 0, time.Time{}
 	m.cursor = max(m.cursor, r.Durable)
 	// What the store has has arrived, whether or not the bus's acknowledgement has.
 	m.flight = slices.DeleteFunc(m.flight, func(first uint64) bool { return first <= r.Durable })
@@ -245,14 +247,16 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	return append(out, Action{Kind: Keep})
 }
 
-// dispute goes on sending: what contradicts the centre's chain is kept there as evidence.
-// Nothing tells what of it arrived, so each answered question sends it once more, ever
-// more rarely; the centre keeps each record once.
-func (m *Machine) dispute(heard EventKind) {
-	m.forked = true
-	if heard == Marked {
-		m.cursor, m.flight = min(m.last.Durable, m.head), nil
+// contradicted goes on sending: what contradicts the centre's chain is kept there as
+// evidence. Nothing tells what of it arrived, so an answered question sends all of it
+// once more, ever more rarely; the centre keeps each record once.
+func (m *Machine) contradicted(now time.Time, heard EventKind) {
+	if heard != Marked || now.Before(m.resent) {
+		return
 	}
+	m.dispute = min(max(2*m.dispute, m.tuning.Stall), rarely*m.tuning.StallMax)
+	m.resent = now.Add(m.jitter(m.dispute))
+	m.cursor, m.flight = min(m.last.Durable, m.head), nil
 }
 
 // plan is what to do next in the present state.
@@ -264,11 +268,7 @@ func (m *Machine) plan(now time.Time) []Action {
 	if m.cursor > m.last.Durable && !now.Before(m.progress.Add(m.wait)) {
 		m.asking, m.askBy = true, time.Time{}
 		m.progress = now
-		most := m.tuning.StallMax
-		if m.forked {
-			most *= rarely
-		}
-		m.stall = min(2*m.stall, most)
+		m.stall = min(2*m.stall, m.tuning.StallMax)
 		m.wait = m.jitter(m.stall)
 	}
 	if m.cursor == m.last.Durable && !now.Before(m.progress.Add(m.tuning.Idle)) {

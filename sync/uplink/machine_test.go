@@ -304,18 +304,26 @@ func TestADisputedBranchIsSentAsEvidence(t *testing.T) {
 	s.say(Event{Kind: Acked, First: 101}).expect()
 	s.say(Event{Kind: Appended, Head: 160}).expect(151) // what comes goes, too
 	s.say(Event{Kind: Acked, First: 151})
+	// A receipt of another life makes it ask; the answer does not send everything again.
+	for range 3 {
+		other := receipt(120)
+		other.Epoch[0] = 9
+		s.say(Event{Kind: Receipted, Receipt: other, Differs: true})
+		s.say(Event{Kind: Marked, Receipt: other, Differs: true}).expect()
+	}
 	var waits []time.Duration
 	for range 14 {
 		began := s.now
-		for !s.asked() {
-			s.after(time.Second)
+		for len(s.sent()) == 0 {
+			if s.after(time.Second); s.asked() {
+				s.say(Event{Kind: Marked, Receipt: receipt(120), Differs: true}).raised(Forked)
+			}
 		}
-		waits = append(waits, s.now.Sub(began))
-		s.say(Event{Kind: Marked, Receipt: receipt(120), Differs: true}).raised(Forked)
 		s.expect(101)
+		waits = append(waits, s.now.Sub(began))
 		s.say(Event{Kind: Acked, First: 101})
 	}
-	if waits[0] > time.Minute || !slices.IsSorted(waits) || waits[13] != rarely*Defaults.StallMax {
+	if waits[0] > time.Minute || !slices.IsSorted(waits[:8]) || waits[13] < (rarely-2)*Defaults.StallMax {
 		t.Errorf("it waited %v between", waits)
 	}
 	s.say(Event{Kind: Marked, Receipt: receipt(160)}) // the centre was mended by hand

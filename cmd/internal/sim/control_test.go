@@ -27,7 +27,6 @@ const (
 	declaresOnce        protection = "a loss is declared again in every later chain"
 	retiredIsCopy       protection = "of a damaged chain the centre may have more than is left"
 	forgetsBoundary     protection = "a hash that was forgotten is not another hash"
-	copiesStay          protection = "a box that says it was copied is started again"
 )
 
 // honest reports whether an alarm must have a cause.
@@ -58,7 +57,6 @@ var controls = []control{
 	{declaresOnce, []fault{damagedBoth, lostBoth, powerCut, kill, crashThanked, lineCut, lineDark}, "I1"},
 	{retiredIsCopy, []fault{damagedBoth, kill, crashThanked}, "alarm"},
 	{forgetsBoundary, []fault{wordLate, wordTwice, lineCut}, "alarm"},
-	{copiesStay, []fault{copiedCard, messageLost}, "fork"},
 }
 
 // options are those of a control's run.

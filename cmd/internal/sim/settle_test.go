@@ -41,11 +41,10 @@ func (w *world) settle() {
 		bound = boundFresh // all was well when they pressed
 	}
 	w.arrives(bound)
-	if len(w.cloned) > 0 && w.opts.broken != copiesStay {
-		// Somebody whom the alarm called starts the boxes again: then they send once more
-		// what the centre does not have of theirs.
-		w.reconnect()
-		w.until(w.now+boundSilent, nil)
+	if len(w.cloned) > 0 {
+		// A box in dispute sends its branch once more with each answered question, and asks
+		// ever more rarely.
+		w.until(w.now+180*minute, nil)
 	}
 }
 
