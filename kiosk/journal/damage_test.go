@@ -11,7 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"hailong/kiosk"
 	"hailong/survey"
 	"hailong/survey/custody"
 )
@@ -470,5 +472,72 @@ func TestOnlyIslandsAreFound(t *testing.T) {
 	s := declared(t, again, chain)
 	if head := again.Pasts()[0].Head(); head != (custody.Head{}) || s.Last != 0 || s.Salvaged != 19 {
 		t.Fatalf("head %d, declared %+v", head.Sequence, s)
+	}
+}
+
+// A new chain that was begun, and whose name never reached the identity, goes on: what was
+// pressed in it is not thrown away.
+func TestTheIdentityWasNeverToldOfTheNewChain(t *testing.T) {
+	dir, _, old := pressed(t, 10, false)
+	truncate(t, filepath.Join(dir, segmentDB), 0)
+	overwrite(t, filepath.Join(dir, segmentLog), int64(logHeader)+500, []byte("hỏng"))
+	j := openTest(t, dir, func(o *Options) { o.Chain = old })
+	e := press(t, j, "in the new chain")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openTest(t, dir, func(o *Options) { o.Chain = old })
+	if again.Chain() != e.ID.Chain {
+		t.Fatalf("another chain: %s, was %s", again.Chain(), e.ID.Chain)
+	}
+	if got, ok, err := again.Find(survey.KeyNonce("in the new chain")); err != nil || !ok || got.ID != e.ID {
+		t.Fatalf("the press in it: %v %v %v", got.ID, ok, err)
+	}
+}
+
+// A failed write is followed by files written anew, and if that fails, it is still due.
+func TestWhatCouldNotBeWrittenAnewStaysDue(t *testing.T) {
+	dir, head, chain := pressed(t, 5, false)
+	if err := writeState(dir, failed, false); err != nil {
+		t.Fatal(err)
+	}
+	blocked := filepath.Join(dir, segmentLog+".fresh")
+	if err := os.MkdirAll(filepath.Join(blocked, "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openWith(dir, func(o *Options) { o.Chain = chain }); err == nil {
+		t.Fatal("it opened without writing its log anew")
+	}
+	if got := readState(dir); got != failed {
+		t.Fatalf("the state is %s", got)
+	}
+	if err := os.RemoveAll(blocked); err != nil {
+		t.Fatal(err)
+	}
+	if again := openTest(t, dir, func(o *Options) { o.Chain = chain }); again.Head() != head {
+		t.Fatalf("head %d", again.Head().Sequence)
+	}
+}
+
+// A write that panics over a damaged page lets go of the file.
+func TestAPanicInAWriteIsNoDeadlock(t *testing.T) {
+	j, err := openWith(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	press(t, j, "before")
+	j.days.Store(nil) // the next group meets nil where it expects a ledger
+	if _, _, err := j.Append(context.Background(), draft("during")); !errors.Is(err, kiosk.ErrUnknown) {
+		t.Fatalf("a press whose write panics: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- j.Close() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it cannot be closed")
 	}
 }

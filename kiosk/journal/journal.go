@@ -101,7 +101,8 @@ type Journal struct {
 	chain survey.Chain
 	boot  custody.BootID
 	start time.Time
-	was   state // how the last life ended
+	was   state        // how the last life ended
+	lost  map[int]bool // segments of which a file that held something was put aside
 
 	queue   chan *request
 	stop    chan struct{}
@@ -173,13 +174,13 @@ func Open(dir string, o Options) (*Journal, error) {
 // load brings the folder into order and opens it.
 func (j *Journal) load() error {
 	j.was = readState(j.dir)
-	if err := writeState(j.dir, trying, true); err != nil && !noRoom(err) {
-		return err
-	}
-	if j.was == failed {
+	if j.was == failed { // until this is done, the next start must do it, too
 		if err := j.refresh(); err != nil {
 			return err
 		}
+	}
+	if err := writeState(j.dir, trying, true); err != nil && !noRoom(err) {
+		return err
 	}
 	err := j.openSegments()
 	if errors.Is(err, ErrDamaged) {

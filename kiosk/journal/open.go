@@ -82,6 +82,13 @@ func (j *Journal) unbroken() error {
 		if s.chain != j.chain {
 			continue
 		}
+		if before == nil && s.first > 1 {
+			if gone, err := j.wasLetGo(s.chain, s.first); err != nil {
+				return err
+			} else if !gone {
+				return fmt.Errorf("%w: what was before segment %d is not there, and was not let go", ErrDamaged, s.number)
+			}
+		}
 		if before != nil && s.before() != before.last {
 			return fmt.Errorf("%w: segment %d does not follow segment %d", ErrDamaged, s.number, before.number)
 		}
@@ -97,6 +104,9 @@ func (j *Journal) settle() error {
 	}
 	s := j.active()
 	if j.log == nil { // the last one is sealed: a stop before the next was made
+		if s.ready {
+			return fmt.Errorf("%w: the segment after %d is not there", ErrDamaged, s.number)
+		}
 		return j.goOn(s)
 	}
 	j.chain = s.chain
@@ -105,7 +115,7 @@ func (j *Journal) settle() error {
 	if err := j.unbroken(); err != nil {
 		return err
 	}
-	if want := j.opts.Chain; !want.IsZero() && want != j.chain {
+	if want := j.opts.Chain; !want.IsZero() && want != j.chain && !j.descends(want) {
 		return fmt.Errorf("%w: it is chain %s, this kiosk's is %s", ErrDamaged, j.chain, want)
 	}
 	if err := j.loadDays(); err != nil {
@@ -118,6 +128,36 @@ func (j *Journal) settle() error {
 		}
 		return nil
 	})
+}
+
+// descends reports whether the chain that is written says that it follows another one,
+// which the identity may not have been told yet.
+func (j *Journal) descends(from survey.Chain) bool {
+	holder := j.holder(j.chain, 1)
+	if holder == nil {
+		return false
+	}
+	r, err := holder.record(1)
+	if err != nil {
+		return false
+	}
+	s, err := r.Succession()
+	if err != nil {
+		return false
+	}
+	lineage, _ := j.readLineage() // what cannot be read says nothing
+	for chain, left := s.Predecessor, len(lineage)+1; left > 0; left-- {
+		if chain == from {
+			return true
+		}
+		for _, d := range lineage {
+			if d.Chain == chain {
+				chain = d.Succession.Predecessor
+				break
+			}
+		}
+	}
+	return false
 }
 
 // goOn begins the segment after a sealed one.
@@ -135,10 +175,27 @@ func (j *Journal) goOn(before *segment) error {
 	if err != nil {
 		return err
 	}
+	if err := before.follow(); err != nil {
+		return errors.Join(err, s.db.Close(), f.Close())
+	}
 	j.wall = before.at.UnixMilli()
 	j.log = startLog(f, int64(logHeader))
 	list := append(j.segments(), s)
 	j.list.Store(&list)
+	return nil
+}
+
+// follow notes in a sealed segment that the next one is ready: from here on a next one
+// that is not there was lost.
+func (s *segment) follow() error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFollowed, []byte{1}) })
+	if err != nil {
+		return fmt.Errorf("note what follows segment %d: %w", s.number, err)
+	}
+	s.ready = true
 	return nil
 }
 
@@ -154,6 +211,7 @@ func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 	}
 	if suspect {
 		if err := j.check(dbPath); err != nil {
+			j.loseIfWritten(n, dbPath)
 			if err := j.putAside(dbPath, err); err != nil {
 				return nil, err
 			}
@@ -193,7 +251,7 @@ func (j *Journal) openSealed(n int) (*segment, error) {
 		if mark == (cleanMark{}) || lastIn(tx, o.before()) != mark.head {
 			return fmt.Errorf("%w: it is not sealed", ErrDamaged)
 		}
-		s.last = mark.head
+		s.last, s.ready = mark.head, tx.Bucket(bucketMeta).Get(keyFollowed) != nil
 		return s.nonces.load(tx)
 	})
 	if err == nil {
@@ -224,7 +282,7 @@ func (s *segment) readTimes() error {
 // pair opens both files of a segment, mends one from the other, and leaves the segment
 // ready: to be written if it is not sealed.
 func (j *Journal) pair(n int, last bool, dbPath, logPath string) (*segment, error) {
-	f, err := j.openLog(logPath)
+	f, err := j.openLog(n, logPath)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +302,7 @@ func (j *Journal) pair(n int, last bool, dbPath, logPath string) (*segment, erro
 
 // openLog opens a log for mending; nil where there is none, or none that says where it
 // begins. One with another beginning is put aside.
-func (j *Journal) openLog(path string) (*os.File, error) {
+func (j *Journal) openLog(n int, path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -252,13 +310,37 @@ func (j *Journal) openLog(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}
-	if _, err := readLogHeader(io.NewSectionReader(f, 0, 1<<20)); err != nil {
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("close the log: %w", err)
-		}
-		return nil, j.putAside(path, err)
+	_, headless := readLogHeader(io.NewSectionReader(f, 0, 1<<20))
+	if headless == nil {
+		return f, nil
 	}
-	return f, nil
+	info, err := f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("close the log: %w", err)
+	}
+	if info.Size() > int64(logHeader) { // more than a stop while it was made leaves
+		j.lose(n)
+	}
+	return nil, j.putAside(path, headless)
+}
+
+// loseIfWritten does it where a bbolt file is larger than a new one: what a stop while it
+// was made leaves is smaller.
+func (j *Journal) loseIfWritten(n int, path string) {
+	if info, err := os.Stat(path); err == nil && info.Size() > newDB {
+		j.lose(n)
+	}
+}
+
+// newDB is the size of a bbolt file with nothing in it: four pages.
+const newDB = 4 * 4096
+
+// lose remembers that a file of a segment held something and cannot be used.
+func (j *Journal) lose(n int) {
+	if j.lost == nil {
+		j.lost = map[int]bool{}
+	}
+	j.lost[n] = true
 }
 
 // openPair brings a segment's bbolt file and its log together. It makes the log, in *f,
@@ -269,6 +351,8 @@ func (j *Journal) openPair(n int, last bool, dbPath, logPath string, f **os.File
 		return nil, err
 	}
 	switch {
+	case s == nil && *f == nil && j.lost[n]:
+		return nil, fmt.Errorf("%w: both of its files are put aside", ErrDamaged)
 	case s == nil && *f == nil:
 		return nil, nil
 	case s == nil:
@@ -300,6 +384,7 @@ func (j *Journal) openRecords(n int, path string) (s *segment, mark cleanMark, e
 		return nil, mark, err
 	}
 	if err != nil {
+		j.loseIfWritten(n, path)
 		return nil, mark, j.putAside(path, err)
 	}
 	s = &segment{number: n, db: db}
@@ -318,6 +403,8 @@ func (j *Journal) openRecords(n int, path string) (s *segment, mark cleanMark, e
 	if err != nil || o.first == 0 {
 		if err == nil {
 			err = errors.New("it was never finished")
+		} else {
+			j.lose(n)
 		}
 		return nil, mark, errors.Join(db.Close(), j.putAside(path, err))
 	}
@@ -331,6 +418,7 @@ func (j *Journal) readMeta(tx *bbolt.Tx, mark *cleanMark, s *segment) error {
 	*mark = decodeClean(meta.Get(keyClean))
 	s.rebuild = meta.Get(keyRebuild) != nil
 	s.sealed = meta.Get(keySealed) != nil
+	s.ready = meta.Get(keyFollowed) != nil
 	j.clock.last = decodeContact(meta.Get(keyContact))
 	return meta.ForEach(func(k, v []byte) error {
 		if chain, ok := bytes.CutPrefix(k, keyReceipt); ok && len(chain) == 16 {

@@ -43,10 +43,11 @@ func (j *Journal) rotate() error {
 	if err != nil {
 		return err
 	}
-	if err := j.log.close(); err != nil {
-		return errors.Join(fmt.Errorf("close a full log: %w", err), next.db.Close(), f.Close())
-	}
+	full := j.log
 	j.log = startLog(f, int64(logHeader))
+	if err := errors.Join(full.close(), s.follow()); err != nil {
+		return errors.Join(fmt.Errorf("leave a full segment: %w", err), next.db.Close())
+	}
 	list := append(slices.Clone(j.segments()), next)
 	j.list.Store(&list)
 	return nil
@@ -147,27 +148,85 @@ func (j *Journal) tend() error {
 func (j *Journal) prune() error {
 	for list := j.segments(); len(list) > 1; list = j.segments() {
 		s := list[0]
-		backed := j.marks.backedUp(s.chain)
 		space := j.opts.Space(j.dir)
 		scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.Free < space.Total/2)
 		old := j.clock.sureOf(j.start, j.opts.Now()) && j.opts.Now().Sub(s.at) >= j.opts.Keep
-		if backed.Sequence < s.last.Sequence || !old && !scarce {
+		if !j.isBacked(s) || !old && !scarce {
 			return nil
+		}
+		if err := j.noteGone(s); err != nil {
+			return err
 		}
 		rest := slices.Clone(list[1:])
 		j.list.Store(&rest)
-		if err := s.db.Close(); err != nil {
+		if err := j.remove(s); err != nil {
 			return fmt.Errorf("let segment %d go: %w", s.number, err)
-		}
-		// The log goes last: while it is there, bbolt can be made again.
-		for _, name := range []string{dbName(s.number), logName(s.number)} {
-			if err := os.Remove(filepath.Join(j.dir, name)); err != nil {
-				return fmt.Errorf("let segment %d go: %w", s.number, err)
-			}
-		}
-		if err := syncDir(j.dir); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// isBacked reports whether a verified backup holds all of a segment. What was salvaged
+// from behind a gap of an earlier chain is in the chain that follows, at its beginning.
+func (j *Journal) isBacked(s *segment) bool {
+	if j.marks.backedUp(s.chain).Sequence >= s.last.Sequence {
+		return true
+	}
+	return s.chain != j.chain && s.first > j.pastHead(s.chain).Sequence && j.marks.backedUp(j.chain).Sequence >= j.declared()
+}
+
+// declared is the last record at the beginning of the chain that is written that tells of
+// earlier ones; 0 if none does.
+func (j *Journal) declared() (last uint64) {
+	for seq := uint64(1); ; seq++ {
+		s := j.holder(j.chain, seq)
+		if s == nil {
+			return last
+		}
+		r, err := s.record(seq)
+		if err != nil || r.Kind != custody.SuccessionRecord && r.Kind != custody.SalvagedRecord {
+			return last
+		}
+		last = seq
+	}
+}
+
+// noteGone notes up to where a chain's records were let go: otherwise they would count as
+// lost.
+func (j *Journal) noteGone(s *segment) error {
+	c, err := j.openGone(s.chain)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.set(s.last.Sequence), c.f.Close()); err != nil {
+		return fmt.Errorf("note that segment %d is let go: %w", s.number, err)
+	}
+	return nil
+}
+
+func (j *Journal) openGone(chain survey.Chain) (*counter, error) {
+	return openCounter(filepath.Join(j.dir, goneFile+"-"+chain.String()[:8]))
+}
+
+// wasLetGo reports whether all records of a chain before a sequence were let go.
+func (j *Journal) wasLetGo(chain survey.Chain, first uint64) (bool, error) {
+	c, err := j.openGone(chain)
+	if err != nil {
+		return false, err
+	}
+	return c.value >= first-1, c.f.Close()
+}
+
+// remove deletes a segment's files. The log goes last: while it is there, bbolt can be
+// made again.
+func (j *Journal) remove(s *segment) error {
+	if err := s.db.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{dbName(s.number), logName(s.number)} {
+		if err := os.Remove(filepath.Join(j.dir, name)); err != nil {
+			return err
+		}
+	}
+	return syncDir(j.dir)
 }

@@ -30,6 +30,7 @@ type segment struct {
 	size     int64        // of the log, at open
 	sealed   bool
 	followed bool      // others come after it
+	ready    bool      // it says so itself
 	rebuild  bool      // bbolt was lost: the log is the only witness
 	began    time.Time // when its first record was made
 	at       time.Time // when its last record was made; sealed only
@@ -61,6 +62,7 @@ var (
 	keyPrevious = []byte("previous")
 	keyClean    = []byte("clean")    // the state at a clean stop; removed while open
 	keySealed   = []byte("sealed")   // the same, for ever: the segment is full
+	keyFollowed = []byte("followed") // sealed, and the next segment is ready
 	keyReceipt  = []byte("receipt:") // and the chain: the centre's last word about it
 	keyRebuild  = []byte("rebuild")  // bbolt was lost and is not yet whole again from the log
 	keyContact  = []byte("contact")  // the last contact with the centre's clock: see clock.go
@@ -191,3 +193,20 @@ func (s *segment) each(from uint64, visit func(*custody.Record) error) error {
 }
 
 func (s *segment) before() custody.Head { return s.origin().before() }
+
+// writable makes a segment that was opened for reading one that takes a note.
+func (s *segment) writable() error {
+	if !s.db.IsReadOnly() {
+		return nil
+	}
+	path := s.db.Path()
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close segment %d: %w", s.number, err)
+	}
+	db, err := openDB(path, false)
+	if err != nil {
+		return err
+	}
+	s.db = db
+	return nil
+}

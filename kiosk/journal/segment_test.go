@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"hailong/kiosk"
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -125,19 +127,22 @@ func TestAFullSegmentIsSealedAndTheNextGoesOn(t *testing.T) {
 func TestAStopWhileASegmentIsBegun(t *testing.T) {
 	dir := t.TempDir()
 	j := segmented(t, dir, 60)
-	chain, head, last := j.Chain(), j.Head(), j.active().number
-	if j.active().first != head.Sequence+1 {
-		for i := 60; j.active().first != head.Sequence+1; i++ { // until a segment was just begun
-			press(t, j, strconv.Itoa(i))
-			head, last = j.Head(), j.active().number
-		}
+	for i := 60; j.active().first != j.Head().Sequence+1; i++ { // until a segment was just begun
+		press(t, j, strconv.Itoa(i))
+		time.Sleep(2 * time.Millisecond) // the press is answered before its segment is sealed
 	}
+	chain, head, last := j.Chain(), j.Head(), j.active().number
 	fresh := copyFolder(t, dir)
 	for name, harm := range map[string]func(t *testing.T, dir string){
-		"before its log": func(t *testing.T, dir string) { remove(t, dir, dbName(last)); remove(t, dir, logName(last)) },
+		"before its log": func(t *testing.T, dir string) {
+			remove(t, dir, dbName(last))
+			remove(t, dir, logName(last))
+			notReady(t, dir, last-1)
+		},
 		"its log half made": func(t *testing.T, dir string) {
 			remove(t, dir, dbName(last))
 			truncate(t, filepath.Join(dir, logName(last)), 9)
+			notReady(t, dir, last-1)
 		},
 		"before its bbolt":    func(t *testing.T, dir string) { remove(t, dir, dbName(last)) },
 		"its bbolt half made": func(t *testing.T, dir string) { truncate(t, filepath.Join(dir, dbName(last)), 5000) },
@@ -146,8 +151,11 @@ func TestAStopWhileASegmentIsBegun(t *testing.T) {
 			dir := copyFolder(t, fresh)
 			harm(t, dir)
 			again := openTest(t, dir, small, withChild, func(o *Options) { o.Chain = chain })
-			if again.Head() != head || again.Chain() != chain {
-				t.Fatalf("head %d of %s, want %d of %s", again.Head().Sequence, again.Chain(), head.Sequence, chain)
+			if again.Chain() != chain {
+				t.Fatalf("another chain begins: %+v", declared(t, again, chain))
+			}
+			if again.Head() != head {
+				t.Fatalf("head %d, want %d", again.Head().Sequence, head.Sequence)
 			}
 			found(t, again, 0, int(head.Sequence))
 			if e := press(t, again, "next"); e.ID.Sequence != head.Sequence+1 {
@@ -157,6 +165,60 @@ func TestAStopWhileASegmentIsBegun(t *testing.T) {
 				t.Fatalf("totals: %+v", got)
 			}
 		})
+	}
+}
+
+// notReady takes from a sealed segment the note that the next one is ready.
+func notReady(t *testing.T, dir string, number int) {
+	t.Helper()
+	db, err := openDB(filepath.Join(dir, dbName(number)), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Delete(keyFollowed) })
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A last segment that was ready and is not there, or of which both files are useless, is
+// a loss: its numbers may have been given out.
+func TestTheLastSegmentIsLost(t *testing.T) {
+	for name, harm := range map[string]func(t testing.TB, path string){"missing": harms[0].do, "empty": harms[1].do, "zeroed": harms[3].do} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j := segmented(t, dir, 60)
+			for i := 60; j.active().first > j.Head().Sequence; i++ { // until it holds something
+				press(t, j, strconv.Itoa(i))
+			}
+			chain, last, before := j.Chain(), j.active().number, j.active().first-1
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			harm(t, filepath.Join(dir, dbName(last)))
+			harm(t, filepath.Join(dir, logName(last)))
+			again := openTest(t, dir, small, withChild, func(o *Options) { o.Chain = chain })
+			if s := declared(t, again, chain); s.Last != before || s.Lost() == 0 {
+				t.Fatalf("declared %+v, want a loss after %d", s, before)
+			}
+			found(t, again, 0, int(before))
+		})
+	}
+}
+
+// An oldest segment that is lost is a loss, unless it was let go.
+func TestTheFirstSegmentIsLost(t *testing.T) {
+	dir := t.TempDir()
+	j := segmented(t, dir, 60)
+	chain, first := j.Chain(), j.segments()[0].last
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, dir, dbName(1))
+	remove(t, dir, logName(1))
+	again := openTest(t, dir, small, withChild, func(o *Options) { o.Chain = chain })
+	if s := declared(t, again, chain); s.Last != 0 || s.Salvaged != 60-first.Sequence {
+		t.Fatalf("declared %+v", s)
 	}
 }
 

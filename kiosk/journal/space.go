@@ -27,7 +27,8 @@ const (
 	stateFile   = "state"   // how the last life ended: see state.go
 	ballastFile = "ballast" // room set aside, given up when the disk is full and the journal must be repaired
 	refusedFile = "refused" // presses refused because the disk was full
-	issuedFile  = "issued"  // numbers that may have been given out: see reserve.go
+	goneFile    = "gone"    // and the chain: records up to which were let go
+	issuedFile  = "issued"  // and the chain: numbers that may have been given out: see reserve.go
 )
 
 // full reports whether a press would take the room that repair needs.

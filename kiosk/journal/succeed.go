@@ -131,7 +131,11 @@ func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []cu
 	}
 	at := custody.Head{} // the end of what is there from the chain's kept beginning on
 	if o, ok := h.origins[s.Predecessor]; ok {
-		at = o.before()
+		if gone, err := j.wasLetGo(s.Predecessor, o.first); err != nil {
+			return 0, nil, err
+		} else if gone {
+			at = o.before()
+		}
 	}
 	for _, run := range h.runs(s.Predecessor) {
 		if err := j.writeSealed(next, run, h); err != nil {
@@ -237,6 +241,7 @@ func (j *Journal) declare(s *custody.Succession, earlier []descent, islands []cu
 	if err != nil {
 		return fmt.Errorf("begin a following chain: %w", err)
 	}
+	defer func() { _ = guarded(tx.Rollback) }() // after the commit it does nothing
 	g := newGroup(j, tx)
 	_, err = g.put(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: s.Encode()}, nil)
 	for i := 0; err == nil && i < len(earlier); i++ { // the chain that said so first may never have been heard
@@ -256,7 +261,7 @@ func (j *Journal) declare(s *custody.Succession, earlier []descent, islands []cu
 		err = putDays(tx, g.days.Changed(0))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("begin a following chain: %w", err), tx.Rollback())
+		return fmt.Errorf("begin a following chain: %w", err)
 	}
 	g.commented = true // bbolt first: the log must never be the only witness of a half-begun chain
 	if err := j.sync(tx, g); err != nil {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"time"
 
@@ -112,18 +111,19 @@ func (j *Journal) commit(group []*request) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
+	// After a commit it does nothing. After a panic over a damaged page it lets go of the
+	// file, which could not be closed otherwise.
+	defer func() { _ = guarded(tx.Rollback) }()
 	b := newGroup(j, tx)
 	sealed, err := b.fill(group)
 	if err != nil {
-		return errors.Join(err, tx.Rollback())
+		return err
 	}
 	if b.wrote {
 		if err := j.sync(tx, b); err != nil {
 			return err
 		}
 		s.nonces.committed(b.nonces, sealed)
-	} else if err := tx.Rollback(); err != nil {
-		return fmt.Errorf("end a transaction that changed nothing: %w", err)
 	}
 	if b.added > 0 {
 		j.days.Store(b.days)

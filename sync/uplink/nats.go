@@ -41,7 +41,7 @@ func (b *natsBus) Request(subject string, data []byte) (func(context.Context) ([
 		select {
 		case data := <-answer:
 			if data == nil {
-				return nil, fmt.Errorf("answer to a request on %s: %w", subject, nats.ErrNoResponders)
+				return nil, fmt.Errorf("answer to a request on %s: %w", subject, ErrNobody)
 			}
 			return data, nil
 		case <-ctx.Done():

@@ -115,6 +115,7 @@ type heard struct {
 	Event
 	signed []byte
 	link   *State // Up, Down: the link's side of the new state
+	alive  bool   // Unmarked: the message server said that the centre is away, so the line lives
 }
 
 // New makes an uplink. The last receipt kept by the journal is its starting point.
@@ -203,7 +204,11 @@ func (u *Uplink) Run(ctx context.Context, bus Bus) error {
 		case Acked:
 			heart.Reset(u.Heartbeat)
 		case Unmarked:
-			u.unanswered()
+			if h.alive {
+				u.deaf = 0
+			} else {
+				u.unanswered()
+			}
 		case Marked, Up:
 			u.deaf = 0
 		}
@@ -343,7 +348,7 @@ func (u *Uplink) ask(ctx context.Context) {
 			mark, err = answered(wait)
 		}
 		if err != nil {
-			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
+			u.say(ctx, heard{Event: Event{Kind: Unmarked}, alive: errors.Is(err, ErrNobody)})
 			return
 		}
 		u.touched(asked, u.Now(), mark)
@@ -382,6 +387,9 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 	if head := u.Journal.Head(); u.Past && r.Durable > head.Sequence {
 		r.Durable, r.DurableSum = head.Sequence, head.Hash
 	}
+	if head := u.Journal.Head(); u.Past && r.Backup > head.Sequence {
+		r.Backup, r.BackupSum = head.Sequence, head.Hash
+	}
 	e := Event{Kind: kind, Receipt: r}
 	if r.Durable > 0 {
 		have, err := u.Journal.HashAt(r.Durable)
@@ -393,6 +401,9 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 	}
 	u.say(ctx, heard{Event: e, signed: data})
 }
+
+// ErrNobody says that nobody listens where a request went. A [Bus] returns it.
+var ErrNobody = errors.New("nobody listens there")
 
 // errElse says that a receipt is about something else.
 var errElse = errors.New("a receipt of something else")

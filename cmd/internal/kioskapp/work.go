@@ -65,14 +65,16 @@ func (a *App) open() error {
 		return fmt.Errorf("open the journal in %s: %w", a.config.Data, err)
 	}
 	if a.identity.Chain != j.Chain() {
-		a.identity.Chain = j.Chain()
-		if err := a.identity.Save(a.config.Data); err != nil {
+		known := *a.identity
+		known.Chain = j.Chain()
+		if err := known.Save(a.config.Data); err != nil {
 			return errors.Join(err, j.Close())
 		}
+		a.identity.Chain = known.Chain // not before it is on disk: the next try must save it, too
 	}
-	p := &parts{journal: j, uplink: a.uplink(j, a.heartbeat)}
+	p := &parts{journal: j, uplink: a.uplink(j, j, a.heartbeat)}
 	for _, past := range j.Pasts() {
-		p.pasts = append(p.pasts, a.uplink(past, nil))
+		p.pasts = append(p.pasts, a.uplink(j, past, nil))
 	}
 	if a.working.Swap(p) == nil {
 		a.opened.Push("the journal", func() error { return a.working.Load().journal.Close() })
@@ -86,26 +88,22 @@ type carried interface {
 	Chain() survey.Chain
 }
 
-func (a *App) uplink(j carried, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
+func (a *App) uplink(own *journal.Journal, j carried, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
 	chain := j.Chain()
 	o := uplink.Options{
 		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(a.identity.Enrolment.CentreKey), Journal: j,
 		Seed: rand.Uint64(), Log: a.log, Beat: beat, Now: a.options.Now,
+		OnReceipt: func(r custody.Receipt) { a.backed(own, chain, r) },
 	}
-	if own, ok := j.(*journal.Journal); ok {
-		o.Contact = own.Contact
-		o.OnReceipt = func(r custody.Receipt) {
-			a.backed(own, chain, r)
-			for _, news := range a.centre.hear(r) {
-				a.note(news)
-			}
-		}
-	} else {
+	if chain != own.Chain() {
 		o.Past = true
-		o.OnReceipt = func(r custody.Receipt) {
-			if p := a.working.Load(); p != nil {
-				a.backed(p.journal, chain, r)
-			}
+		return uplink.New(o)
+	}
+	o.Contact = own.Contact
+	o.OnReceipt = func(r custody.Receipt) {
+		a.backed(own, chain, r)
+		for _, news := range a.centre.hear(r) {
+			a.note(news)
 		}
 	}
 	return uplink.New(o)
