@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"hailong/cmd/internal/cli"
 	"hailong/cmd/internal/demo"
+	"hailong/cmd/internal/run"
 )
 
 // demoCommand is `hailong demo`.
@@ -38,13 +38,9 @@ func (c *demoCommand) Run(ctx context.Context, t *cli.Terminal) error {
 	if c.Verbose {
 		level = slog.LevelInfo
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program's own file: %w", err)
-	}
 	d, err := demo.Start(ctx, demo.Config{
 		Data: c.Data, Empty: c.Empty, Console: c.Console, Kiosk: c.Kiosk, Online: c.Online, Broker: c.NATS, Repeat: c.Repeat, PublicURL: c.PublicURL,
-		Program: program, Log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
+		Program: run.Self(), Log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
 	})
 	if err != nil {
 		if ctx.Err() != nil {

@@ -24,11 +24,7 @@ func start(configFile string, log *slog.Logger) (run.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		log.Warn("files that may be damaged are looked at in this very process", "error", err)
-	}
-	a, err := kioskapp.New(c, kioskapp.Options{Log: log, Program: program})
+	a, err := kioskapp.New(c, kioskapp.Options{Log: log, Program: run.Self()})
 	if err != nil {
 		return nil, err
 	}

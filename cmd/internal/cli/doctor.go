@@ -11,6 +11,7 @@ import (
 
 	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
+	"hailong/cmd/internal/run"
 	"hailong/survey"
 )
 
@@ -40,10 +41,7 @@ func usual(name string) string {
 
 // Run examines, prints what was found, and fails where something is bad.
 func (cmd *DoctorCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	program, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find this program's own file: %w", err)
-	}
+	program := run.Self()
 	limits := kioskapp.Defaults().Disk
 	o := doctor.Options{
 		Kiosk: cmd.Kiosk, Aggregator: cmd.Aggregator, Backups: cmd.Backups, KioskURL: cmd.KioskURL, AggregatorURL: cmd.AggregatorURL, Deep: cmd.Deep,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"hailong/cmd/internal/kioskapp"
+	"hailong/cmd/internal/run"
 	"hailong/kiosk/identity"
 	"hailong/kiosk/journal"
 	"hailong/survey"
@@ -41,10 +42,7 @@ func (cmd *SalvageCmd) Run(g *Globals, t *Terminal) error {
 
 // inspect reads the journal of a kiosk that does not run.
 func inspect(dir string) (*journal.Holding, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program's own file: %w", err)
-	}
+	program := run.Self()
 	h, err := journal.Inspect(filepath.Join(dir, identity.JournalFolder), journal.Options{Reserve: dir, Child: kioskapp.ChildOf(program)})
 	switch {
 	case errors.Is(err, journal.ErrLocked):

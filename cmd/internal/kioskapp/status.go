@@ -81,6 +81,8 @@ func (a *App) heartbeat(durable uint64) custody.Heartbeat {
 	}
 	if err := a.Ready(); err != nil {
 		h.Trouble = err.Error()
+	} else if st := a.working.Load().uplink.State(); st.Up {
+		h.Trouble = st.Problem // an alarm, which somebody at the centre should see
 	}
 	return h
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -151,4 +152,19 @@ func (s *Stack) Close() error {
 		}
 	}
 	return all
+}
+
+// Self is this program's own file, to be started again: on Linux by a name that goes on
+// meaning the running program after an upgrade has replaced its file. "" where it cannot
+// be told.
+func Self() string {
+	const running = "/proc/self/exe"
+	if _, err := os.Stat(running); err == nil && runtime.GOOS == "linux" {
+		return running
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return path
 }
