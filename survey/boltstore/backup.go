@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -146,23 +145,7 @@ func restore(path string) error {
 	err = s.update(context.Background(), func(w *writing) error {
 		var epoch custody.Epoch
 		rand.Read(epoch[:])
-		lives := append(bytes.Clone(w.get(metaBucket, livesKey)), s.epoch[:]...)
-		if err := w.put(metaBucket, livesKey, lives); err != nil {
-			return err
-		}
 		return w.put(metaBucket, epochKey, epoch[:])
 	})
 	return errors.Join(err, s.Close())
-}
-
-// Lives are the epochs that this store had before it was restored, oldest first.
-func (s *Store) Lives(ctx context.Context) (list []custody.Epoch, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		v := tx.Bucket(metaBucket).Get(livesKey)
-		for ; len(v) >= len(custody.Epoch{}); v = v[len(custody.Epoch{}):] {
-			list = append(list, custody.Epoch(v[:len(custody.Epoch{})]))
-		}
-		return nil
-	})
-	return list, err
 }

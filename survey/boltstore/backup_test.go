@@ -54,9 +54,8 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := reopenedAt(t, second)
-	lives, err := r.Lives(t.Context())
-	if err != nil || r.Epoch() == old || r.Epoch() == (custody.Epoch{}) || len(lives) != 1 || lives[0] != old {
-		t.Errorf("restored as %x after %x, %v", r.Epoch(), lives, err)
+	if r.Epoch() == old || r.Epoch() == (custody.Epoch{}) {
+		t.Errorf("restored as %x after %x", r.Epoch(), old)
 	}
 	if durable, backup, err := r.Marks(t.Context(), k.chain); err != nil || durable != k.head || backup != backed {
 		t.Errorf("the restored marks are %d and %d, %v", durable.Sequence, backup.Sequence, err)

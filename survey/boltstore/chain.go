@@ -99,9 +99,9 @@ func (w *writing) carrier(k survey.KioskID, id survey.RecordID) (survey.RecordID
 	return parseID(v), true
 }
 
-// wasSalvaged reports whether a record of the chain's own stands salvaged in another
-// one. That is asked of every record, and nearly always of chains without any.
-func (w *writing) wasSalvaged(st *chainState, id survey.RecordID) bool {
+// salvagedAs is the record that holds a record of the chain's own salvaged in another
+// chain. That is asked of every record, and nearly always of chains without any.
+func (w *writing) salvagedAs(st *chainState, id survey.RecordID) (survey.RecordID, bool) {
 	if st.salvaged == 0 {
 		prefix := append(kioskKey(st.Kiosk), st.Chain[:]...)
 		st.salvaged = no
@@ -110,25 +110,58 @@ func (w *writing) wasSalvaged(st *chainState, id survey.RecordID) bool {
 		}
 	}
 	if st.salvaged == no {
-		return false
+		return survey.RecordID{}, false
 	}
-	_, found := w.carrier(st.Kiosk, id)
-	return found
+	return w.carrier(st.Kiosk, id)
 }
 
-// isDuplicate reports whether the store has an act already, under the same identity. A
-// salvaged record that comes first is noted as the one that counts.
-func (w *writing) isDuplicate(a *act, st *chainState) (bool, error) {
+// standing is what an act is beside another of its identity: counted, if there is none,
+// a duplicate of the same bytes, or contested. A salvaged record that comes first is noted
+// as the one that counts.
+func (w *writing) standing(a *act, st *chainState) (state, error) {
 	if a.identity == a.id {
-		return w.wasSalvaged(st, a.id), nil
+		first, found := w.salvagedAs(st, a.id)
+		if !found {
+			return counted, nil
+		}
+		return beside(a, first, w.record)
 	}
 	if first, found := w.carrier(st.Kiosk, a.identity); found {
-		return first != a.id, nil
+		if first == a.id {
+			return counted, nil
+		}
+		return beside(a, first, w.record)
 	}
 	old, err := w.chain(a.identity.Chain)
-	if err != nil || old.Head.Sequence >= a.identity.Sequence {
-		return true, err
+	if err != nil {
+		return 0, err
+	}
+	if old.Head.Sequence >= a.identity.Sequence {
+		return beside(a, a.identity, w.record)
 	}
 	old.salvaged = 0 // to be asked again
-	return false, w.put(salvagedBucket, salvagedKey(st.Kiosk, a.identity), appendDay(idKey(a.id), a.day))
+	return counted, w.put(salvagedBucket, salvagedKey(st.Kiosk, a.identity), appendDay(idKey(a.id), a.day))
+}
+
+// beside holds an act against the record at first, which counts under its identity.
+func beside(a *act, first survey.RecordID, record func(survey.RecordID) (*custody.Record, error)) (state, error) {
+	if first.Sequence == 0 {
+		return contested, nil // no journal gives that number
+	}
+	rec, err := record(first)
+	if err != nil {
+		return 0, err
+	}
+	hash := rec.Hash
+	if first != a.identity {
+		inner, err := rec.Salvaged()
+		if err != nil {
+			return 0, fmt.Errorf("%w: record %s: %w", errDamaged, first, err)
+		}
+		hash = inner.Hash
+	}
+	if hash == a.rec.Hash {
+		return duplicate, nil
+	}
+	return contested, nil
 }

@@ -74,7 +74,7 @@ func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []cu
 			return err
 		}
 		return issuedTwice(tx, prefix, func(k survey.KioskID, day survey.Date) {
-			if c := sums[name{k, day}]; c != nil && c.Issued > 0 {
+			if c := sums[name{k, day}]; c != nil && c.Issued > c.Received {
 				c.Issued--
 			}
 		})
@@ -103,11 +103,12 @@ func asked(q custody.ClosingQuery, day survey.Date) bool {
 }
 
 // addTo adds a row to a closing. A chain of which the kiosk never said how many it
-// issued is taken as complete.
+// issued is taken as complete, and one of which more came than it said has issued what
+// came: batches of a chain that was damaged may carry no totals.
 func (t *tally) addTo(c *custody.Closing, said bool) {
 	issued := t.received
 	if said {
-		issued = t.issued + t.disputed
+		issued = max(issued, t.issued+t.disputed)
 	}
 	for to, n := range map[*uint64]int64{
 		&c.Issued: issued, &c.Received: t.received, &c.Counted: t.counted,
@@ -116,6 +117,10 @@ func (t *tally) addTo(c *custody.Closing, said bool) {
 		*to += uint64(n)
 	}
 	for reason, n := range t.excluded {
+		if reason == contradicting {
+			c.Disputed += uint64(n)
+			continue
+		}
 		c.Excluded[reason] += uint64(n)
 	}
 }

@@ -23,15 +23,16 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 	if err != nil {
 		return 0, err
 	}
-	twice, err := w.isDuplicate(a, st)
+	stands, err := w.standing(a, st)
 	if err != nil {
 		return 0, err
 	}
+	twice := stands != counted
 	t.received++
 	t.changed = true
 	v := w.judge(a)
 	if twice {
-		v = &shape{verdict: verdict{state: duplicate, response: v.response}}
+		v = &shape{verdict: verdict{state: stands, response: v.response}}
 	}
 	switch v.state {
 	case held:
@@ -47,6 +48,12 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 	case duplicate:
 		t.leave(custody.DuplicateRecord, 1)
 		err = w.put(duplicateBucket, idKey(a.id), appendDay(nil, a.day))
+	case contested:
+		st.Forks++
+		st.Disputed++
+		st.changed = true
+		t.leave(contradicting, 1)
+		err = w.put(duplicateBucket, idKey(a.id), append(appendDay(nil, a.day), byte(contested)))
 	case counted:
 		if pin(a) {
 			err = w.put(pinBucket, idKey(a.id), []byte(v.unit))

@@ -17,11 +17,12 @@ const (
 	held        state = 2 // until a definition, its day or a newer program comes
 	quarantined state = 3 // it cannot be read, or says what its questionnaire does not allow
 	duplicate   state = 4 // the store has it already, under the same identity
+	contested   state = 5 // the store has another record under the same identity, which counts
 )
 
 // String names the state, for people and metrics.
 func (s state) String() string {
-	return [...]string{"?", "counted", "held", "quarantined", "duplicate"}[min(s, 4)]
+	return [...]string{"?", "counted", "held", "quarantined", "duplicate", "contested"}[min(s, 5)]
 }
 
 // verdict is what judging an act gives. The response is there whenever the payload

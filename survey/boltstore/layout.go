@@ -24,7 +24,7 @@ var (
 	// What became of records that are not simply counted.
 	quarantineBucket = []byte("quarantined") // id → day, reason
 	heldBucket       = []byte("held")        // id → day, reason
-	duplicateBucket  = []byte("duplicates")  // id → day
+	duplicateBucket  = []byte("duplicates")  // id → day, and a byte if it contradicts the one that counts
 	pinBucket        = []byte("pinned")      // id → receiving unit it was counted at
 	unsureBucket     = []byte("unsure")      // chain, boot, sequence → wall and mono (ms, 8 bytes each): its day is not known yet
 	clockBucket      = []byte("clocks")      // chain, boot, sequence of the record that tells → when the boot began, at least and at most (ms, 8 bytes each)
@@ -66,7 +66,6 @@ var buckets = [][]byte{
 
 var (
 	epochKey     = []byte("epoch")
-	livesKey     = []byte("lives") // the epochs before this one, oldest first
 	formatKey    = []byte("format")
 	judgingKey   = []byte("judging") // the version of judge that the file's records were judged with
 	boardKey     = []byte("board")   // what the live page showed last, as its owner wrote it

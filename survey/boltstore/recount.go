@@ -3,6 +3,7 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,9 +83,11 @@ type chainCount struct {
 	said     uint64 // the greatest sequence that a batch's totals name
 	held     uint64
 	bad      uint64
+	against  uint64 // records that contradict the one that counts under their identity
 	clocks   map[custody.BootID][]toldClock
 	unsure   []unsureCount
-	sessions map[uint64][]score.Placed // by first sequence; only the counted records
+	linked   map[uint64]bool           // records that share a session with another, as stored
+	sessions map[uint64][]score.Placed // of those, by first sequence; only the counted records
 	sizes    map[uint64]int            // records of a session, counted or not
 	roots    map[uint64]uint64         // of linked records
 }
@@ -94,16 +97,12 @@ func (r *recounting) chain(ctx context.Context, st *chainState) error {
 		recounting: r, state: st, roots: map[uint64]uint64{}, clocks: map[custody.BootID][]toldClock{},
 		sessions: map[uint64][]score.Placed{}, sizes: map[uint64]int{},
 	}
+	c.linked = linkedIn(r.tx, st.Chain)
 	if err := walkBatches(ctx, r.tx, st.Chain, c.batch); err != nil {
 		return err
 	}
 	for _, session := range c.sessions {
-		for f, n := range score.Facts(session, r.definitions.catalogue) {
-			r.facts[f] = r.facts[f].Add(n)
-		}
-		for i, reason := range exclusions(session, r.definitions.catalogue) {
-			c.tallyOf(session[i].Hour.Date()).leave(reason, 1)
-		}
+		c.add(session)
 	}
 	if c.head != st.Head || c.held != st.Held || c.bad != st.Quarantined {
 		return fmt.Errorf("%w: chain %s: stored head %d, %d held, %d quarantined; recounted head %d, %d held, %d quarantined",
@@ -116,6 +115,27 @@ func (r *recounting) chain(ctx context.Context, st *chainState) error {
 		return err
 	}
 	return c.disputes()
+}
+
+// linkedIn are the records of a chain that share a session with another.
+func linkedIn(tx *bbolt.Tx, chain survey.Chain) map[uint64]bool {
+	linked := map[uint64]bool{}
+	c := tx.Bucket(sessionBucket).Cursor()
+	for k, _ := c.Seek(chain[:]); len(k) == idLen+8 && bytes.HasPrefix(k, chain[:]); k, _ = c.Next() {
+		linked[parseID(k).Sequence] = true
+		linked[binary.BigEndian.Uint64(k[idLen:])] = true
+	}
+	return linked
+}
+
+// add adds the counted records of one session.
+func (c *chainCount) add(session []score.Placed) {
+	for f, n := range score.Facts(session, c.definitions.catalogue) {
+		c.facts[f] = c.facts[f].Add(n)
+	}
+	for i, reason := range exclusions(session, c.definitions.catalogue) {
+		c.tallyOf(session[i].Hour.Date()).leave(reason, 1)
+	}
 }
 
 func (c *chainCount) tallyOf(day survey.Date) *tally {
@@ -156,13 +176,13 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 	if !isAct {
 		return c.own(id, rec, stored)
 	}
-	twice, err := c.duplicate(&a)
+	stands, err := c.standing(&a)
 	if err != nil {
 		return err
 	}
-	v := c.judged(&a)
+	v, twice := c.judged(&a), stands != counted
 	if twice {
-		v.state = duplicate
+		v.state = stands
 	}
 	if stored != v.state || stored != counted && day != a.day {
 		return fmt.Errorf("%w: record %s is stored as %s on %q, judged as %s on %q (%s)", ErrDiffers, id, stored, day, v.state, a.day, v.reason)
@@ -181,15 +201,33 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 		t.quarantined++
 	case duplicate:
 		t.leave(custody.DuplicateRecord, 1)
+	case contested:
+		c.against++
+		t.leave(contradicting, 1)
 	}
 	if twice && a.identity != a.id {
 		return nil
 	}
-	root := c.join(&a, v.response)
-	if v.state == counted {
-		p := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
-		c.sessions[root] = append(c.sessions[root], p)
+	return c.count(&a, &v)
+}
+
+// count adds an act to its session. One that shares its session with no other is added to
+// the facts at once, so that a chain of years needs no more room than one of a day.
+func (c *chainCount) count(a *act, v *verdict) error {
+	root := c.join(a, v.response)
+	alone := !c.linked[a.id.Sequence]
+	if root != a.id.Sequence && (alone || !c.linked[root]) {
+		return fmt.Errorf("%w: record %s is in the session of %d, and that is not stored", ErrDiffers, a.id, root)
 	}
+	if v.state != counted {
+		return nil
+	}
+	p := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
+	if alone {
+		c.add([]score.Placed{p})
+		return nil
+	}
+	c.sessions[root] = append(c.sessions[root], p)
 	return nil
 }
 
@@ -207,7 +245,7 @@ func (c *chainCount) judged(a *act) verdict {
 func (r *recounting) storedAs(key []byte) (state, survey.Date) {
 	for _, at := range waitingBuckets {
 		if v := r.tx.Bucket(at.bucket).Get(key); len(v) >= dayLen {
-			return at.state, parseDay(v)
+			return at.of(v), parseDay(v)
 		}
 	}
 	return counted, 0

@@ -74,28 +74,30 @@ func (c *chainCount) carrier(id survey.RecordID) (survey.RecordID, bool) {
 	return parseID(v), true
 }
 
-// duplicate reports whether an act does not count because another record of its
-// identity does. Which of them came first is as stored; that one of them counts is
-// checked.
-func (c *chainCount) duplicate(a *act) (bool, error) {
+// standing is what an act is beside another of its identity. Which of them came first is
+// as stored; that one of them counts is checked.
+func (c *chainCount) standing(a *act) (state, error) {
 	if !c.salvage && a.identity == a.id {
-		return false, nil
+		return counted, nil
 	}
 	first, found := c.carrier(a.identity)
 	switch {
-	case a.identity == a.id:
-		return found, nil
+	case a.identity == a.id && !found:
+		return counted, nil
 	case found && first == a.id:
 		c.carriers++
-		return false, nil
+		return counted, nil
 	case found:
-		return true, nil
+		return beside(a, first, c.stored)
 	}
 	old, err := chainIn(c.tx, a.identity.Chain)
 	if err == nil && old.Head.Sequence < a.identity.Sequence {
 		err = fmt.Errorf("%w: record %s, salvaged as %s, counts nowhere", ErrDiffers, a.identity, a.id)
 	}
-	return true, err
+	if err != nil {
+		return 0, err
+	}
+	return beside(a, a.identity, c.stored)
 }
 
 // disputes holds the records in dispute against the evidence that they stand in.
@@ -107,7 +109,7 @@ func (c *chainCount) disputes() error {
 	}); err != nil {
 		return err
 	}
-	var forks, size, acts uint64
+	forks, acts, size := c.against, c.against, uint64(0)
 	found := map[survey.Hash]bool{}
 	if err := eachFork(c.tx, c.state.Chain, func(batch []byte) error {
 		forks, size = forks+1, size+uint64(len(batch))
@@ -163,19 +165,24 @@ func (c *chainCount) evidence(data []byte, rows map[survey.Hash]disputed, found 
 }
 
 func (c *chainCount) hashAt(id survey.RecordID) (survey.Hash, error) {
-	key, batch, _ := findBatch(c.tx.Bucket(batchBucket), id)
-	if key == nil {
-		return survey.Hash{}, fmt.Errorf("%w: record %s is missing", errDamaged, id)
-	}
-	b, err := custody.ParseBatch(bytes.Clone(batch))
-	if err != nil {
-		return survey.Hash{}, err
-	}
-	rec, err := recordIn(b, id.Sequence)
+	rec, err := c.stored(id)
 	if err != nil {
 		return survey.Hash{}, err
 	}
 	return rec.Hash, nil
+}
+
+// stored is a record of any chain.
+func (c *chainCount) stored(id survey.RecordID) (*custody.Record, error) {
+	key, batch, _ := findBatch(c.tx.Bucket(batchBucket), id)
+	if key == nil {
+		return nil, fmt.Errorf("%w: record %s is missing", errDamaged, id)
+	}
+	b, err := custody.ParseBatch(bytes.Clone(batch))
+	if err != nil {
+		return nil, err
+	}
+	return recordIn(b, id.Sequence)
 }
 
 // compareAccount holds the rows of the account against what was recounted. What kiosks

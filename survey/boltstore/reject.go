@@ -114,15 +114,6 @@ func (s *Store) Rejected(ctx context.Context, limit int) (list []custody.Rejecte
 	return list, err
 }
 
-// RejectedItem finds one thing rejected by its number, resolved or not.
-func (s *Store) RejectedItem(ctx context.Context, number uint64) (r custody.Rejected, found bool, err error) {
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		r, found, err = getJSON[custody.Rejected](tx.Bucket(rejectBucket), numberKey(number))
-		return err
-	})
-	return r, found, err
-}
-
 // Resolved marks one thing rejected as dealt with. It stays until there is no room.
 func (s *Store) Resolved(ctx context.Context, number uint64) error {
 	return s.update(ctx, func(w *writing) error {

@@ -23,6 +23,11 @@ func (k tallyKey) encode() []byte {
 	return appendDay(append(kioskKey(k.kiosk), k.chain[:]...), k.day)
 }
 
+// contradicting is where a row counts its acts that say otherwise than another act of the
+// same identity, which counts. They are in dispute, and, unlike a branch's, among what
+// their kiosk says it issued.
+const contradicting survey.Flag = "contradicting"
+
 // tally is what a kiosk says it issued and what became of what arrived: a row of the
 // account. Received is counted apart from what became of it.
 type tally struct {

@@ -139,17 +139,27 @@ func (w *writing) rejudge(id survey.RecordID, st *chainState, reached touched) (
 	return is != was, err
 }
 
-// waitingBuckets are where the records stand that are not counted.
-var waitingBuckets = [...]struct {
+type waitingBucket struct {
 	bucket []byte
 	state  state
-}{{heldBucket, held}, {quarantineBucket, quarantined}, {duplicateBucket, duplicate}}
+}
+
+// of is the state of a record with this value there.
+func (b *waitingBucket) of(v []byte) state {
+	if b.state == duplicate && len(v) > dayLen {
+		return contested
+	}
+	return b.state
+}
+
+// waitingBuckets are where the records stand that are not counted.
+var waitingBuckets = [...]waitingBucket{{heldBucket, held}, {quarantineBucket, quarantined}, {duplicateBucket, duplicate}}
 
 // waitingAs is what a record that is not counted is stored as, 0 for any other.
 func (w *writing) waitingAs(key []byte) (as state, day survey.Date, reason string) {
 	for _, at := range waitingBuckets {
 		if v := w.get(at.bucket, key); len(v) >= dayLen {
-			return at.state, parseDay(v), string(v[dayLen:])
+			return at.of(v), parseDay(v), string(v[dayLen:])
 		}
 	}
 	return 0, 0, ""
@@ -172,6 +182,11 @@ func (w *writing) forget(id survey.RecordID, was state, day survey.Date, st *cha
 		st.Quarantined--
 		t.quarantined--
 		return w.delete(quarantineBucket, idKey(id))
+	case contested:
+		st.Forks--
+		st.Disputed--
+		t.leave(contradicting, -1)
+		return w.delete(duplicateBucket, idKey(id))
 	default:
 		t.leave(custody.DuplicateRecord, -1)
 		return w.delete(duplicateBucket, idKey(id))

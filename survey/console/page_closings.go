@@ -304,7 +304,7 @@ func (c *Console) backupsView(lang survey.Lang) (v backupsView, err error) {
 			row.State += fmt.Sprintf(" %d\u00a0%%", 100*min(b.Done, b.Total)/b.Total)
 		}
 		if b.Error != "" {
-			row.State += ": " + b.Error
+			row.State += ": " + reasonIn(lang, b.Error)
 		}
 		row.Bad = b.State == BackupFailed || b.State == BackupUnverified
 		v.Rows = append(v.Rows, row)
@@ -320,7 +320,7 @@ func (c *Console) backupAlarm(lang survey.Lang, list []Backup, newest *Backup) s
 	failed := slices.IndexFunc(list, func(b Backup) bool { return b.State == BackupFailed })
 	switch {
 	case failed >= 0:
-		return fmt.Sprintf(say(lang, "backup_alarm_failed"), list[failed].Error)
+		return fmt.Sprintf(say(lang, "backup_alarm_failed"), reasonIn(lang, list[failed].Error))
 	case newest != nil && c.now().Sub(newest.At) > backupLife:
 		return fmt.Sprintf(say(lang, "backup_alarm_old"), moment(lang, newest.At))
 	}

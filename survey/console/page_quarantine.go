@@ -63,7 +63,7 @@ func (c *Console) getQuarantinePage(ctx *fiber.Ctx) error {
 
 func newAsideRow(lang survey.Lang, item waitingJSON, name string) asideRow {
 	row := asideRow{
-		State: say(lang, "state_"+string(item.State)), Kiosk: string(item.Kiosk), Name: name, What: item.ID, Reason: item.Reason,
+		State: say(lang, "state_"+string(item.State)), Kiosk: string(item.Kiosk), Name: name, What: item.ID, Reason: reasonIn(lang, item.Reason),
 		Bad: item.State != isHeld,
 	}
 	if item.State == isRejected {

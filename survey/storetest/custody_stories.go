@@ -259,13 +259,6 @@ func rejectedComesBack(t *testing.T, open opener) {
 	if got, err := s.store.Rejected(s.ctx, 10); err != nil || len(got) != 1 || got[0].Kiosk != "k-one" {
 		t.Errorf("after one is resolved: %+v, %v", got, err)
 	}
-	item, found, err := s.store.RejectedItem(s.ctx, number)
-	if err != nil || !found || !item.Resolved || item.Number != number || !bytes.Equal(item.Bytes, second.Bytes) {
-		t.Errorf("the resolved one is %+v, %v, %v", item, found, err)
-	}
-	if _, found, err := s.store.RejectedItem(s.ctx, 99); found || err != nil {
-		t.Errorf("a number that was never given: %v, %v", found, err)
-	}
 	if err := s.store.Resolved(s.ctx, 99); err == nil {
 		t.Error("a number that was never given is resolved")
 	}

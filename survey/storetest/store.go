@@ -82,7 +82,8 @@ type Custody interface {
 	//     definitions change, or a record of the clock tells its day;
 	//   - a duplicate, if it is a salvaged record that the store has in its own chain, or
 	//     salvaged before, or a record that was salvaged before into another chain of the
-	//     same kiosk;
+	//     same kiosk; in dispute, and one more fork of the chain it came in, if the two
+	//     differ;
 	//   - counted in both roll-ups, as [score.Facts] says, at the unit that its counter
 	//     has on its day. A salvaged record counts as the record that it holds.
 	//
@@ -129,8 +130,6 @@ type Custody interface {
 	// Rejected are the last limit things rejected that nobody has resolved, the newest
 	// first.
 	Rejected(ctx context.Context, limit int) ([]custody.Rejected, error)
-	// RejectedItem finds one of them by its number, resolved or not.
-	RejectedItem(ctx context.Context, number uint64) (custody.Rejected, bool, error)
 	// Resolved marks one as dealt with; an unknown number is an error.
 	Resolved(ctx context.Context, number uint64) error
 }

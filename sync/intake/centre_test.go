@@ -35,6 +35,7 @@ type centre struct {
 	rejected []custody.Rejected
 	kept     []custody.Kept
 	counters []survey.CounterCode
+	stuck    int // chains, as last told
 	stop     func()
 }
 
@@ -74,6 +75,11 @@ func (c *centre) start() {
 			defer c.mu.Unlock()
 			c.rejected = append(c.rejected, r)
 		},
+		OnStuck: func(chains int) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.stuck = chains
+		},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -90,6 +96,12 @@ func (c *centre) start() {
 		}
 	})
 	c.t.Cleanup(c.stop)
+}
+
+func (c *centre) stuckNow() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stuck
 }
 
 // waiting is how many batches the bus still holds.

@@ -52,6 +52,9 @@ type Options struct {
 	Fatal func(error) bool
 	// OnRejected, if set, hears of each delivery that was not admitted.
 	OnRejected func(custody.Rejected)
+	// OnStuck, if set, hears how many chains the store cannot keep, while it keeps others,
+	// whenever that changes.
+	OnStuck func(chains int)
 }
 
 // How much is taken at once: enough to share one commit, bounded in memory
@@ -66,14 +69,17 @@ const (
 )
 
 // Intake takes batches from the bus into the store.
-type Intake struct{ Options }
+type Intake struct {
+	Options
+	stuck map[sender]bool // chains that the store could not keep when it kept others
+}
 
 // New makes an intake.
 func New(o Options) *Intake {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Intake{o}
+	return &Intake{Options: o, stuck: map[sender]bool{}}
 }
 
 // Run works until ctx ends. It returns early if the bus cannot be used at all, or the
@@ -105,7 +111,7 @@ func (in *Intake) work(ctx context.Context) error {
 			consumer = in.renew(ctx, consumer, err)
 			continue
 		}
-		if err := in.hold(ctx, in.withoutCanaries(messages)); err != nil {
+		if err := in.hold(ctx, consumer, in.withoutCanaries(messages)); err != nil {
 			return err
 		}
 	}
@@ -122,30 +128,6 @@ func (in *Intake) withoutCanaries(messages []jetstream.Msg) []jetstream.Msg {
 		_ = m.Ack() // lost, it comes once more
 		return true
 	})
-}
-
-// hold takes deliveries until the store has them, cannot go on, or ctx ends. While the
-// store fails they are not given back to the bus: it would deliver them again behind
-// later ones of the same chains, and those would be gaps then.
-func (in *Intake) hold(ctx context.Context, messages []jetstream.Msg) error {
-	for len(messages) > 0 {
-		err := in.take(ctx, messages)
-		if err == nil {
-			return nil
-		}
-		if fatal := in.Fatal != nil && in.Fatal(err); fatal || ctx.Err() != nil {
-			for _, m := range messages {
-				_ = m.Nak() // to come again at once after a restart; lost, it comes again a little later
-			}
-			return err
-		}
-		in.Log.Error("batches not kept; trying again", "batches", len(messages), "error", err)
-		for _, m := range messages {
-			_ = m.InProgress() // lost, the delivery comes once more, as a repeat
-		}
-		pause(ctx, storeWait)
-	}
-	return nil
 }
 
 // renew makes the consumer anew where it may be gone: taken away by hand, or lost with
@@ -241,6 +223,7 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 		}
 	}
 	in.tell(judged, kept)
+	in.unstick(judged)
 	return nil
 }
 

@@ -3,7 +3,8 @@
 // [Intake] is the thin runner around them.
 //
 // A delivery is acknowledged to the bus only after the store has committed it, or
-// committed why it is not admitted. Repeats, gaps and forks are the store's to tell;
+// committed why it is not admitted; or when the store could not keep it by itself for a
+// long time, because its kiosk sends it again. Repeats, gaps and forks are the store's to tell;
 // whatever the case, the sender hears the present mark, so it always knows where to go
 // on.
 package intake
@@ -86,10 +87,6 @@ type Reply struct {
 // reason. A kiosk that sends under another's chain does not get the other's receipt, nor
 // the other its refusal. kept belongs to the arrivals among judged, in their order.
 func Settle(judged []Judged, kept []custody.Kept) []Reply {
-	type sender struct {
-		kiosk survey.KioskID
-		chain survey.Chain
-	}
 	var replies []Reply
 	at := map[sender]int{}
 	missing := map[sender]uint64{} // the last sequence of all that came too early

@@ -20,6 +20,7 @@ type memory struct {
 	backups  map[survey.Chain]custody.Head
 	rejected []custody.Rejected
 	tries    int                         // of Keep and Reject
+	refused  func(survey.Chain) error    // why a chain cannot be kept, nil = all can
 	before   func(context.Context) error // asked before anything is done; an error ends the call
 	after    func() error                // asked when it was done
 }
@@ -30,8 +31,8 @@ var errDisk = errors.New("the disk is gone")
 
 func (m *memory) Epoch() custody.Epoch { return custody.Epoch{9} }
 
-// try runs one change of the store with its faults.
-func (m *memory) try(ctx context.Context, change func()) error {
+// try runs one change of the store with its faults, and ends with the error given.
+func (m *memory) try(ctx context.Context, change func(), end error) error {
 	m.mu.Lock()
 	m.tries++
 	before, after := m.before, m.after
@@ -47,16 +48,7 @@ func (m *memory) try(ctx context.Context, change func()) error {
 	if after != nil {
 		return after()
 	}
-	return nil
-}
-
-func (m *memory) Keep(ctx context.Context, arrivals []custody.Arrival) (kept []custody.Kept, err error) {
-	err = m.try(ctx, func() {
-		for _, a := range arrivals {
-			kept = append(kept, m.keep(a.Batch))
-		}
-	})
-	return kept, err
+	return end
 }
 
 func (m *memory) keep(b *custody.Batch) custody.Kept {
@@ -83,7 +75,7 @@ func (m *memory) head(chain survey.Chain) custody.Head {
 }
 
 func (m *memory) Reject(ctx context.Context, r custody.Rejected) error {
-	return m.try(ctx, func() { m.rejected = append(m.rejected, r) })
+	return m.try(ctx, func() { m.rejected = append(m.rejected, r) }, nil)
 }
 
 func (m *memory) Marks(_ context.Context, chain survey.Chain) (durable, backup custody.Head, err error) {

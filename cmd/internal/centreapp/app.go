@@ -65,7 +65,8 @@ type App struct {
 	metrics  *metrics.Set
 	beats    *beats
 	backups  *backups
-	taking   atomic.Bool // intake is at work
+	taking   atomic.Bool  // intake is at work
+	stuck    atomic.Int64 // chains that the store cannot keep while it keeps others
 	opened   run.Stack
 }
 
@@ -226,6 +227,8 @@ func (a *App) ready() error {
 		return err
 	case !a.taking.Load():
 		return errors.New("batches are not taken in")
+	case a.stuck.Load() > 0:
+		return fmt.Errorf("the batches of %d chains cannot be kept, those of others are; the log says why", a.stuck.Load())
 	case !a.broker.Conn().IsConnected():
 		return errors.New("the message server is not reached")
 	}
@@ -328,7 +331,7 @@ func (a *App) intake() *intake.Intake {
 	return intake.New(intake.Options{
 		Store: a.keeper(), Conn: a.broker.Conn(), Keys: a.keyOf, Sign: a.key, Now: a.options.Now, Log: a.log,
 		OnKept: a.kept, Fatal: func(err error) bool { return errors.Is(err, boltstore.ErrFailed) },
-		OnRejected: a.rejected,
+		OnRejected: a.rejected, OnStuck: func(chains int) { a.stuck.Store(int64(chains)) },
 	})
 }
 

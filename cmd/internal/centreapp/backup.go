@@ -2,6 +2,7 @@ package centreapp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,6 +38,7 @@ type BackupStep string
 
 // The steps, in their order.
 const (
+	BackupTaken    BackupStep = "taken"    // the store's copy is there, on the store's own disk
 	BackupCopied   BackupStep = "copied"   // all files are there, under the name of what is not whole
 	BackupNamed    BackupStep = "named"    // under its own name
 	BackupVerified BackupStep = "verified" // it was tried, and says so
@@ -48,9 +50,10 @@ const manifestVersion = 1
 // manifest says what a backup is.
 type manifest struct {
 	Version  int            `json:"version"`
-	Time     time.Time      `json:"time"`  // when the copy was begun
-	Epoch    string         `json:"epoch"` // of the store
-	Size     int64          `json:"size"`  // of the store's file, bytes
+	Number   uint64         `json:"number"` // one more than those before it: no clock says which is newer; 0 = an older program's
+	Time     time.Time      `json:"time"`   // when the copy was begun
+	Epoch    string         `json:"epoch"`  // of the store
+	Size     int64          `json:"size"`   // of the store's file, bytes
 	SHA256   string         `json:"sha256"`
 	Heads    []manifestHead `json:"heads"` // it holds each chain up to there, or further
 	Program  string         `json:"program"`
@@ -69,6 +72,11 @@ func (m *manifest) heads() map[survey.Chain]custody.Head {
 		heads[h.Chain] = custody.Head{Sequence: h.Sequence, Hash: h.Hash}
 	}
 	return heads
+}
+
+// compare orders backups of one centre from the oldest to the newest.
+func (m *manifest) compare(o *manifest) int {
+	return cmp.Or(cmp.Compare(m.Number, o.Number), m.Time.Compare(o.Time))
 }
 
 func epochText(e custody.Epoch) string { return hex.EncodeToString(e[:]) }
@@ -121,21 +129,48 @@ func (b *backups) fill(ctx context.Context, folder string) (m manifest, err erro
 	if err != nil {
 		return m, fmt.Errorf("read how far the chains have come: %w", err)
 	}
-	m = manifest{Version: manifestVersion, Time: b.now(), Epoch: epochText(b.store.Epoch()), Heads: []manifestHead{}, Program: run.Version()}
+	number, err := b.nextNumber()
+	if err != nil {
+		return m, err
+	}
+	m = manifest{Version: manifestVersion, Number: number, Time: b.now(), Epoch: epochText(b.store.Epoch()), Heads: []manifestHead{}, Program: run.Version()}
 	for chain, h := range heads {
 		m.Heads = append(m.Heads, manifestHead{chain, h.Sequence, h.Hash})
 	}
 	slices.SortFunc(m.Heads, func(x, y manifestHead) int { return bytes.Compare(x.Chain[:], y.Chain[:]) })
-	m.Size, m.SHA256, err = writeSummed(filepath.Join(folder, storeFile), func(w io.Writer) error {
-		return b.store.Snapshot(ctx, io.MultiWriter(w, b.progress))
-	})
-	if err != nil {
+	if err := b.copyStore(ctx, folder, &m); err != nil {
 		return m, err
 	}
 	if err := writeSecret(filepath.Join(folder, keyFile), keyText(b.key.Seed())); err != nil {
 		return m, err
 	}
 	return m, m.write(folder)
+}
+
+// copyStore copies the store into a backup's folder, by way of the store's own disk: the
+// snapshot holds a transaction open, and a folder on another machine may hang for hours.
+func (b *backups) copyStore(ctx context.Context, folder string, m *manifest) error {
+	return b.inScratch(func(scratch string) (err error) {
+		m.Size, m.SHA256, err = writeSummed(filepath.Join(scratch, storeFile), func(w io.Writer) error {
+			return b.store.Snapshot(ctx, io.MultiWriter(w, b.progress))
+		})
+		if err != nil {
+			return err
+		}
+		b.step(BackupTaken)
+		return m.copyOut(ctx, scratch, filepath.Join(folder, storeFile), b.progress)
+	})
+}
+
+// inScratch does something that needs an empty folder on the store's disk, and clears it
+// away.
+func (b *backups) inScratch(do func(scratch string) error) (err error) {
+	scratch := filepath.Join(b.data, scratchName)
+	if err := errors.Join(os.RemoveAll(scratch), os.Mkdir(scratch, 0o700)); err != nil {
+		return fmt.Errorf("make a place to put the store's copy: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	return do(scratch)
 }
 
 // writeSummed writes a new file, durably, and says what is in it.
@@ -158,7 +193,7 @@ func writeSummed(path string, write func(io.Writer) error) (size int64, sum stri
 	return size, hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// copyOut copies a backup's store to a new file and checks that it is what the manifest
+// copyOut copies a backup's store, in folder, to a new file and checks that it is what the manifest
 // says.
 func (m *manifest) copyOut(ctx context.Context, folder, to string, progress io.Writer) error {
 	in, err := os.Open(filepath.Join(folder, storeFile))
@@ -194,29 +229,26 @@ func (u untilDone) Read(p []byte) (int, error) {
 }
 
 // verify tries a backup: a copy of it is opened and every record of it verified.
-func (b *backups) verify(ctx context.Context, name string, m *manifest) (err error) {
-	scratch := filepath.Join(b.data, scratchName)
-	if err := errors.Join(os.RemoveAll(scratch), os.Mkdir(scratch, 0o700)); err != nil {
-		return fmt.Errorf("make a place to try the backup: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	folder, path := filepath.Join(b.folder, name), filepath.Join(scratch, storeFile)
-	if err := m.copyOut(ctx, folder, path, io.Discard); err != nil {
-		return err
-	}
-	key, err := readKey(filepath.Join(folder, keyFile))
-	if err != nil {
-		return err
-	}
-	if !key.Equal(b.key) {
-		return errors.New("the backup's centre.key is another one than the centre's")
-	}
-	return verifyStore(ctx, b.program, path, m, b.progress.count)
+func (b *backups) verify(ctx context.Context, name string, m *manifest) error {
+	return b.inScratch(func(scratch string) error {
+		folder, path := filepath.Join(b.folder, name), filepath.Join(scratch, storeFile)
+		if err := m.copyOut(ctx, folder, path, io.Discard); err != nil {
+			return err
+		}
+		key, err := readKey(filepath.Join(folder, keyFile))
+		if err != nil {
+			return err
+		}
+		if !key.Equal(b.key) {
+			return errors.New("the backup's centre.key is another one than the centre's")
+		}
+		return verifyStore(ctx, b.program, path, m, b.progress.count)
+	})
 }
 
 // verifyStore verifies a copy of a store that is thrown away or restored afterwards.
 func verifyStore(ctx context.Context, program, path string, m *manifest, progress func(done, total int64)) (err error) {
-	if err := lookAt(program, path); err != nil {
+	if err := lookAt(ctx, program, path); err != nil {
 		return err
 	}
 	defer func() {

@@ -38,8 +38,17 @@ func (b *backups) there() (list []kept, err error) {
 		}
 		list = append(list, b.read(e.Name()))
 	}
-	slices.SortFunc(list, func(x, y kept) int { return cmp.Compare(y.name, x.name) })
+	slices.SortFunc(list, func(x, y kept) int { return cmp.Or(y.compare(&x.manifest), cmp.Compare(y.name, x.name)) })
 	return list, nil
+}
+
+// nextNumber is the number of the next backup: above all that are there.
+func (b *backups) nextNumber() (uint64, error) {
+	list, err := b.there()
+	if err != nil || len(list) == 0 {
+		return 1, err
+	}
+	return list[0].Number + 1, nil
 }
 
 // read reads a backup's manifest, unless it is as it was when it was read last: every page
@@ -77,13 +86,12 @@ func (b *backups) verifiedAt() time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	var newest time.Time
 	for _, k := range list {
-		if k.Verified != nil && k.Time.After(newest) && !k.Time.After(b.now()) {
-			newest = k.Time
+		if k.Verified != nil && !k.Time.After(b.now()) {
+			return k.Time
 		}
 	}
-	return newest
+	return time.Time{}
 }
 
 // age is the age of the newest verified backup in seconds, for a monitor.

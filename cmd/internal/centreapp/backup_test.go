@@ -138,7 +138,7 @@ func TestABackupIsMadeVerifiedAndMarked(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &b); err != nil || code != http.StatusCreated || b.State != "verified" || b.Verified == nil || !b.SameDisk {
 		t.Fatalf("%d %s %v", code, body, err)
 	}
-	if got := fmt.Sprint(steps); got != "[copied named verified marked]" {
+	if got := fmt.Sprint(steps); got != "[taken copied named verified marked]" {
 		t.Errorf("the steps were %s", got)
 	}
 	if info, err := os.Stat(filepath.Join(b.Path, "centre.key")); err != nil || info.Mode().Perm() != 0o600 {

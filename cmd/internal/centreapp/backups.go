@@ -163,6 +163,11 @@ func (b *backups) Make() (console.Backup, error) {
 	one.Path = filepath.Join(b.folder, one.Name)
 	b.set(&one, nil)
 	m, err := b.make(b.life, one.Name)
+	if b.life.Err() == nil {
+		if err := b.prune(); err != nil {
+			b.log.Error("old backups were not removed", "error", err)
+		}
+	}
 	switch {
 	case b.life.Err() != nil && err != nil:
 		b.set(nil, nil) // told to stop
@@ -200,14 +205,12 @@ func (b *backups) make(ctx context.Context, name string) (manifest, error) {
 	if err := m.write(filepath.Join(b.folder, name)); err != nil {
 		return m, err
 	}
+	b.forget(name)
 	b.step(BackupVerified)
 	if err := b.store.SetBackup(ctx, b.store.Epoch(), m.heads()); err != nil {
 		return m, err
 	}
 	b.step(BackupMarked)
-	if err := b.prune(); err != nil {
-		b.log.Error("old backups were not removed", "error", err)
-	}
 	return m, nil
 }
 
@@ -221,7 +224,7 @@ func (b *backups) room() error {
 	if err != nil {
 		return fmt.Errorf("read the size of the store: %w", err)
 	}
-	b.progress.begin(info.Size())
+	b.progress.begin(2 * info.Size()) // it is copied twice
 	need := map[string]int64{b.folder: info.Size(), b.data: info.Size()}
 	if b.sameDisk() {
 		need[b.data] += need[b.folder]
@@ -238,7 +241,8 @@ func (b *backups) room() error {
 func (b *backups) sameDisk() bool { return sameDevice(b.data, b.folder) }
 
 // prune removes backups that newer ones make needless: all but the newest verified ones,
-// and the very newest, whatever it is.
+// and the very newest, whatever it is. One whose manifest cannot be read just now stays:
+// it may be the only one, on a disk that has a bad hour.
 func (b *backups) prune() error {
 	list, err := b.there()
 	if err != nil {
@@ -249,7 +253,7 @@ func (b *backups) prune() error {
 		if k.Verified != nil {
 			verified++
 		}
-		if i == 0 || k.Verified != nil && verified <= b.keep {
+		if i == 0 || k.fault != nil || k.Verified != nil && verified <= b.keep {
 			continue
 		}
 		err = errors.Join(err, remove(filepath.Join(b.folder, k.name)))

@@ -57,7 +57,7 @@ func (a *App) inspect() (storeState, error) {
 		return state, nil
 	}
 	a.log.Info("the store is not as a program closed it; it is looked at", "file", path)
-	err = lookAt(a.options.Program, path)
+	err = lookAt(context.Background(), a.options.Program, path)
 	switch {
 	case err == nil:
 		return state, nil
@@ -165,8 +165,8 @@ func childCode(err error) int {
 
 // lookAt looks whether a store can be opened, in a process of its own where program names
 // this program's file: a damaged store can take a whole process down. The error is
-// [boltstore.ErrLocked], errNotLooked, or says what is wrong with the file.
-func lookAt(program, path string) error {
+// [boltstore.ErrLocked], errNotLooked, that of a context that ended, or says what is wrong with the file.
+func lookAt(ctx context.Context, program, path string) error {
 	if program == "" {
 		err := boltstore.Check(path)
 		if childCode(err) == childBlind {
@@ -180,15 +180,17 @@ func lookAt(program, path string) error {
 	}
 	// A hang is damage as well. A slow disk reads 2 MB/s.
 	within := 2*time.Minute + time.Duration(info.Size()/2_000_000)*time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), within)
+	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, childWord, path).CombinedOutput()
+	out, err := exec.CommandContext(limited, program, childWord, path).CombinedOutput()
 	said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n") // a panic goes on for pages
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
 		return fmt.Errorf("looking at it had not ended after %s", within)
 	case !errors.As(err, &exit), exit.ExitCode() == childBlind, exit.ExitCode() < 0: // ended from outside
 		return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)

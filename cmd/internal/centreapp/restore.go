@@ -79,11 +79,11 @@ func newerThan(folder string, m *manifest) (newest string) {
 		return ""
 	}
 	entries, _ := os.ReadDir(beside) // nothing there is nothing newer
-	latest := m.Time
+	latest := *m
 	for _, e := range entries {
 		other, err := readManifest(filepath.Join(beside, e.Name()))
-		if err == nil && other.Verified != nil && other.Epoch == m.Epoch && other.Time.After(latest) {
-			latest, newest = other.Time, filepath.Join(beside, e.Name())
+		if err == nil && other.Verified != nil && other.Epoch == m.Epoch && other.compare(&latest) > 0 {
+			latest, newest = other, filepath.Join(beside, e.Name())
 		}
 	}
 	return newest

@@ -1,0 +1,85 @@
+package storetest
+
+import (
+	"testing"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// moreCameThanWasSaid has a kiosk say how many it issued, lose its journal, and send more
+// of the old chain afterwards, without a word about numbers.
+func moreCameThanWasSaid(t *testing.T, open opener) {
+	s := counting(t, open)
+	old := presses("a", 5)
+	say := func(last, issued uint64) {
+		t.Helper()
+		s.ok(s.store.PutTotals(s.ctx, []custody.Said{{Kiosk: old.id, Chain: old.chain, Totals: custody.Totals{
+			Last: last, Days: []custody.DayTotal{{Day: today, Issued: issued}},
+		}}}))
+	}
+	say(2, 1)
+	s.keep(old.batch(1, 2))
+	s.closings(custody.ClosingQuery{}, closing{old, today, "received 2, counted 2"})
+	next := old.successor("a, second life")
+	next.silent = false
+	next.salvage(old.records[3])
+	say(4, 1)
+	s.keep(next.all())
+	s.closings(custody.ClosingQuery{}, closing{old, today, "received 3, counted 3"})
+	s.keep(old.all())
+	s.closings(custody.ClosingQuery{}, closing{old, today, "received 6, counted 5, duplicate 1"})
+	say(5, 9)
+	s.closings(custody.ClosingQuery{}, closing{old, today, "issued 10, received 6, counted 5, duplicate 1"})
+	s.recounted()
+}
+
+// salvagedSaysOtherwise has a journal salvaged with other bytes under a number than the
+// old chain brings. That is no repeat: it is in dispute, and an alarm.
+func salvagedSaysOtherwise(t *testing.T, open opener) {
+	for name, order := range map[string]func(s *story, old, next *kiosk) (against survey.Chain){
+		"old first": func(s *story, old, next *kiosk) survey.Chain {
+			s.keep(old.all())
+			s.keep(next.all())
+			return next.chain
+		},
+		"together":       func(s *story, old, next *kiosk) survey.Chain { s.keep(old.all(), next.all()); return next.chain },
+		"salvaged first": func(s *story, old, next *kiosk) survey.Chain { s.keep(next.all()); s.keep(old.all()); return old.chain },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := counting(t, open)
+			old, edited := presses("a", 2), presses("a", 2)
+			next := old.successor("a, second life")
+			old.silent, next.silent = false, false
+			old.record(press("Q3", 5))
+			edited.record(press("Q3", 1))
+			next.salvage(edited.records[2])
+			next.salvage(old.records[1]) // this one is a repeat
+			against := order(s, old, next)
+			want := closing{old, today, "received 5, counted 3, duplicate 1, disputed 1"}
+			s.closings(custody.ClosingQuery{}, want)
+			if st := s.chainState(against); st.Forks != 1 || st.Disputed != 1 {
+				t.Errorf("the state of the chain that contradicts is %+v", st)
+			}
+			s.figures("all", s.score(survey.ScoreQuery{}).Total, 3, 3, 0)
+			s.reopen()
+			s.closings(custody.ClosingQuery{}, want)
+			s.recounted()
+		})
+	}
+}
+
+// salvagedTwiceOtherwise has two later lives of one kiosk salvage other bytes under one
+// number, of a chain of which nothing came.
+func salvagedTwiceOtherwise(t *testing.T, open opener) {
+	s := counting(t, open)
+	old, edited := presses("a", 1), newKiosk("a")
+	edited.record(press("Q3", 1))
+	second, third := old.successor("a, second life"), old.successor("a, third life")
+	second.salvage(old.records[0])
+	third.salvage(edited.records[0])
+	third.salvage(old.records[0])
+	s.keep(second.all(), third.all())
+	s.closings(custody.ClosingQuery{}, closing{old, today, "received 3, counted 1, duplicate 1, disputed 1"})
+	s.recounted()
+}

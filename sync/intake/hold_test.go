@@ -1,0 +1,112 @@
+package intake_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+var errChain = errors.New("the chain cannot be read")
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) count(what string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), what)
+}
+
+// One chain that the store cannot keep holds up nobody else, whether it comes with them or
+// before them; what it sent stays on the bus, and the log and the program say so once.
+func TestAChainThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	bad, a, b := newBox(1, 3), newBox(2, 20), newBox(3, 4)
+	c := newCentre(t, bad, a, b)
+	var log lines
+	c.log = slog.New(slog.NewTextHandler(&log, nil))
+	c.store.refuse(func(arrived survey.Chain) error {
+		if arrived == bad.chain {
+			return errChain
+		}
+		return nil
+	})
+	sbad, sa, sb := c.connect(bad), c.connect(a), c.connect(b)
+	sbad.sendAll() // alone, before anything tells that the store can keep others
+	c.start()
+	c.until("the store has refused it", func() error {
+		if n := c.store.tried(); n < 4 {
+			return fmt.Errorf("tried %d times", n)
+		}
+		return nil
+	})
+	sa.sendAll()
+	sb.sendAll()
+	sa.receiptUpTo(20)
+	sb.receiptUpTo(4)
+	c.until("only the chain that cannot be kept is on the bus", func() error {
+		if n := c.waiting(); n != 3 {
+			return fmt.Errorf("the bus holds %d batches", n)
+		}
+		return errors.Join(c.store.holds(a), c.store.holds(b))
+	})
+	sbad.quiet()
+	if n := c.stuckNow(); n != 1 {
+		t.Errorf("told of %d chains that cannot be kept", n)
+	}
+	if n := log.count("a chain cannot be kept"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	// Mended, the kiosk sends again, and the chain is kept. What the bus still holds of it
+	// is a repeat then.
+	c.store.refuse(nil)
+	sbad.sendAll()
+	sbad.receiptUpTo(3)
+	c.until("nothing is stuck", func() error {
+		if n := c.stuckNow(); n != 0 {
+			return fmt.Errorf("%d chains are", n)
+		}
+		return c.store.holds(bad)
+	})
+}
+
+// refuse sets which chains cannot be kept from now on; nil = all can.
+func (m *memory) refuse(why func(survey.Chain) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refused = why
+}
+
+// Keep keeps all of the arrivals or none.
+func (m *memory) Keep(ctx context.Context, arrivals []custody.Arrival) (kept []custody.Kept, err error) {
+	m.mu.Lock()
+	refused := m.refused
+	m.mu.Unlock()
+	for _, a := range arrivals {
+		if refused != nil && refused(a.Batch.Header.Chain) != nil {
+			return nil, m.try(ctx, func() {}, errChain)
+		}
+	}
+	err = m.try(ctx, func() {
+		for _, a := range arrivals {
+			kept = append(kept, m.keep(a.Batch))
+		}
+	}, nil)
+	return kept, err
+}
