@@ -106,8 +106,13 @@ func New(c Config, o Options) (*App, error) {
 // folder is for. The state is written while the store is held, so that of two programs
 // only the one that has it says so.
 func (a *App) openStore(ctx context.Context, state storeState) (err error) {
-	if a.store, err = boltstore.Open(filepath.Join(a.config.Data, storeFile), boltstore.Options{MaxSize: a.options.MaxSize}); err != nil {
+	path := filepath.Join(a.config.Data, storeFile)
+	a.store, err = boltstore.Open(path, boltstore.Options{MaxSize: a.options.MaxSize})
+	switch {
+	case errors.Is(err, boltstore.ErrLocked):
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
+	case err != nil:
+		return a.unusable(path, err) // it went bad while nobody had it open
 	}
 	if a.key, err = loadKey(a.config.Data, state == making); err == nil {
 		err = writeState(a.config.Data, inUse)

@@ -56,6 +56,7 @@ func TestAStoreIsNeverBegunAnew(t *testing.T) {
 		"store and state are gone":           func(t *testing.T, dir string) { remove(t, dir, "store.db", "store.state") },
 		"the store is empty":                 func(t *testing.T, dir string) { put(t, dir, "store.db", "") },
 		"the store is another kind of file":  func(t *testing.T, dir string) { put(t, dir, "store.db", strings.Repeat("xin chào ", 4000)) },
+		"its first pages are overwritten":    func(t *testing.T, dir string) { overwriteStore(t, dir) },
 		"the store is cut short":             func(t *testing.T, dir string) { cut(t, dir, 3*4096) },
 		"the store is cut in its first page": func(t *testing.T, dir string) { cut(t, dir, 100) },
 	} {
@@ -72,6 +73,19 @@ func TestAStoreIsNeverBegunAnew(t *testing.T) {
 				said(t, err, filepath.Join(dir, "store.db"), "", cure, cure)
 			}
 		})
+	}
+}
+
+// overwriteStore damages a store that was closed cleanly, and leaves its size.
+func overwriteStore(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, "store.db"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(make([]byte, 2*4096), 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

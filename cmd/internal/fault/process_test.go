@@ -138,8 +138,8 @@ func TestStraceCountsFailsAndKills(t *testing.T) {
 func namespace(t *testing.T) *Namespace {
 	t.Helper()
 	ns, err := NewNamespace()
-	if errors.Is(err, ErrNotPermitted) && os.Getenv("HAILONG_REQUIRE") == "" {
-		t.Skip(err)
+	if errors.Is(err, ErrNotPermitted) {
+		t.Skip(err) // a right that no package brings
 	} else if err != nil {
 		t.Fatal(err)
 	}
