@@ -116,6 +116,7 @@ type cancelled struct {
 	to  io.Writer
 }
 
+// Write implements [io.Writer].
 func (c *cancelled) Write(b []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
 		return 0, err
