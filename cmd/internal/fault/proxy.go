@@ -161,8 +161,8 @@ func (p *Proxy) serve(client net.Conn) {
 	w := p.weather.Load()
 	switch {
 	case w.Refuse:
+		p.note(func(n *ProxyCounts) { n.Refused++ }) // before the client can know
 		reset(client)
-		p.note(func(n *ProxyCounts) { n.Refused++ })
 		return
 	case w.HalfOpen:
 		p.note(func(n *ProxyCounts) { n.HalfOpened++ })
@@ -172,8 +172,8 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
 	if err != nil {
+		p.note(func(n *ProxyCounts) { n.Refused++ }) // before the client can know
 		reset(client)
-		p.note(func(n *ProxyCounts) { n.Refused++ })
 		return
 	}
 	p.note(func(n *ProxyCounts) { n.Taken++ })
