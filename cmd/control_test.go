@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hailong/cmd/internal/fault"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
@@ -86,7 +87,7 @@ func TestControlThanksBeforeDiskLosesPresses(t *testing.T) {
 	s := badSite(t, thanksFirst)
 	l := ledger{kept: map[string]string{}}
 	for n := range 20 {
-		p := press{"quick", map[string]int{"Z0": 5}, "web", fmt.Sprint("hasty-", n)}
+		p := fault.Press{Questionnaire: "quick", Answers: map[string]int{"Z0": 5}, Channel: survey.Web, Key: fmt.Sprint("hasty-", n)}
 		got, err := send(s.kiosks[0], p)
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +111,7 @@ func TestControlForgottenKeysCountTwice(t *testing.T) {
 	l := ledger{kept: map[string]string{}}
 	var said error
 	for n := range 20 {
-		p := press{"quick", map[string]int{"Z0": 5}, "web", fmt.Sprint("forgotten-", n)}
+		p := fault.Press{Questionnaire: "quick", Answers: map[string]int{"Z0": 5}, Channel: survey.Web, Key: fmt.Sprint("forgotten-", n)}
 		for range 2 { // the answer to the first is uncertain, so it is sent again
 			got, err := send(s.kiosks[0], p)
 			if err != nil {

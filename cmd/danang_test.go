@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hailong/cmd/internal/demo"
+	"hailong/cmd/internal/fault"
+	"hailong/survey"
 )
 
 // startDemo runs the whole system in this process, on free ports.
@@ -39,7 +41,7 @@ func TestDaNang2014ThroughTheWholePipe(t *testing.T) {
 	d := startDemo(t)
 	began := time.Now()
 	counts := map[int]int{3: 7588, 2: 117, 1: 20}
-	work := make(chan press)
+	work := make(chan fault.Press)
 	var hands sync.WaitGroup
 	for range 64 {
 		hands.Go(func() {
@@ -52,7 +54,7 @@ func TestDaNang2014ThroughTheWholePipe(t *testing.T) {
 	}
 	for level, n := range counts {
 		for i := range n {
-			work <- press{"danang-2014", map[string]int{"Z0": level}, "web", fmt.Sprint(level, "-", i)}
+			work <- fault.Press{Questionnaire: "danang-2014", Answers: map[string]int{"Z0": level}, Channel: survey.Web, Key: fmt.Sprint(level, "-", i)}
 		}
 	}
 	close(work)

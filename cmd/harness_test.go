@@ -2,11 +2,9 @@ package cmd_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"hailong/survey"
+	"hailong/cmd/internal/fault"
 	"hailong/survey/score"
 )
 
@@ -191,52 +189,6 @@ func within(t *testing.T, d time.Duration, what string, ok func() error) {
 	}
 }
 
-var browserless = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-
-// call sends a request and reads a JSON answer; token may be empty.
-func call(method, url, token string, body, into any) (int, error) {
-	var r io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return 0, err
-		}
-		r = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(context.Background(), method, url, r)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := browserless.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	if resp.StatusCode >= 300 {
-		return resp.StatusCode, fmt.Errorf("%s %s: %d %s", method, url, resp.StatusCode, b)
-	}
-	if into == nil {
-		return resp.StatusCode, nil
-	}
-	return resp.StatusCode, json.Unmarshal(b, into)
-}
-
-// press is one press as the kiosk's interface takes it.
-type press struct {
-	Questionnaire string         `json:"questionnaire"`
-	Answers       map[string]int `json:"answers"`
-	Channel       survey.Channel `json:"channel"`
-	Key           string         `json:"idempotency_key"`
-}
-
 // thanked is the answer to a press that was kept.
 type thanked struct {
 	ID       string `json:"id"`
@@ -244,9 +196,9 @@ type thanked struct {
 }
 
 // send sends a press once. No error means 201: it is kept.
-func send(kiosk string, p press) (thanked, error) {
+func send(kiosk string, p fault.Press) (thanked, error) {
 	var got thanked
-	status, err := call(http.MethodPost, kiosk+"/api/v1/responses", "", p, &got)
+	status, err := fault.Call(http.MethodPost, kiosk+"/api/v1/responses", "", p, &got)
 	if err == nil && status != http.StatusCreated {
 		err = fmt.Errorf("answered %d, want 201", status)
 	}
@@ -254,7 +206,7 @@ func send(kiosk string, p press) (thanked, error) {
 }
 
 // insist sends a press with the same key until it is thanked for.
-func insist(kiosk string, p press, by time.Time) (thanked, error) {
+func insist(kiosk string, p fault.Press, by time.Time) (thanked, error) {
 	for {
 		got, err := send(kiosk, p)
 		if err == nil || time.Now().After(by) {
@@ -280,7 +232,7 @@ type kioskStatus struct {
 
 func statusOf(kiosk string) (kioskStatus, error) {
 	var st kioskStatus
-	_, err := call(http.MethodGet, kiosk+"/api/v1/status", "", nil, &st)
+	_, err := fault.Call(http.MethodGet, kiosk+"/api/v1/status", "", nil, &st)
 	return st, err
 }
 
@@ -296,14 +248,14 @@ func allSent(kiosk string) error {
 // scores asks the centre.
 func scores(centre, token, query string) (score.Result, error) {
 	var r score.Result
-	_, err := call(http.MethodGet, centre+"/api/v1/scores"+query, token, nil, &r)
+	_, err := fault.Call(http.MethodGet, centre+"/api/v1/scores"+query, token, nil, &r)
 	return r, err
 }
 
 // ready is nil once a program says that it is ready.
 func ready(base string) func() error {
 	return func() error {
-		_, err := call(http.MethodGet, base+"/readyz", "", nil, nil)
+		_, err := fault.Call(http.MethodGet, base+"/readyz", "", nil, nil)
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			return nil

@@ -3,6 +3,8 @@ package cmd_test
 import (
 	"errors"
 	"fmt"
+	"hailong/cmd/internal/fault"
+	"hailong/survey"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -59,7 +61,7 @@ func newCrowd() *crowd { return &crowd{ledger: ledger{kept: map[string]string{}}
 
 func (c *crowd) press(kiosk string, hand int) {
 	for n := 0; !c.stop.Load(); n++ {
-		p := press{"quick", map[string]int{"Z0": n%5 + 1}, "web", fmt.Sprintf("%s-%d-%d", kiosk, hand, n)}
+		p := fault.Press{Questionnaire: "quick", Answers: map[string]int{"Z0": n%5 + 1}, Channel: survey.Web, Key: fmt.Sprintf("%s-%d-%d", kiosk, hand, n)}
 		got, err := insist(kiosk, p, time.Now().Add(60*time.Second))
 		if err == nil {
 			err = c.ledger.thank(p.Key, got.ID)

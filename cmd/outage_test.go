@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"hailong/cmd/internal/fault"
 	"hailong/survey"
 	"hailong/survey/boltstore"
 	"hailong/survey/custody"
@@ -21,7 +22,7 @@ func TestTheCentreIsDownForTheWholeRun(t *testing.T) {
 	keys := map[string][]string{}
 	for n := range presses {
 		k := s.kiosks[n%2]
-		p := press{"quick", map[string]int{"Z0": n%5 + 1}, "web", fmt.Sprint("outage-", n)}
+		p := fault.Press{Questionnaire: "quick", Answers: map[string]int{"Z0": n%5 + 1}, Channel: survey.Web, Key: fmt.Sprint("outage-", n)}
 		if _, err := send(k, p); err != nil {
 			t.Fatalf("press %d while the centre is down: %v", n, err)
 		}

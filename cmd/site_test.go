@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hailong/cmd/internal/centreapp"
+	"hailong/cmd/internal/fault"
+	"hailong/survey"
 )
 
 // site is one aggregator and two kiosks, each a process of its own, with the settings
@@ -107,7 +109,7 @@ func TestOneAggregatorAndTwoKiosksFromTheExampleFiles(t *testing.T) {
 	s := newSite(t)
 	for i, k := range s.kiosks {
 		for n := range 30 {
-			p := press{"quick", map[string]int{"Z0": n%5 + 1}, "web", strings.Repeat("k", i+1) + string(rune('A'+n))}
+			p := fault.Press{Questionnaire: "quick", Answers: map[string]int{"Z0": n%5 + 1}, Channel: survey.Web, Key: strings.Repeat("k", i+1) + string(rune('A'+n))}
 			if _, err := send(k, p); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +127,7 @@ func TestOneAggregatorAndTwoKiosksFromTheExampleFiles(t *testing.T) {
 	if err != nil || len(st.Counters) != 1 || st.Counters[0] != "HS-02" || !st.Link.Connected {
 		t.Fatalf("the second kiosk: %+v %v", st, err)
 	}
-	if status, _ := call(http.MethodGet, s.centre+"/api/v1/scores", "", nil, nil); status != http.StatusUnauthorized {
+	if status, _ := fault.Call(http.MethodGet, s.centre+"/api/v1/scores", "", nil, nil); status != http.StatusUnauthorized {
 		t.Fatalf("a stranger gets %d", status)
 	}
 	for _, b := range s.boxes {

@@ -83,7 +83,7 @@ func (s *stage) unready(b *Box) error {
 		if !b.Process.Running() {
 			return nil
 		}
-		status, err := call(http.MethodGet, b.URL+"/readyz", "", nil, nil)
+		status, err := Call(http.MethodGet, b.URL+"/readyz", "", nil, nil)
 		if err == nil {
 			return fmt.Errorf("%s goes on saying that it is ready", filepath.Base(b.Command.Path))
 		}

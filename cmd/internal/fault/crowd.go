@@ -3,11 +3,8 @@
 package fault
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -16,49 +13,11 @@ import (
 	"hailong/survey"
 )
 
-var client = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
-
-// call sends a request and reads a JSON answer; token may be empty, body and into nil.
-func call(method, url, token string, body, into any) (status int, err error) {
-	var r io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return 0, err
-		}
-		r = bytes.NewReader(b)
-	}
-	req, err := http.NewRequest(method, url, r)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return 0, err
-	}
-	if resp.StatusCode >= 300 {
-		return resp.StatusCode, fmt.Errorf("%s %s: %d %s", method, url, resp.StatusCode, b)
-	}
-	if into == nil {
-		return resp.StatusCode, nil
-	}
-	return resp.StatusCode, json.Unmarshal(b, into)
-}
-
 // Hand presses a press once at a kiosk, and notes in the ledger what came of it.
 func Hand(l *Ledger, kiosk string, p Press) Outcome {
 	l.Send(kiosk, p)
 	var thanks struct{ ID string }
-	status, err := call(http.MethodPost, kiosk+"/api/v1/responses", "", p, &thanks)
+	status, err := Call(http.MethodPost, kiosk+"/api/v1/responses", "", p, &thanks)
 	switch {
 	case err == nil && status == http.StatusCreated:
 		id, err := survey.ParseRecordID(thanks.ID)

@@ -25,7 +25,7 @@ func nearlyFull(t *testing.T, seed uint64) Result {
 		return Result{Violations: []string{"a press was thanked for on a disk that is full"}}
 	}
 	var wrong []string
-	status, err := call(http.MethodGet, k.URL+"/readyz", "", nil, nil)
+	status, err := Call(http.MethodGet, k.URL+"/readyz", "", nil, nil)
 	if status != http.StatusServiceUnavailable || !strings.Contains(fmt.Sprint(err), "disk-full") {
 		wrong = append(wrong, fmt.Sprintf("I9: the kiosk does not say that its disk is full: %d %v", status, err))
 	}

@@ -22,7 +22,7 @@ import (
 // backup has the aggregator make a backup, and returns its folder.
 func (s *stage) backup() (string, error) {
 	var made struct{ Path, State string }
-	_, err := call(http.MethodPost, s.Centre.URL+"/api/v1/backups", s.token, nil, &made)
+	_, err := Call(http.MethodPost, s.Centre.URL+"/api/v1/backups", s.token, nil, &made)
 	if err == nil && made.State != "verified" {
 		err = fmt.Errorf("the backup is %s", made.State)
 	}

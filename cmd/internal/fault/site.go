@@ -121,7 +121,7 @@ func (s *Site) makeCentre(o SiteOptions, addr string) error {
 
 func (s *Site) makeKiosk(o SiteOptions, i int, addr string) error {
 	var invited struct{ Code string }
-	if _, err := call(http.MethodPost, s.Centre.URL+"/api/v1/kiosks", s.token, map[string]string{"counter": counters[i%len(counters)]}, &invited); err != nil {
+	if _, err := Call(http.MethodPost, s.Centre.URL+"/api/v1/kiosks", s.token, map[string]string{"counter": counters[i%len(counters)]}, &invited); err != nil {
 		return fmt.Errorf("invite a kiosk: %w", err)
 	}
 	name := fmt.Sprint("kiosk", i)
@@ -170,7 +170,7 @@ func (b *Box) Ready(within time.Duration) error {
 		if !b.Process.Running() {
 			return errEnded
 		}
-		_, err := call(http.MethodGet, b.URL+"/readyz", "", nil, nil)
+		_, err := Call(http.MethodGet, b.URL+"/readyz", "", nil, nil)
 		return err
 	})
 	if err != nil {
@@ -205,7 +205,7 @@ type kioskStatus struct {
 }
 
 func (b *Box) status() (st kioskStatus, err error) {
-	_, err = call(http.MethodGet, b.URL+"/api/v1/status", "", nil, &st)
+	_, err = Call(http.MethodGet, b.URL+"/api/v1/status", "", nil, &st)
 	return st, err
 }
 
@@ -232,7 +232,7 @@ func (s *Site) Counted() (int, error) {
 	var r struct {
 		Total struct{ N, Excluded int }
 	}
-	_, err := call(http.MethodGet, s.Centre.URL+"/api/v1/scores", s.token, nil, &r)
+	_, err := Call(http.MethodGet, s.Centre.URL+"/api/v1/scores", s.token, nil, &r)
 	return r.Total.N + r.Total.Excluded, err
 }
 

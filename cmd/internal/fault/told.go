@@ -32,7 +32,7 @@ func (s *Site) Told() (*Told, error) {
 
 // ask gets something from the aggregator's API.
 func (s *Site) ask(path string, into any) error {
-	_, err := call(http.MethodGet, s.Centre.URL+path, s.token, nil, into)
+	_, err := Call(http.MethodGet, s.Centre.URL+path, s.token, nil, into)
 	return err
 }
 
