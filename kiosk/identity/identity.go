@@ -104,30 +104,22 @@ func Load(dir string) (*Identity, error) {
 	second, err2 := read(filepath.Join(dir, SecondCopy))
 	switch {
 	case errors.Is(err1, os.ErrNotExist) && errors.Is(err2, os.ErrNotExist):
-		if _, err := os.Stat(filepath.Join(dir, JournalFolder)); err == nil {
+		// A folder that cannot be looked at may hold one: a new key is drawn for none only.
+		switch _, err := os.Stat(filepath.Join(dir, JournalFolder)); {
+		case err == nil:
 			return nil, ErrLost
+		case !errors.Is(err, os.ErrNotExist):
+			return nil, fmt.Errorf("look for the kiosk's journal: %w", err)
 		}
 		return create(dir)
 	case err1 == nil && err2 == nil && reflect.DeepEqual(first, second):
 		return first, nil
-	case err1 == nil && err2 == nil:
-		id := newer(first, second)
-		return id, id.Save(dir)
-	case err1 == nil:
+	case err1 == nil: // of two that differ it is the newer one: it is written first
 		return first, first.Save(dir)
 	case err2 == nil:
 		return second, second.Save(dir)
 	}
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, errors.Join(err1, err2))
-}
-
-// newer is the copy that knows more. They differ only after a stop between the two
-// writes, the first copy being written first.
-func newer(first, second *Identity) *Identity {
-	if first.Chain.IsZero() && !second.Chain.IsZero() {
-		return second
-	}
-	return first
 }
 
 func create(dir string) (*Identity, error) {

@@ -224,6 +224,17 @@ func TestALeftoverFileDoesNotMatter(t *testing.T) {
 	}
 }
 
+// A journal that cannot be looked at may be one: no new kiosk is made beside it.
+func TestAJournalThatCannotBeLookedAtIsNoFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(identity.JournalFolder, filepath.Join(dir, identity.JournalFolder)); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	if id, err := identity.Load(dir); err == nil {
+		t.Fatalf("a new kiosk %s beside a journal that could not be looked at", id.Kiosk())
+	}
+}
+
 func TestAFolderThatCannotBeWrittenIsSaid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	put(t, filepath.Dir(file), "file", nil)

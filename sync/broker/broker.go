@@ -84,11 +84,8 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 // Dial uses an external server, whose permissions are its operator's job (see
 // [wire.KioskPermissions]), as is its sync_interval: always. credentials is a NATS
 // credentials file, "" for none.
-func Dial(ctx context.Context, url, credentials string, maxBytes int64) (*Broker, error) {
-	opts := []nats.Option{
-		nats.Name("centre"), nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1),
-		nats.Timeout(5 * time.Second), nats.ReconnectWait(time.Second),
-	}
+func Dial(ctx context.Context, url, credentials string, maxBytes int64, log *slog.Logger) (*Broker, error) {
+	opts := append(centreOptions(log), nats.Timeout(5*time.Second), nats.ReconnectWait(time.Second))
 	if credentials != "" {
 		opts = append(opts, nats.UserCredentials(credentials))
 	}
@@ -105,6 +102,16 @@ func Dial(ctx context.Context, url, credentials string, maxBytes int64) (*Broker
 		return nil, err
 	}
 	return b, nil
+}
+
+// centreOptions are those of the centre's connection, wherever its server is.
+func centreOptions(log *slog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.Name("centre"), nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("the centre's connection to the message server", "error", err)
+		}),
+	}
 }
 
 // Conn is the centre's own connection. It lives as long as the broker: when the embedded
@@ -156,12 +163,8 @@ func (b *Broker) raise(ctx context.Context) (err error) {
 		return err
 	}
 	if b.conn == nil {
-		b.conn, err = nats.Connect("", nats.InProcessServer(b.own), nats.Token(b.own.token), nats.Name("centre"),
-			nats.CustomInboxPrefix(wire.CentreInboxPrefix), nats.MaxReconnects(-1),
-			nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0),
-			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-				b.own.options.Log.Warn("the centre's connection to the message server", "error", err)
-			}))
+		b.conn, err = nats.Connect("", append(centreOptions(b.own.options.Log), nats.InProcessServer(b.own), nats.Token(b.own.token),
+			nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(0, 0))...)
 		if err != nil {
 			return notTheFiles{fmt.Errorf("connect to the message server: %w", err)}
 		}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,10 +42,6 @@ type notTheFiles struct{ error }
 func (e notTheFiles) Unwrap() error { return e.error }
 
 func newEmbedded(o Options) (*embedded, error) {
-	token, err := randomToken()
-	if err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the message server's folder: %w", err)
 	}
@@ -60,7 +55,7 @@ func newEmbedded(o Options) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("see how big the volume of %s is: %w", o.Dir, err)
 	}
-	return &embedded{options: o, listen: o.Listen, token: token, limit: min(o.MaxBytes, size/4), log: &serverLog{log: o.Log}}, nil
+	return &embedded{options: o, listen: o.Listen, token: rand.Text(), limit: min(o.MaxBytes, size/4), log: &serverLog{log: o.Log}}, nil
 }
 
 // InProcessConn implements the provider of the centre's connection: it reaches whichever
@@ -224,12 +219,4 @@ func portFree(addr string) error {
 		return fmt.Errorf("nats.listen = %q: the address cannot be used; is another program using it? %w", addr, err)
 	}
 	return l.Close()
-}
-
-func randomToken() (string, error) {
-	b := make([]byte, 32)
-	if _, err := rand.Read(b); err != nil {
-		return "", fmt.Errorf("draw the centre's token: %w", err)
-	}
-	return hex.EncodeToString(b), nil
 }

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,7 +52,7 @@ func TestAnExternalServerGoneAndBack(t *testing.T) {
 	if _, err := fmt.Sscanf(url[strings.LastIndex(url, ":"):], ":%d", &e.port); err != nil {
 		t.Fatal(err)
 	}
-	b, err := broker.Dial(context.Background(), url, "", 0)
+	b, err := broker.Dial(context.Background(), url, "", 0, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,7 @@ type gate struct {
 func (g *gate) Check(c server.ClientAuthentication) bool {
 	o := c.GetOpts()
 	if o.Token != "" {
-		if o.Token != g.token {
+		if subtle.ConstantTimeCompare([]byte(o.Token), []byte(g.token)) == 0 {
 			return false
 		}
 		c.RegisterUser(&server.User{Username: "centre"})

@@ -161,7 +161,7 @@ func (a *App) openAddress(context.Context) error {
 func (a *App) openBroker(ctx context.Context) (err error) {
 	n := a.config.NATS
 	if n.URL != "" {
-		a.broker, err = broker.Dial(ctx, n.URL, n.Credentials, n.MaxBytes)
+		a.broker, err = broker.Dial(ctx, n.URL, n.Credentials, n.MaxBytes, a.log)
 	} else {
 		a.broker, err = broker.Start(ctx, broker.Options{
 			Dir: filepath.Join(a.config.Data, "nats"), Listen: n.Listen, MaxBytes: n.MaxBytes, Admit: a.admit, Log: a.log,
