@@ -54,7 +54,11 @@ func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []cu
 		prefix = kioskKey(q.Kiosk)
 	}
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		err := eachTally(tx, prefix, func(k tallyKey, t *tally) error {
+		twice, err := issuedTwice(tx, prefix)
+		if err != nil {
+			return err
+		}
+		return eachTally(tx, prefix, func(k tallyKey, t *tally) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -67,16 +71,8 @@ func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []cu
 				sums[name{k.kiosk, k.day}] = c
 			}
 			_, said := lastSaid(tx, k.kiosk, k.chain)
-			t.addTo(c, said)
+			t.addTo(c, said, twice[k])
 			return nil
-		})
-		if err != nil {
-			return err
-		}
-		return issuedTwice(tx, prefix, func(k survey.KioskID, day survey.Date) {
-			if c := sums[name{k, day}]; c != nil && c.Issued > c.Received {
-				c.Issued--
-			}
 		})
 	})
 	if err != nil {
@@ -104,11 +100,12 @@ func asked(q custody.ClosingQuery, day survey.Date) bool {
 
 // addTo adds a row to a closing. A chain of which the kiosk never said how many it
 // issued is taken as complete, and one of which more came than it said has issued what
-// came: batches of a chain that was damaged may carry no totals.
-func (t *tally) addTo(c *custody.Closing, said bool) {
+// came: batches of a chain that was damaged may carry no totals. elsewhere are records
+// that another chain issued, too, and that came with that one alone.
+func (t *tally) addTo(c *custody.Closing, said bool, elsewhere int64) {
 	issued := t.received
 	if said {
-		issued = max(issued, t.issued+t.disputed)
+		issued = max(issued, t.issued+t.disputed-elsewhere)
 	}
 	for to, n := range map[*uint64]int64{
 		&c.Issued: issued, &c.Received: t.received, &c.Counted: t.counted,
@@ -116,34 +113,39 @@ func (t *tally) addTo(c *custody.Closing, said bool) {
 	} {
 		*to += uint64(n)
 	}
+	left := t.received - t.counted - t.held - t.quarantined - t.disputed
 	for reason, n := range t.excluded {
+		left -= n
 		if reason == contradicting {
 			c.Disputed += uint64(n)
 			continue
 		}
 		c.Excluded[reason] += uint64(n)
 	}
+	c.Unaccounted += uint64(max(left, -left))
 }
 
-// issuedTwice hands out the records that two chains of a kiosk say they issued and only
-// one brought: salvaged, and not received in their own chain.
-func issuedTwice(tx *bbolt.Tx, prefix []byte, visit func(survey.KioskID, survey.Date)) error {
+// issuedTwice counts the records that two chains of a kiosk say they issued and only one
+// brought: salvaged, and not received in their own chain. They are counted by their own
+// chain, so that nothing is taken off what a third one lacks.
+func issuedTwice(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
+	twice := map[tallyKey]int64{}
 	c := tx.Bucket(salvagedBucket).Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		kiosk, rest, ok := parseKiosk(k)
 		if !ok || len(rest) != idLen || len(v) != idLen+dayLen {
-			return fmt.Errorf("%w: a salvaged record has no name", errDamaged)
+			return nil, fmt.Errorf("%w: a salvaged record has no name", errDamaged)
 		}
 		id := parseID(rest)
 		old, err := chainIn(tx, id.Chain)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if last, _ := lastSaid(tx, kiosk, id.Chain); id.Sequence > old.Head.Sequence && id.Sequence <= last {
-			visit(kiosk, parseDay(v[idLen:]))
+			twice[tallyKey{kiosk, id.Chain, parseDay(v[idLen:])}]++
 		}
 	}
-	return nil
+	return twice, nil
 }
 
 // Losses are what damaged journals may have lost, ordered by the successors' chains.

@@ -141,3 +141,35 @@ func TestChainStateRoundTrip(t *testing.T) {
 		t.Error("a short row was read")
 	}
 }
+
+// A damaged account is seen although the errors of two chains cancel out.
+func TestChainsAreBalancedOneByOne(t *testing.T) {
+	s := openNew(t)
+	put := func(chain byte, received, counted int64) {
+		t.Helper()
+		if err := s.update(t.Context(), func(w *writing) error {
+			row := tally{received: received, counted: counted}
+			return w.put(tallyBucket, tallyKey{"k-a", survey.Chain{chain}, 20000}.encode(), row.encode())
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closing := func() custody.Closing {
+		t.Helper()
+		list, err := s.Closings(t.Context(), custody.ClosingQuery{})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		return list[0]
+	}
+	put(1, 5, 5)
+	put(2, 5, 5)
+	if c := closing(); !c.Balanced() || c.Unaccounted != 0 {
+		t.Errorf("sound rows: %+v", c)
+	}
+	put(1, 5, 4)
+	put(2, 5, 6)
+	if c := closing(); c.Received != c.Counted || c.Balanced() || c.Unaccounted != 2 {
+		t.Errorf("rows that make up for each other: %+v", c)
+	}
+}

@@ -64,7 +64,7 @@ func TestRejectedHasALimit(t *testing.T) {
 	}
 	has := func(what, want string) {
 		t.Helper()
-		list, err := s.Rejected(t.Context(), 99)
+		list, err := s.Rejected(t.Context(), 0, 99)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestRejectedHasALimit(t *testing.T) {
 	for _, text := range []string{"a", "b", "c"} {
 		reject("k-one", text)
 	}
-	has("full", "cbax")
+	has("full", "xabc")
 	if err := s.Resolved(t.Context(), 3); err != nil { // b
 		t.Fatal(err)
 	}
@@ -88,13 +88,13 @@ func TestRejectedHasALimit(t *testing.T) {
 	if err := s.Resolved(t.Context(), 3); err == nil {
 		t.Error("the resolved one is still there")
 	}
-	has("a resolved one made room", "dcax")
+	has("a resolved one made room", "xacd")
 	reject("k-one", "e")
-	has("the oldest made room", "edcx")
+	has("the oldest made room", "xcde")
 	reject("k-one", "f"+string(make([]byte, 98)))
-	has("a large one needs more of it", "fex")
+	has("a large one needs more of it", "xef")
 	reject("k-one", "a")
-	has("what went may come again", "afx")
+	has("what went may come again", "xfa")
 }
 
 // TestAnIdleKioskCostsNoCommit counts transactions.

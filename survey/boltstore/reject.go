@@ -95,12 +95,12 @@ func (w *writing) dropRejected(number []byte) error {
 	return w.delete(rejectBucket, number)
 }
 
-// Rejected are the last limit things rejected that nobody has resolved, the newest
-// first.
-func (s *Store) Rejected(ctx context.Context, limit int) (list []custody.Rejected, err error) {
+// Rejected are the first limit things rejected that nobody has resolved and whose number
+// is greater than after, the oldest first.
+func (s *Store) Rejected(ctx context.Context, after uint64, limit int) (list []custody.Rejected, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
 		c := tx.Bucket(rejectBucket).Cursor()
-		for k, v := c.Last(); k != nil && len(list) < limit; k, v = c.Prev() {
+		for k, v := c.Seek(numberKey(after + 1)); k != nil && len(list) < limit; k, v = c.Next() {
 			var r custody.Rejected
 			if err := json.Unmarshal(v, &r); err != nil {
 				return fmt.Errorf("%w: a rejected batch cannot be read: %w", errDamaged, err)

@@ -21,9 +21,9 @@ type Account interface {
 	Quarantined(ctx context.Context, limit int) (list []custody.Waiting, all uint64, err error)
 	// Rejudge judges all of them again and says how many became something else.
 	Rejudge(ctx context.Context) (changed int, err error)
-	// Rejected are the last limit things not admitted as a batch that nobody has resolved,
-	// the newest first.
-	Rejected(ctx context.Context, limit int) ([]custody.Rejected, error)
+	// Rejected are the first limit things not admitted as a batch that nobody has resolved
+	// and whose number is greater than after, the oldest first.
+	Rejected(ctx context.Context, after uint64, limit int) ([]custody.Rejected, error)
 	// Resolved marks one of them as dealt with.
 	Resolved(ctx context.Context, number uint64) error
 }

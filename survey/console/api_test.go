@@ -29,6 +29,7 @@ var apiAddresses = []struct{ method, target string }{
 	{"GET", "/api/v1/units"},
 	{"PUT", "/api/v1/units"},
 	{"POST", "/api/v1/kiosks/k-a/revoke"},
+	{"POST", "/api/v1/kiosks/k-a/allow"},
 	{"GET", "/api/v1/questionnaires"},
 	{"GET", "/api/v1/kiosks"},
 	{"POST", "/api/v1/kiosks"},

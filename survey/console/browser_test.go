@@ -96,10 +96,13 @@ func (b browser) until(script string) {
 // pictures where asked.
 func (b browser) look(name string) {
 	b.t.Helper()
-	for _, size := range [][2]int64{{1440, 900}, {800, 1100}, {390, 844}} {
+	for _, size := range [][2]int64{{1280, 800}, {800, 600}, {360, 740}} {
 		b.do(chromedp.EmulateViewport(size[0], size[1]))
 		if over := ask[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 			b.t.Errorf("%s at a width of %d: the page is %d px too wide", name, size[0], over)
+		}
+		if high := ask[int](b, `document.querySelector("header.top").offsetHeight`); size[0] >= 800 && high > 80 {
+			b.t.Errorf("%s at a width of %d: the head of the page is %d px high: it does not fit into a line", name, size[0], high)
 		}
 		if dir := os.Getenv("HAILONG_SCREENS"); dir != "" {
 			picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,7 +23,19 @@ type closingJSON struct {
 	Held        uint64                 `json:"held"`
 	Quarantined uint64                 `json:"quarantined"`
 	Disputed    uint64                 `json:"disputed"`
-	Signature   string                 `json:"signature"` // base64, Ed25519 over the closing's text: see custody.Closing
+	Missing     uint64                 `json:"missing"` // issued, and not received
+	// DeclaredLost is at most how many records the kiosk declares lost that may be of this
+	// day, some of them perhaps among the missing. A loss stands in each day that it may
+	// touch, so these numbers are not to be added up: the losses of the list are.
+	DeclaredLost *uint64 `json:"declared_lost"`
+	Closes       bool    `json:"closes"`    // nothing is missing, disputed or declared lost, and it adds up
+	Signature    string  `json:"signature"` // base64, Ed25519 over the closing's text: see custody.Closing
+}
+
+// closingsJSON are closings, and the losses that stand against them.
+type closingsJSON struct {
+	listJSON[closingJSON]
+	Losses []lossJSON `json:"losses"`
 }
 
 const closingParams = "kiosk, date, from, to"
@@ -43,17 +56,27 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	items := []closingJSON{}
-	for i := range closings {
-		items = append(items, c.signed(&closings[i]))
+	losses, err := c.store.Losses(ctx.UserContext())
+	if err != nil {
+		return err
 	}
-	return sendJSON(ctx, fiber.StatusOK, listJSON[closingJSON]{Items: items})
+	out := closingsJSON{Losses: []lossJSON{}}
+	out.Items = []closingJSON{}
+	for i := range closings {
+		k := &closings[i]
+		out.Items = append(out.Items, c.signed(k, against(losses, closings[i:i+1], ofDay(k.Kiosk, k.Date))))
+	}
+	for _, l := range against(losses, closings, q) {
+		out.Losses = append(out.Losses, newLossJSON(l))
+	}
+	return sendJSON(ctx, fiber.StatusOK, out)
 }
 
-func (c *Console) signed(k *custody.Closing) closingJSON {
+func (c *Console) signed(k *custody.Closing, lost []custody.Loss) closingJSON {
 	item := closingJSON{
 		Kiosk: k.Kiosk, Date: k.Day(), Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: map[survey.Flag]uint64{},
-		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed,
+		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, Missing: k.Missing(),
+		DeclaredLost: allLost(lost).AtMost, Closes: newVerdict([]custody.Closing{*k}, lost).closes(),
 	}
 	for reason, n := range k.Excluded {
 		if n > 0 {
@@ -64,6 +87,46 @@ func (c *Console) signed(k *custody.Closing) closingJSON {
 		item.Signature = base64.StdEncoding.EncodeToString(c.settings.Sign(*k))
 	}
 	return item
+}
+
+// getClosingText is one closing as the centre signed it: its text, and after it a line
+// with the signature. Everything before that line is what was signed.
+func (c *Console) getClosingText(ctx *fiber.Ctx) error {
+	if _, ok, err := c.signedFrame(ctx, "closings_title", "closings"); !ok {
+		return err
+	}
+	q, ps := closingQuery(ctx)
+	if len(ps) > 0 {
+		return atFault(fiber.StatusBadRequest, ps)
+	}
+	closings, err := c.store.Closings(ctx.UserContext(), q)
+	if err != nil {
+		return err
+	}
+	if q.Kiosk == "" || len(closings) != 1 || c.settings.Sign == nil {
+		return refuse(fiber.StatusNotFound, "không có chốt số liệu nào của thiết bị và ngày này; xem trang chốt số liệu", "there is no closing of this kiosk and day; see the page of closings")
+	}
+	k := &closings[0]
+	ctx.Set(fiber.HeaderCacheControl, "no-store")
+	ctx.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+	ctx.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`inline; filename="closing-%s-%s.txt"`, k.Kiosk, k.Day()))
+	return ctx.SendString(k.Text() + "signature " + base64.StdEncoding.EncodeToString(c.settings.Sign(*k)) + "\n")
+}
+
+// keyJSON is the centre's public key. It is no secret: whoever holds a receipt or a
+// closing needs it to check the signature.
+type keyJSON struct {
+	Algorithm string `json:"algorithm"`
+	Key       string `json:"key"` // base64
+	Of        string `json:"of"`
+}
+
+func (c *Console) getKey(ctx *fiber.Ctx) error {
+	if len(c.settings.CentreKey) == 0 {
+		return fiber.ErrNotFound
+	}
+	ctx.Set(fiber.HeaderCacheControl, "no-cache")
+	return sendJSON(ctx, fiber.StatusOK, keyJSON{"Ed25519", base64.StdEncoding.EncodeToString(c.settings.CentreKey), "centre"})
 }
 
 // closingQuery reads which closings are wanted: of all kiosks and days, where nothing is

@@ -34,6 +34,8 @@ func (s *shelf) Make() (Backup, error) {
 	return b, nil
 }
 
+const someHash = "3f2a9c00d1e4b5a6978812345678abcdef0123456789abcdef0123456789abcd"
+
 // ledger is a centre with closings of every kind, a loss, and things set aside.
 func ledger(t *testing.T, s Settings, prepare ...func(*centre)) *centre {
 	today := survey.DateOf(noon)
@@ -52,11 +54,11 @@ func ledger(t *testing.T, s Settings, prepare ...func(*centre)) *centre {
 			}},
 		}
 		id := func(n uint64) survey.RecordID { return survey.RecordID{Chain: survey.Chain{2}, Sequence: n} }
-		c.store.held = []custody.Waiting{{ID: id(7), Kiosk: "k-h2k9vw3cde", Day: today - 1, Reason: "questionnaire 3f2a9c is not known"}, {ID: id(8), Kiosk: "k-4xq2mzt7ab", Reason: "its day is not known"}}
+		c.store.held = []custody.Waiting{{ID: id(7), Kiosk: "k-h2k9vw3cde", Day: today - 1, Reason: "questionnaire " + someHash + " is not known"}, {ID: id(8), Kiosk: "k-4xq2mzt7ab", Reason: "its day is not known"}}
 		c.store.bad = []custody.Waiting{{ID: id(9), Kiosk: "k-h2k9vw3cde", Day: today - 1, Reason: "answers.Z0: level 9 is not on the scale"}}
 		c.store.rejected = []custody.Rejected{
-			{Number: 2, Kiosk: "k-h2k9vw3cde", Reason: "the batch's signature does not fit the kiosk's key", Bytes: make([]byte, 2345), Received: noon.Add(-time.Hour)},
 			{Number: 1, Kiosk: "k-nobody", Reason: "no kiosk of that name is enrolled", Bytes: []byte("x"), Received: noon.Add(-2 * time.Hour)},
+			{Number: 2, Kiosk: "k-h2k9vw3cde", Reason: "the batch's signature does not fit the kiosk's key", Bytes: make([]byte, 2345), Received: noon.Add(-time.Hour)},
 		}
 	}}, prepare...)...)
 }
@@ -127,18 +129,20 @@ func TestTheClosingPageSaysWhetherTheDaysClose(t *testing.T) {
 	c := ledger(t, Settings{})
 	page := c.page("/closings")
 	for _, want := range []string{
-		"Chưa khép: còn thiếu 7 trong số 2.022 lượt", "ở 1 thiết bị", "còn thiếu 7 lượt", "31/03/2026", "Chưa rõ ngày", "12 lượt đã nhận nhưng chưa được tính",
+		"Chưa khép: còn thiếu 7 trong số 2.022 lượt thiết bị đã ghi; tranh chấp 4 lượt; thiết bị khai mất ít nhất 1, nhiều nhất 12 lượt.",
+		"Còn thiếu ở: Máy phường k-h2k9vw3cde (7).", "Tranh chấp ở: Quầy 2: Bảo trợ xã hội – Phường Hòa Phú k-copied9xyz (4).", "ở: Máy phường k-h2k9vw3cde (12).",
+		"còn thiếu 7 lượt", "31/03/2026", "Chưa rõ ngày", "8 lượt đã nhận nhưng chưa được tính",
 		`<tr role="row" class="lacks">`, "bấm liền nhau 21", "mất ít nhất 1, nhiều nhất 12 lượt", "10:20 29/03/2026 – 12:20 29/03/2026", "tệp 0001.db rỗng", "theo lời báo gần nhất",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	whole := c.page("/closings?from=2026-03-31&to=2026-03-31&kiosk=k-copied9xyz")
-	if !strings.Contains(whole, "Khép đến lượt bấm cuối cùng: thiết bị đã ghi 95 lượt, trung tâm đã nhận đủ.") || strings.Contains(whole, "k-4xq2mzt7ab</span>") {
+	whole := c.page("/closings?from=2026-03-31&to=2026-03-31&kiosk=k-4xq2mzt7ab")
+	if !strings.Contains(whole, "Khép đến lượt bấm cuối cùng: thiết bị đã ghi 483 lượt, trung tâm đã nhận đủ.") || strings.Contains(whole, "k-copied9xyz</span>") {
 		t.Errorf("of one kiosk that closes: %s", whole)
 	}
-	if english := c.page("/closings?lang=en"); !strings.Contains(english, "It does not close yet: 7 of the 2,022 presses") || !strings.Contains(english, "at least 1, at most 12 lost") {
+	if english := c.page("/closings?lang=en"); !strings.Contains(english, "It does not close yet: 7 of the 2,022 presses that kiosks recorded are missing; 4 in dispute; kiosks declare at least 1, at most 12 lost.") {
 		t.Error("the English page says something else")
 	}
 	if none := c.page("/closings?from=2020-01-01&to=2020-01-02&kiosk=k-online5fgh"); !strings.Contains(none, "Không có lượt nào") {
@@ -194,7 +198,10 @@ func TestWhatIsNotCountedIsListedAndTriedAgain(t *testing.T) {
 		t.Fatalf("%d %s %v", got.StatusCode, got.body, err)
 	}
 	page := c.page("/quarantine")
-	for _, want := range []string{"2 lượt chờ khai báo, 1 lượt cách ly, 2 lô bị từ chối", "lô số 2, 2.345 byte", "level 9 is not on the scale", "Chưa rõ ngày", `action="/quarantine/retry"`} {
+	for _, want := range []string{
+		"2 lượt chờ khai báo, 1 lượt cách ly, 2 lô bị từ chối", "lô số 2, 2.345 byte", "level 9 is not on the scale", "Chưa rõ ngày", `action="/quarantine/retry"`,
+		`chưa biết phiếu hỏi <abbr title="` + someHash + `">3f2a9c00d1e4…</abbr></td>`, "6 lượt đang tranh chấp và cũng không được tính",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -205,6 +212,31 @@ func TestWhatIsNotCountedIsListedAndTriedAgain(t *testing.T) {
 	}
 	if page := c.page("/quarantine"); strings.Contains(page, "k-nobody") {
 		t.Error("what was admitted is still there")
+	}
+}
+
+// However many are rejected still, each is tried once, the oldest first.
+func TestEachRejectedBatchIsTriedOnce(t *testing.T) {
+	var tried []byte
+	c := ledger(t, Settings{Ingest: func(_ context.Context, k survey.KioskID, message []byte) (Ingested, error) {
+		tried = append(tried, message...)
+		return Ingested{Kiosk: k, Refused: "still"}, nil
+	}}, func(c *centre) {
+		c.store.rejected = nil
+		for n := range 2*retrySlice + 3 {
+			c.store.rejected = append(c.store.rejected, custody.Rejected{Number: uint64(n) + 1, Kiosk: "k-nobody", Bytes: []byte{byte(n)}})
+		}
+	})
+	if got := c.ask("POST", "/api/v1/quarantine/retry", ""); !strings.Contains(string(got.body), `"refused":203}`) {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	for n, b := range tried {
+		if byte(n) != b {
+			t.Fatalf("the %dth that was tried is %d", n, b)
+		}
+	}
+	if page := c.page("/quarantine"); !strings.Contains(page, "≥ 200 lô bị từ chối") {
+		t.Error("the page gives the listed as all")
 	}
 }
 
@@ -234,7 +266,7 @@ func TestKiosksSayHowTheyAre(t *testing.T) {
 	c := ledger(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat { return troubledBeats() }})
 	page := c.page("/kiosks")
 	for _, want := range []string{
-		"Sự cố: không ghi được: đĩa đầy", "150,0\u00a0MB", "đồng hồ lệch &#43;93\u00a0s", "từ chối 17 lượt", "đĩa trống 21,7\u00a0GB", "Phiên bản v1.4.0", "Nhật ký từng bị hỏng, đã nối bằng chuỗi mới: mất ít nhất 1, nhiều nhất 12 lượt",
+		"Sự cố: không ghi được: đĩa đầy</span>", "150,0\u00a0MB", "đồng hồ lệch &#43;93\u00a0s", "từ chối 17 lượt", "đĩa trống 21,7\u00a0GB", "Phiên bản v1.4.0", "Nhật ký từng bị hỏng, đã nối bằng chuỗi mới: mất ít nhất 1, nhiều nhất 12 lượt",
 		"1 thiết bị báo có sự cố.", "6 lượt tranh chấp", "6 lượt trong đó đang bị tranh chấp",
 	} {
 		if !strings.Contains(page, want) {
@@ -242,7 +274,7 @@ func TestKiosksSayHowTheyAre(t *testing.T) {
 		}
 	}
 	body := string(c.ask("GET", "/api/v1/kiosks", "").body)
-	for _, want := range []string{`"trouble":"không ghi được: đĩa đầy"`, `"free":150000000`, `"refused":17`, `"clock_skew":93`, `"software":"v1.4.0"`, `"at_least":1,"at_most":12`, `"disputed":6`, `"free":null`} {
+	for _, want := range []string{`"trouble":"không ghi được: đĩa đầy / it cannot record: the disk is full"`, `"free":150000000`, `"refused":17`, `"clock_skew":93`, `"software":"v1.4.0"`, `"at_least":1,"at_most":12`, `"disputed":6`, `"free":null`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the API lacks %s: %s", want, body)
 		}
@@ -251,7 +283,7 @@ func TestKiosksSayHowTheyAre(t *testing.T) {
 
 func troubledBeats() map[survey.KioskID]Heartbeat {
 	return map[survey.KioskID]Heartbeat{
-		"k-h2k9vw3cde": {At: noon, Unsent: 7, Free: 150_000_000, Refused: 17, Trouble: "không ghi được: đĩa đầy", Skew: 93 * time.Second, Software: "v1.4.0"},
+		"k-h2k9vw3cde": {At: noon, Unsent: 7, Free: 150_000_000, Refused: 17, Trouble: "không ghi được: đĩa đầy / it cannot record: the disk is full", Skew: 93 * time.Second, Software: "v1.4.0"},
 		"k-4xq2mzt7ab": {At: noon, Free: 21_700_000_000, Skew: 200 * time.Millisecond, Software: "v1.4.0"},
 		"k-copied9xyz": {At: noon, Free: -1},
 	}
@@ -269,12 +301,20 @@ func TestClosingsInTheBrowser(t *testing.T) {
 	ingest := func(context.Context, survey.KioskID, []byte) (Ingested, error) {
 		return Ingested{Case: custody.New}, nil
 	}
-	c := ledger(t, Settings{Backups: s, Ingest: ingest, Heartbeats: func() map[survey.KioskID]Heartbeat { return troubledBeats() }})
+	c := ledger(t, Settings{Backups: s, Ingest: ingest, Heartbeats: func() map[survey.KioskID]Heartbeat { return troubledBeats() }}, func(c *centre) {
+		c.store.kiosks[1].Name = "Máy đánh giá tại bàn tiếp nhận số 3, Bộ phận một cửa Ủy ban nhân dân phường Hòa Phú, thành phố Thủ Dầu Một"
+		c.store.kiosks[3].Revoked = &noon
+		c.store.lost[0].Succession.Reason = "segment 1: the journal is damaged: 0001.db is not there"
+	})
 	at := serve(t, c)
 	b.do(chromedp.Navigate(at + c.OneTimeLink()))
 	b.until(`document.querySelector("#state.live") !== null`)
 	b.do(chromedp.Navigate(at + "/closings"))
 	b.look("closings")
+	b.do(chromedp.EmulateViewport(1280, 800))
+	if wide := ask[int](b, `document.querySelector("select").offsetWidth`); wide > 360 {
+		t.Errorf("the choice of kiosks is %d px wide", wide)
+	}
 	b.do(chromedp.Navigate(at + "/kiosks"))
 	b.look("kiosks-trouble")
 	b.do(chromedp.Navigate(at + "/quarantine"))
@@ -284,4 +324,12 @@ func TestClosingsInTheBrowser(t *testing.T) {
 	b.look("quarantine-tried")
 	b.do(chromedp.Navigate(at + "/closings?lang=en&from=2026-03-31&to=2026-03-31"))
 	b.look("closings-en")
+	b.do(chromedp.Navigate(at + "/quarantine"))
+	b.look("quarantine-en")
+	b.do(chromedp.Navigate(at + "/kiosks"))
+	b.look("kiosks-en")
+	b.do(chromedp.Navigate(at + "/"))
+	b.look("today-alarm-en")
+	b.do(chromedp.Navigate(at + "/?lang=vi"))
+	b.look("today-alarm")
 }

@@ -40,19 +40,20 @@ type kioskJSON struct {
 
 // lossJSON is what a damaged journal may have lost.
 type lossJSON struct {
-	Chain       string     `json:"chain"`       // that went on in its place
-	Predecessor string     `json:"predecessor"` // that was damaged
-	AtLeast     uint64     `json:"at_least"`
-	AtMost      uint64     `json:"at_most"`
-	From        *time.Time `json:"from"` // what is lost was recorded after this; null = not known
-	To          time.Time  `json:"to"`   // and before this
-	Reason      string     `json:"reason"`
+	Kiosk       survey.KioskID `json:"kiosk"`
+	Chain       string         `json:"chain"`       // that went on in its place
+	Predecessor string         `json:"predecessor"` // that was damaged
+	AtLeast     uint64         `json:"at_least"`
+	AtMost      *uint64        `json:"at_most"` // null = nothing was left that says how many
+	From        *time.Time     `json:"from"`    // what is lost was recorded after this; null = not known
+	To          time.Time      `json:"to"`      // and before this
+	Reason      string         `json:"reason"`
 }
 
 func newLossJSON(l custody.Loss) lossJSON {
 	at := func(ms int64) time.Time { return time.UnixMilli(ms).In(survey.Zone) }
 	item := lossJSON{
-		Chain: l.Chain.String(), Predecessor: l.Succession.Predecessor.String(), AtLeast: l.AtLeast, AtMost: l.AtMost,
+		Kiosk: l.Kiosk, Chain: l.Chain.String(), Predecessor: l.Succession.Predecessor.String(), AtLeast: l.AtLeast, AtMost: atMost(l),
 		To: at(l.Succession.To), Reason: l.Succession.Reason,
 	}
 	if l.Succession.From != 0 {
@@ -60,6 +61,14 @@ func newLossJSON(l custody.Loss) lossJSON {
 		item.From = &from
 	}
 	return item
+}
+
+// atMost is how many may be lost; nil = nobody knows.
+func atMost(l custody.Loss) *uint64 {
+	if l.Succession.Unbounded {
+		return nil
+	}
+	return &l.AtMost
 }
 
 // kioskProblem is something about a kiosk that needs a person.
@@ -281,32 +290,83 @@ func (c *Console) inService(ctx *fiber.Ctx, role survey.KioskRole, counters []su
 	return ids, nil
 }
 
-// postRevoke shuts a kiosk out for ever. What it has sent stays counted.
+// postRevoke shuts a kiosk out. What it has sent stays counted.
 func (c *Console) postRevoke(ctx *fiber.Ctx) error {
 	if err := noParams(ctx); err != nil {
 		return err
 	}
-	id := survey.KioskID(ctx.Params("id"))
-	k, ok, err := c.store.Kiosk(ctx.UserContext(), id)
+	k, err := c.kioskOf(ctx)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return refuse(fiber.StatusNotFound, "không có thiết bị nào mang mã này; xem /api/v1/kiosks", "there is no kiosk with this id; see /api/v1/kiosks")
 	}
 	if k.Revoked == nil {
 		now := c.now()
 		k.Revoked = &now
 		if err := c.store.PutKiosk(ctx.UserContext(), k); err != nil {
-			return fmt.Errorf("shut kiosk %s out: %w", id, err)
+			return fmt.Errorf("shut kiosk %s out: %w", k.ID, err)
 		}
-		c.log.Info("kiosk shut out", "kiosk", id, "name", k.Name)
+		c.log.Info("kiosk shut out", "kiosk", k.ID, "name", k.Name)
 	}
 	if c.settings.OnRevoked != nil {
-		if err := c.settings.OnRevoked(id); err != nil { // its batches are refused all the same
-			c.log.Error("the connections of a kiosk that was shut out were not ended", "kiosk", id, "error", err)
+		if err := c.settings.OnRevoked(k.ID); err != nil { // its batches are refused all the same
+			c.log.Error("the connections of a kiosk that was shut out were not ended", "kiosk", k.ID, "error", err)
 		}
 	}
+	return c.sendKiosk(ctx, k.ID)
+}
+
+// postAllow takes a kiosk that was shut out in again.
+func (c *Console) postAllow(ctx *fiber.Ctx) error {
+	if err := noParams(ctx); err != nil {
+		return err
+	}
+	k, err := c.allow(ctx)
+	if err != nil {
+		return err
+	}
+	return c.sendKiosk(ctx, k.ID)
+}
+
+// postAllowPage is the page's button.
+func (c *Console) postAllowPage(ctx *fiber.Ctx) error {
+	if err := c.sameOrigin(ctx); err != nil {
+		return err
+	}
+	if _, err := c.authenticate(ctx); err != nil {
+		return err
+	}
+	if _, err := c.allow(ctx); err != nil {
+		return err
+	}
+	return ctx.Redirect("/kiosks", fiber.StatusSeeOther)
+}
+
+// allow takes back that a kiosk was shut out: by mistake, or so that what it recorded and
+// never sent can still come.
+func (c *Console) allow(ctx *fiber.Ctx) (survey.Kiosk, error) {
+	k, err := c.kioskOf(ctx)
+	if err != nil || k.Revoked == nil {
+		return k, err
+	}
+	was := *k.Revoked
+	k.Revoked = nil
+	if err := c.store.PutKiosk(ctx.UserContext(), k); err != nil {
+		return k, fmt.Errorf("allow kiosk %s again: %w", k.ID, err)
+	}
+	c.log.Warn("kiosk allowed again", "kiosk", k.ID, "name", k.Name, "revoked", was)
+	return k, nil
+}
+
+// kioskOf is the kiosk that the address names.
+func (c *Console) kioskOf(ctx *fiber.Ctx) (survey.Kiosk, error) {
+	k, ok, err := c.store.Kiosk(ctx.UserContext(), survey.KioskID(ctx.Params("id")))
+	if err == nil && !ok {
+		err = refuse(fiber.StatusNotFound, "không có thiết bị nào mang mã này; xem /api/v1/kiosks", "there is no kiosk with this id; see /api/v1/kiosks")
+	}
+	return k, err
+}
+
+func (c *Console) sendKiosk(ctx *fiber.Ctx, id survey.KioskID) error {
 	kiosks, err := c.kiosks(ctx.UserContext())
 	if err != nil {
 		return err

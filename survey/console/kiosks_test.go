@@ -107,6 +107,42 @@ func TestAKioskIsShutOut(t *testing.T) {
 	}
 }
 
+// Whoever shut a kiosk out can take that back, by the API or the page's button; only signed-in
+// people on this site's own pages can press that.
+func TestAKioskIsAllowedAgain(t *testing.T) {
+	c := hall(t, Settings{})
+	revoked := func() bool {
+		k, _, _ := c.store.Kiosk(t.Context(), "k-out")
+		return k.Revoked != nil
+	}
+	if page := c.page("/kiosks"); strings.Count(page, `action="/kiosks/k-out/allow"`) != 1 || strings.Count(page, "/allow") != 1 {
+		t.Error("the button is not where it should be")
+	}
+	id := c.sessions.begin(signer{name: "x"}, "")
+	for _, try := range []struct {
+		cookie, site string
+		status       int
+	}{{"", "same-origin", 401}, {id, "cross-site", 403}, {id, "same-origin", 303}} {
+		if !revoked() {
+			t.Fatal("it is allowed already")
+		}
+		if got := c.send("POST", "/kiosks/k-out/allow", "", "Cookie", "hailong="+try.cookie, "Sec-Fetch-Site", try.site); got.StatusCode != try.status {
+			t.Errorf("%+v: %d %s", try, got.StatusCode, got.body)
+		}
+	}
+	if revoked() {
+		t.Error("the button changes nothing")
+	}
+	for _, path := range []string{"revoke", "allow", "allow"} { // once more changes nothing
+		if got := c.ask("POST", "/api/v1/kiosks/k-out/"+path, ""); got.StatusCode != 200 || strings.Contains(string(got.body), `"revoked":null`) != (path == "allow") || revoked() == (path == "allow") {
+			t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	if got := c.ask("POST", "/api/v1/kiosks/k-nobody/allow", ""); got.StatusCode != 404 {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestAnInvitationNamesWhomItReplaces(t *testing.T) {
 	c := hall(t, Settings{})
 	for body, want := range map[string][]survey.KioskID{

@@ -52,7 +52,7 @@ func (m *memory) Closings(_ context.Context, q custody.ClosingQuery) (list []cus
 	return list, nil
 }
 
-func (m *memory) Losses(context.Context) ([]custody.Loss, error) { return m.lost, nil }
+func (m *memory) Losses(context.Context) ([]custody.Loss, error) { return slices.Clone(m.lost), nil }
 
 func (m *memory) Held(_ context.Context, limit int) ([]custody.Waiting, uint64, error) {
 	return m.held[:min(limit, len(m.held))], uint64(len(m.held)), nil
@@ -68,9 +68,9 @@ func (m *memory) Rejudge(context.Context) (int, error) {
 	return n, nil
 }
 
-func (m *memory) Rejected(_ context.Context, limit int) (list []custody.Rejected, err error) {
+func (m *memory) Rejected(_ context.Context, after uint64, limit int) (list []custody.Rejected, err error) {
 	for _, r := range m.rejected {
-		if !r.Resolved && len(list) < limit {
+		if !r.Resolved && r.Number > after && len(list) < limit {
 			list = append(list, r)
 		}
 	}

@@ -3,8 +3,10 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +22,15 @@ type closingsView struct {
 	From, To string // of the form, YYYY-MM-DD
 	Kiosk    string // chosen; "" = all
 	Kiosks   []choice
-	Whole    bool // nothing is missing
+	Whole    bool // it closes to the last press
 	Sentence string
 	More     []string // what else must be said about it
 	Days     []closingDay
 	Losses   []lossView
 	Backups  backupsView
+	Key      string // the centre's public key, whose signature each row carries
+	Saved    string // address of what is shown, signed
+	Undated  string // and of the closings without a known day; "" = there are none
 }
 
 type choice struct{ ID, Name string }
@@ -33,7 +38,7 @@ type choice struct{ ID, Name string }
 // closingDay is one day's closings.
 type closingDay struct {
 	Title, Note string
-	Missing     bool
+	Lacks       bool
 	Rows        []closingRow
 }
 
@@ -43,7 +48,9 @@ type closingRow struct {
 	Excluded                           string
 	Reasons                            []string
 	Held, Quarantined, Disputed        string
-	Lacks, Disputes, Bad               bool // the numbers that a person should look at
+	Lost                               string // what the kiosk declares lost that may be of this day; "" = nothing
+	Text                               string // address of the row as the centre signed it
+	Lacks, Disputes, Bad               bool   // the numbers that a person should look at
 }
 
 type lossView struct {
@@ -59,35 +66,47 @@ func (c *Console) getClosingPage(ctx *fiber.Ctx) error {
 	if !ok {
 		return err
 	}
-	q := c.pageQuery(ctx)
-	list, err := c.store.Closings(ctx.UserContext(), q)
+	lang := survey.Lang(f.Lang)
+	facts, err := c.closingFacts(ctx.UserContext(), lang, c.pageQuery(ctx))
 	if err != nil {
 		return err
 	}
-	unknown, err := c.store.Closings(ctx.UserContext(), custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true})
-	if err != nil {
+	f.Closings = newClosingsView(lang, facts)
+	f.Closings.Key = base64.StdEncoding.EncodeToString(c.settings.CentreKey)
+	if f.Alarms, err = c.alarms(lang, facts.kiosks); err != nil {
 		return err
 	}
-	kiosks, names, err := c.namedKiosks(ctx.UserContext(), survey.Lang(f.Lang))
-	if err != nil {
+	if f.Closings.Backups, err = c.backupsView(lang); err != nil {
 		return err
 	}
-	v := newClosingsView(survey.Lang(f.Lang), append(list, unknown...), names)
-	v.From, v.To, v.Kiosk = q.From.String(), q.To.String(), string(q.Kiosk)
-	for _, k := range kiosks {
-		v.Kiosks = append(v.Kiosks, choice{string(k.ID), names[k.ID]})
-		if q.Kiosk == "" || q.Kiosk == k.ID {
-			v.Losses = append(v.Losses, lossesOf(survey.Lang(f.Lang), k, names[k.ID])...)
-		}
-	}
-	if n := silentOnes(kiosks, q.Kiosk); n > 0 {
-		v.More = append(v.More, fmt.Sprintf(f.T("closing_silent"), n))
-	}
-	if v.Backups, err = c.backupsView(survey.Lang(f.Lang)); err != nil {
-		return err
-	}
-	f.Closings = v
 	return c.sendPage(ctx, fiber.StatusOK, "closings", f)
+}
+
+// closingFacts are what the page of closings tells.
+type closingFacts struct {
+	query  custody.ClosingQuery
+	list   []custody.Closing // what the query asks for, and those without a known day
+	losses []custody.Loss    // of the kiosks asked for
+	kiosks []kioskJSON       // all
+	names  map[survey.KioskID]string
+}
+
+func (c *Console) closingFacts(ctx context.Context, lang survey.Lang, q custody.ClosingQuery) (f closingFacts, err error) {
+	f.query = q
+	if f.list, err = c.store.Closings(ctx, q); err != nil {
+		return f, err
+	}
+	unknown, err := c.store.Closings(ctx, custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true})
+	if err != nil {
+		return f, err
+	}
+	f.list = append(f.list, unknown...)
+	if f.losses, err = c.store.Losses(ctx); err != nil {
+		return f, err
+	}
+	f.losses = slices.DeleteFunc(f.losses, func(l custody.Loss) bool { return q.Kiosk != "" && l.Kiosk != q.Kiosk })
+	f.kiosks, f.names, err = c.namedKiosks(ctx, lang)
+	return f, err
 }
 
 // pageQuery is the query of the page's form. What cannot be read is as if left out: the
@@ -119,46 +138,69 @@ func (c *Console) namedKiosks(ctx context.Context, lang survey.Lang) ([]kioskJSO
 	names := map[survey.KioskID]string{}
 	for _, k := range kiosks {
 		names[k.ID] = cmp.Or(k.Name, placeName(lang, s, k.Counters, c.today()))
+		if k.Revoked != nil {
+			names[k.ID] = strings.TrimSpace(fmt.Sprintf("%s (%s)", names[k.ID], say(lang, "revoked")))
+		}
 	}
 	return kiosks, names, nil
 }
 
-func silentOnes(kiosks []kioskJSON, only survey.KioskID) (n int) {
+// silentOnes counts the kiosks asked for that are not connected and were not heard of
+// since the last day asked for: they may have recorded more than they could say.
+func silentOnes(kiosks []kioskJSON, q custody.ClosingQuery) (n int) {
 	for _, k := range kiosks {
-		if (only == "" || only == k.ID) && slices.Contains(k.Problems, silent) {
+		heard := k.LastContact != nil && survey.DateOf(*k.LastContact) > q.To
+		if (q.Kiosk == "" || q.Kiosk == k.ID) && slices.Contains(k.Problems, silent) && !heard {
 			n++
 		}
 	}
 	return n
 }
 
-// newClosingsView arranges closings by day, the latest first and the unknown day last.
-func newClosingsView(lang survey.Lang, list []custody.Closing, names map[survey.KioskID]string) *closingsView {
-	v := &closingsView{}
-	var all closingSum
+func newClosingsView(lang survey.Lang, f closingFacts) *closingsView {
+	q := f.query
+	v := &closingsView{From: q.From.String(), To: q.To.String(), Kiosk: string(q.Kiosk), Days: closingDays(lang, f)}
+	for _, k := range f.kiosks {
+		v.Kiosks = append(v.Kiosks, choice{string(k.ID), f.names[k.ID]})
+	}
+	for _, l := range f.losses {
+		v.Losses = append(v.Losses, newLossView(lang, newLossJSON(l), f.names[l.Kiosk]))
+	}
+	all := newVerdict(f.list, against(f.losses, f.list, q, custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true}))
+	silent := silentOnes(f.kiosks, q)
+	v.Whole, v.Sentence, v.More = all.closes(), all.sentence(lang, silent), all.where(lang, f.kiosks, f.names)
+	if silent > 0 && !v.Whole {
+		v.More = append(v.More, fmt.Sprintf(say(lang, "closing_silent"), silent))
+	}
+	address := func(query url.Values) string {
+		query.Set("kiosk", v.Kiosk)
+		return "/api/v1/closings?" + query.Encode()
+	}
+	v.Saved = address(url.Values{"from": {v.From}, "to": {v.To}})
+	if slices.ContainsFunc(f.list, func(k custody.Closing) bool { return k.Date == custody.UnknownDay }) {
+		v.Undated = address(url.Values{"date": {"unknown"}})
+	}
+	return v
+}
+
+// closingDays arranges closings by day, the latest first and the unknown day last.
+func closingDays(lang survey.Lang, f closingFacts) (list []closingDay) {
 	days := map[survey.Date][]custody.Closing{}
-	for _, k := range list {
+	for _, k := range f.list {
 		days[k.Date] = append(days[k.Date], k)
-		all.add(&k)
 	}
 	order := slices.Sorted(maps.Keys(days))
 	slices.Reverse(order) // custody.UnknownDay is the least of all
 	for _, d := range order {
-		day := closingDay{Title: dayTitle(lang, d)}
-		var sum closingSum
+		all := newVerdict(days[d], against(f.losses, days[d], ofDay("", d)))
+		day := closingDay{Title: dayTitle(lang, d), Lacks: !all.closes(), Note: all.note(lang)}
 		for i := range days[d] {
 			k := &days[d][i]
-			sum.add(k)
-			day.Rows = append(day.Rows, newClosingRow(lang, k, names[k.Kiosk]))
+			day.Rows = append(day.Rows, newClosingRow(lang, k, against(f.losses, days[d], ofDay(k.Kiosk, d)), f.names[k.Kiosk]))
 		}
-		day.Missing, day.Note = sum.missing > 0, sum.note(lang)
-		v.Days = append(v.Days, day)
+		list = append(list, day)
 	}
-	v.Whole, v.Sentence = all.missing == 0, all.sentence(lang)
-	if n := all.held + all.quarantined + all.disputed; n > 0 {
-		v.More = append(v.More, fmt.Sprintf(say(lang, "closing_waiting"), count(lang, int64(n))))
-	}
-	return v
+	return list
 }
 
 func dayTitle(lang survey.Lang, d survey.Date) string {
@@ -168,52 +210,16 @@ func dayTitle(lang survey.Lang, d survey.Date) string {
 	return day(lang, d)
 }
 
-// closingSum adds closings up.
-type closingSum struct {
-	issued, received, missing, held, quarantined, disputed uint64
-	lacking                                                map[survey.KioskID]bool
-}
-
-func (s *closingSum) add(k *custody.Closing) {
-	s.issued += k.Issued
-	s.received += k.Received
-	s.held += k.Held
-	s.quarantined += k.Quarantined
-	s.disputed += k.Disputed
-	if n := k.Missing(); n > 0 {
-		s.missing += n
-		if s.lacking == nil {
-			s.lacking = map[survey.KioskID]bool{}
-		}
-		s.lacking[k.Kiosk] = true
-	}
-}
-
-// sentence says whether what is shown closes to the last press.
-func (s *closingSum) sentence(lang survey.Lang) string {
-	issued := count(lang, int64(s.issued))
-	switch {
-	case s.issued == 0 && s.received == 0:
-		return say(lang, "closing_nothing")
-	case s.missing == 0:
-		return fmt.Sprintf(say(lang, "closing_whole"), issued)
-	}
-	return fmt.Sprintf(say(lang, "closing_lacks"), count(lang, int64(s.missing)), issued, len(s.lacking))
-}
-
-func (s *closingSum) note(lang survey.Lang) string {
-	if s.missing == 0 {
-		return say(lang, "day_whole")
-	}
-	return fmt.Sprintf(say(lang, "day_lacks"), count(lang, int64(s.missing)))
-}
-
-func newClosingRow(lang survey.Lang, k *custody.Closing, name string) closingRow {
+func newClosingRow(lang survey.Lang, k *custody.Closing, lost []custody.Loss, name string) closingRow {
 	row := closingRow{
 		Kiosk: string(k.Kiosk), Name: name, Issued: count(lang, int64(k.Issued)), Received: count(lang, int64(k.Received)),
 		Missing: some(lang, k.Missing()), Counted: count(lang, int64(k.Counted)), Held: some(lang, k.Held),
 		Quarantined: some(lang, k.Quarantined), Disputed: some(lang, k.Disputed),
-		Lacks: k.Missing() > 0, Disputes: k.Disputed > 0, Bad: k.Quarantined > 0,
+		Lacks: k.Missing() > 0 || len(lost) > 0 || !k.Balanced(), Disputes: k.Disputed > 0, Bad: k.Quarantined > 0,
+		Text: "/closings/text?" + url.Values{"kiosk": {string(k.Kiosk)}, "date": {k.Day()}}.Encode(),
+	}
+	if len(lost) > 0 {
+		row.Lost = lossCount(lang, allLost(lost))
 	}
 	var excluded uint64
 	for _, reason := range slices.Sorted(maps.Keys(k.Excluded)) {
@@ -234,25 +240,30 @@ func reasonText(lang survey.Lang, reason survey.Flag) string {
 	return string(reason)
 }
 
-func lossesOf(lang survey.Lang, k kioskJSON, name string) (list []lossView) {
-	for _, l := range k.Losses {
-		list = append(list, lossView{
-			Kiosk: string(k.ID), Name: name, Count: lossCount(lang, l), Between: lossBetween(lang, l), Reason: l.Reason, Lost: l.AtMost > 0,
-		})
+func newLossView(lang survey.Lang, l lossJSON, name string) lossView {
+	return lossView{
+		Kiosk: string(l.Kiosk), Name: name, Count: lossCount(lang, l), Between: lossBetween(lang, l), Reason: saidIn(lang, l.Reason), Lost: l.AtMost == nil || *l.AtMost > 0,
 	}
-	return list
 }
 
 func lossCount(lang survey.Lang, l lossJSON) string {
+	least := count(lang, int64(l.AtLeast))
 	switch {
-	case l.AtMost == 0:
+	case l.AtMost == nil && l.AtLeast == 0:
+		return say(lang, "lost_unknown")
+	case l.AtMost == nil:
+		return fmt.Sprintf(say(lang, "lost_unknown_least"), least)
+	case *l.AtMost == 0:
 		return say(lang, "lost_nothing")
-	case l.AtLeast == l.AtMost:
-		return fmt.Sprintf(say(lang, "lost_exactly"), count(lang, int64(l.AtMost)))
-	case l.AtLeast == 0:
-		return fmt.Sprintf(say(lang, "lost_most"), count(lang, int64(l.AtMost)))
 	}
-	return fmt.Sprintf(say(lang, "lost_between"), count(lang, int64(l.AtLeast)), count(lang, int64(l.AtMost)))
+	most := count(lang, int64(*l.AtMost))
+	switch l.AtLeast {
+	case *l.AtMost:
+		return fmt.Sprintf(say(lang, "lost_exactly"), most)
+	case 0:
+		return fmt.Sprintf(say(lang, "lost_most"), most)
+	}
+	return fmt.Sprintf(say(lang, "lost_between"), least, most)
 }
 
 func lossBetween(lang survey.Lang, l lossJSON) string {
@@ -270,7 +281,6 @@ func moment(lang survey.Lang, t time.Time) string {
 
 // backupsView is what a page says of the backups.
 type backupsView struct {
-	Alarm    string // why a person is needed; "" = nobody is
 	Sentence string
 	SameDisk bool
 	Rows     []backupRow
@@ -286,7 +296,6 @@ func (c *Console) backupsView(lang survey.Lang) (v backupsView, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.Alarm = c.backupAlarm(lang, list, newest)
 	v.Sentence = say(lang, "backup_none")
 	if newest != nil {
 		v.Sentence = fmt.Sprintf(say(lang, "backup_newest"), moment(lang, newest.At))

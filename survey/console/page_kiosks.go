@@ -18,7 +18,7 @@ type kioskView struct {
 	Unsent, Head, Held, Quarantined, Forks    string
 	Disputed, Software                        string
 	Says                                      []saysView
-	Trouble                                   string   // in the kiosk's own words
+	Trouble                                   string   // what the kiosk says is wrong with it
 	Losses                                    []string // of journals that were damaged
 	Revoked, Connected                        bool
 	BadRecords, Forked                        bool // something waits for a person
@@ -182,7 +182,7 @@ func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {
 		v.Disputed = fmt.Sprintf(say(lang, "disputed_of"), count(lang, int64(k.Disputed)))
 	}
 	if k.Trouble != nil {
-		v.Trouble = *k.Trouble
+		v.Trouble = saidIn(lang, *k.Trouble)
 	}
 	for _, l := range k.Losses {
 		v.Losses = append(v.Losses, fmt.Sprintf(say(lang, "new_chain"), lossCount(lang, l)))

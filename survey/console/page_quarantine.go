@@ -1,7 +1,9 @@
 package console
 
 import (
+	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -13,21 +15,42 @@ import (
 // asideView is the page of what is not counted.
 type asideView struct {
 	Sentence string
+	Disputed string // that others are in dispute; "" = none are
 	Tried    string // what trying again has brought; "" = it was not tried
 	Rows     []asideRow
 	More     string // that there are more than are shown; "" = there are not
 }
 
 type asideRow struct {
-	State, Kiosk, Name, What, When, Reason string
-	Bad                                    bool
+	State, Kiosk, Name, What, When string
+	Reason                         []span
+	Bad                            bool
+}
+
+// span is a run of text, or a hash cut short.
+type span struct{ Text, Whole string } // Whole "": Text is all of it
+
+// hash256 is a SHA-256 in hexadecimal digits.
+var hash256 = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+
+// shortHashes cuts a text so that hashes in it can be shown short.
+func shortHashes(text string) (spans []span) {
+	const kept = 12 // digits
+	for {
+		at := hash256.FindStringIndex(text)
+		if at == nil {
+			return append(spans, span{Text: text})
+		}
+		spans = append(spans, span{Text: text[:at[0]]}, span{text[at[0]:at[0]+kept] + "…", text[at[0]:at[1]]})
+		text = text[at[1]:]
+	}
 }
 
 // maxShown is how many of each state the page shows; the API has more.
 const maxShown = 200
 
 func (c *Console) getQuarantinePage(ctx *fiber.Ctx) error {
-	f, ok, err := c.signedFrame(ctx, "aside_title", "closings")
+	f, ok, err := c.signedFrame(ctx, "aside_title", "quarantine")
 	if !ok {
 		return err
 	}
@@ -41,6 +64,14 @@ func (c *Console) getQuarantinePage(ctx *fiber.Ctx) error {
 		return err
 	}
 	v := &asideView{Sentence: say(lang, "aside_nothing")}
+	disputed, err := c.disputed(ctx.UserContext())
+	if err != nil {
+		return err
+	}
+	if disputed > 0 {
+		v.Sentence = say(lang, "aside_disputed_only")
+		v.Disputed = fmt.Sprintf(say(lang, "aside_disputed"), count(lang, int64(disputed)))
+	}
 	rejected := 0
 	for _, item := range s.items {
 		if item.State == isRejected {
@@ -49,7 +80,7 @@ func (c *Console) getQuarantinePage(ctx *fiber.Ctx) error {
 		v.Rows = append(v.Rows, newAsideRow(lang, item, names[item.Kiosk]))
 	}
 	if len(s.items) > 0 {
-		v.Sentence = fmt.Sprintf(say(lang, "aside_sentence"), count(lang, int64(s.held)), count(lang, int64(s.quarantined)), count(lang, int64(rejected)))
+		v.Sentence = fmt.Sprintf(say(lang, "aside_sentence"), count(lang, int64(s.held)), count(lang, int64(s.quarantined)), atLeast(lang, rejected))
 	}
 	if s.held > maxShown || s.quarantined > maxShown || rejected == maxShown {
 		v.More = fmt.Sprintf(say(lang, "aside_more"), maxShown)
@@ -61,9 +92,27 @@ func (c *Console) getQuarantinePage(ctx *fiber.Ctx) error {
 	return c.sendPage(ctx, fiber.StatusOK, "quarantine", f)
 }
 
+// atLeast is how many batches are listed, with a sign where there may be more.
+func atLeast(lang survey.Lang, listed int) string {
+	n := count(lang, int64(listed))
+	if listed == maxShown {
+		n = "≥ " + n
+	}
+	return n
+}
+
+// disputed is how many responses contradict the ones that count.
+func (c *Console) disputed(ctx context.Context) (n uint64, err error) {
+	chains, err := c.store.Chains(ctx)
+	for _, k := range chains {
+		n += k.Disputed
+	}
+	return n, err
+}
+
 func newAsideRow(lang survey.Lang, item waitingJSON, name string) asideRow {
 	row := asideRow{
-		State: say(lang, "state_"+string(item.State)), Kiosk: string(item.Kiosk), Name: name, What: item.ID, Reason: reasonIn(lang, item.Reason),
+		State: say(lang, "state_"+string(item.State)), Kiosk: string(item.Kiosk), Name: name, What: item.ID, Reason: shortHashes(reasonIn(lang, item.Reason)),
 		Bad: item.State != isHeld,
 	}
 	if item.State == isRejected {

@@ -56,7 +56,7 @@ func (c *Console) setAside(ctx context.Context, limit int) (s setAside, err erro
 			s.items = append(s.items, waitingJSON{State: state, ID: w.ID.String(), Kiosk: w.Kiosk, Date: day.Day(), Reason: w.Reason})
 		}
 	}
-	rejected, err := c.store.Rejected(ctx, min(limit, maxRejected))
+	rejected, err := c.store.Rejected(ctx, 0, min(limit, maxRejected))
 	if err != nil {
 		return s, err
 	}
@@ -108,33 +108,47 @@ func (c *Console) postRetry(ctx *fiber.Ctx) error {
 }
 
 // retry tries again what is not counted, the oldest batches first, so that those of one
-// chain come in its order. Of more batches than [maxRejected] the rest waits for the next
-// time.
+// chain come in its order.
 func (c *Console) retry(ctx context.Context) (done retriedJSON, err error) {
-	rejected, err := c.store.Rejected(ctx, maxRejected)
-	if err != nil {
-		return done, err
-	}
-	for i := len(rejected) - 1; i >= 0 && c.settings.Ingest != nil; i-- {
-		r := rejected[i]
-		got, err := c.settings.Ingest(ctx, r.Kiosk, r.Bytes)
+	for after := uint64(0); c.settings.Ingest != nil; {
+		rejected, err := c.store.Rejected(ctx, after, retrySlice)
 		if err != nil {
-			return done, fmt.Errorf("try rejected batch %d again: %w", r.Number, err)
+			return done, err
 		}
-		if got.Refused != "" || got.Case == custody.Gap {
-			done.Refused++
-			continue
+		if len(rejected) == 0 {
+			break
 		}
-		if err := c.store.Resolved(ctx, r.Number); err != nil {
-			return done, fmt.Errorf("mark rejected batch %d as resolved: %w", r.Number, err)
+		for _, r := range rejected {
+			if err := c.retryBatch(ctx, r, &done); err != nil {
+				return done, err
+			}
+			after = r.Number
 		}
-		done.Admitted++
 	}
 	if done.Rejudged, err = c.store.Rejudge(ctx); err != nil {
 		return done, err
 	}
 	c.log.Info("what is not counted was tried again", "rejudged", done.Rejudged, "admitted", done.Admitted, "refused", done.Refused)
 	return done, nil
+}
+
+// retrySlice is how many rejected batches are in memory at once.
+const retrySlice = 100
+
+func (c *Console) retryBatch(ctx context.Context, r custody.Rejected, done *retriedJSON) error {
+	got, err := c.settings.Ingest(ctx, r.Kiosk, r.Bytes)
+	if err != nil {
+		return fmt.Errorf("try rejected batch %d again: %w", r.Number, err)
+	}
+	if got.Refused != "" || got.Case == custody.Gap {
+		done.Refused++
+		return nil
+	}
+	if err := c.store.Resolved(ctx, r.Number); err != nil {
+		return fmt.Errorf("mark rejected batch %d as resolved: %w", r.Number, err)
+	}
+	done.Admitted++
+	return nil
 }
 
 // journalJSON says what became of a journal file.
@@ -191,16 +205,17 @@ func (c *Console) postJournals(ctx *fiber.Ctx) error {
 		if err != nil {
 			return fmt.Errorf("take in batch %d of a journal file: %w", out.Batches+1, err)
 		}
-		out.add(got)
+		out.add(got, spokenLang(ctx))
 	}
 	c.log.Info("journal file taken in", "batches", out.Batches, "new", out.New, "refused", len(out.Refused))
 	return sendJSON(ctx, fiber.StatusOK, out)
 }
 
-func (j *journalJSON) add(got Ingested) {
+// add counts one more batch, and says in a language why it was refused, if it was.
+func (j *journalJSON) add(got Ingested, lang survey.Lang) {
 	j.Batches++
 	if got.Refused != "" {
-		j.Refused = append(j.Refused, refusedJSON{Batch: j.Batches, Kiosk: got.Kiosk, Reason: got.Refused})
+		j.Refused = append(j.Refused, refusedJSON{Batch: j.Batches, Kiosk: got.Kiosk, Reason: reasonIn(lang, got.Refused)})
 		return
 	}
 	*map[custody.Case]*int{custody.New: &j.New, custody.Duplicate: &j.Duplicates, custody.Gap: &j.Gaps, custody.Fork: &j.Forks}[got.Case]++

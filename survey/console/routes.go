@@ -41,6 +41,7 @@ func (c *Console) routes() *fiber.App {
 	app.Get("/api/v1/kiosks", c.getKiosks)
 	app.Post("/api/v1/kiosks", c.postKiosks)
 	app.Post("/api/v1/kiosks/:id/revoke", c.postRevoke)
+	app.Post("/api/v1/kiosks/:id/allow", c.postAllow)
 	app.Get("/api/v1/closings", c.getClosings)
 	app.Get("/api/v1/quarantine", c.getQuarantine)
 	app.Post("/api/v1/quarantine/retry", c.postRetry)
@@ -49,6 +50,7 @@ func (c *Console) routes() *fiber.App {
 	app.Post(journalPath, c.postJournals)
 	app.Get("/api/v1/live", c.getLive)
 
+	app.Get("/open/key", c.getKey)
 	app.Post(enrolPath, c.postEnrol)
 	app.Get("/signin", c.getSignin)
 	app.Post("/signin", c.postSignin)
@@ -57,7 +59,9 @@ func (c *Console) routes() *fiber.App {
 
 	app.Get("/", c.getToday)
 	app.Get("/kiosks", c.getKioskPage)
+	app.Post("/kiosks/:id/allow", c.postAllowPage)
 	app.Get("/closings", c.getClosingPage)
+	app.Get("/closings/text", c.getClosingText)
 	app.Get("/quarantine", c.getQuarantinePage)
 	app.Post("/quarantine/retry", c.postQuarantinePage)
 	app.Get(filesPath+":hash/:name", c.getFile)

@@ -24,6 +24,10 @@ type Closing struct {
 	Held        uint64                 // until their day, questionnaire or counter is known
 	Quarantined uint64                 // cannot be read, or say what their questionnaire does not allow
 	Disputed    uint64                 // of a branch that contradicts the one that counts
+	// Unaccounted is by how much, chain by chain, received differs from what became of it,
+	// so that one chain cannot make up for another. Not 0 = the account is damaged. It is
+	// no part of what is signed.
+	Unaccounted uint64
 }
 
 // Balanced reports whether every received record is accounted for.
@@ -32,7 +36,7 @@ func (c *Closing) Balanced() bool {
 	for _, n := range c.Excluded {
 		sum += n
 	}
-	return sum == c.Received
+	return sum == c.Received && c.Unaccounted == 0
 }
 
 // Complete reports whether everything that was issued has arrived.

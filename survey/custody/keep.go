@@ -70,7 +70,23 @@ type Loss struct {
 	Chain      survey.Chain // the successor
 	Succession Succession
 	AtLeast    uint64 // numbers that the kiosk once said were given out, and that are not here
-	AtMost     uint64 // numbers that may have been given out, and are not here
+	AtMost     uint64 // numbers that may have been given out, and are not here; more if Succession.Unbounded
+}
+
+// Touches reports whether closings asked for may lack what is lost: it was recorded
+// between the last record that is left and the beginning of the successor. Where those
+// times contradict each other, a clock was wrong, and it may have been on any day. Lost
+// records whose day was not known belong to no other day, so what is lost may be among
+// those, too.
+func (l *Loss) Touches(q ClosingQuery) bool {
+	from, to := l.Succession.From, l.Succession.To // from: 0 = not known
+	switch {
+	case l.AtMost == 0 && !l.Succession.Unbounded, q.Kiosk != "" && q.Kiosk != l.Kiosk:
+		return false
+	case q.Unknown, from > to:
+		return true
+	}
+	return q.From <= survey.DateOf(milli(to)) && (q.To == 0 || from == 0 || survey.DateOf(milli(from)) <= q.To)
 }
 
 // Waiting is a record that is held or quarantined.

@@ -14,14 +14,17 @@ type Succession struct {
 	Predecessor survey.Chain `cbor:"1,keyasint"`
 	Last        uint64       `cbor:"2,keyasint"` // the last record of its unbroken run that is still there, 0 = none
 	LastSum     survey.Hash  `cbor:"3,keyasint"`
-	Reserved    uint64       `cbor:"4,keyasint"` // no number above this was ever given out
+	Reserved    uint64       `cbor:"4,keyasint"` // no number above this was ever given out, unless Unbounded
 	Salvaged    uint64       `cbor:"5,keyasint"` // records after Last that were found; they follow in this chain
 	Reason      string       `cbor:"6,keyasint"` // what was found wrong, for people
 	From        int64        `cbor:"7,keyasint"` // when Last was made, ms since 1970; 0 = not known
 	To          int64        `cbor:"8,keyasint"` // when this chain began
+	// Unbounded says that nothing was left that tells how many numbers were given out: more
+	// than Lost may be lost.
+	Unbounded bool `cbor:"9,keyasint,omitempty"`
 }
 
-// Lost is how many answers may be lost, at most.
+// Lost is how many answers may be lost, at most, unless it is Unbounded.
 func (s *Succession) Lost() uint64 {
 	if s.Reserved < s.Last+s.Salvaged {
 		return 0

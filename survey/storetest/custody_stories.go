@@ -242,21 +242,24 @@ func rejectedComesBack(t *testing.T, open opener) {
 		s.ok(s.store.Reject(s.ctx, r))
 	}
 	s.reopen()
-	got, err := s.store.Rejected(s.ctx, 10)
+	got, err := s.store.Rejected(s.ctx, 0, 10)
 	s.ok(err)
-	if len(got) != 2 || got[0].Kiosk != "k-two" || got[1].Kiosk != "k-one" || !bytes.Equal(got[1].Bytes, first.Bytes) ||
-		got[1].Reason != first.Reason || !got[1].Received.Equal(noon) {
+	if len(got) != 2 || got[0].Kiosk != "k-one" || got[1].Kiosk != "k-two" || !bytes.Equal(got[0].Bytes, first.Bytes) ||
+		got[0].Reason != first.Reason || !got[0].Received.Equal(noon) {
 		t.Fatalf("Rejected gives %+v", got)
 	}
-	if got, err := s.store.Rejected(s.ctx, 1); err != nil || len(got) != 1 || got[0].Kiosk != "k-two" {
-		t.Errorf("the newest rejected is %+v, %v", got, err)
+	if oldest, err := s.store.Rejected(s.ctx, 0, 1); err != nil || len(oldest) != 1 || oldest[0].Kiosk != "k-one" {
+		t.Errorf("the oldest rejected is %+v, %v", oldest, err)
 	}
-	number := got[0].Number
+	if next, err := s.store.Rejected(s.ctx, got[0].Number, 1); err != nil || len(next) != 1 || next[0].Kiosk != "k-two" {
+		t.Errorf("the one after it is %+v, %v", next, err)
+	}
+	number := got[1].Number
 	for range 2 {
 		s.ok(s.store.Resolved(s.ctx, number))
 	}
 	s.ok(s.store.Reject(s.ctx, second)) // known, and resolved
-	if got, err := s.store.Rejected(s.ctx, 10); err != nil || len(got) != 1 || got[0].Kiosk != "k-one" {
+	if got, err := s.store.Rejected(s.ctx, 0, 10); err != nil || len(got) != 1 || got[0].Kiosk != "k-one" {
 		t.Errorf("after one is resolved: %+v, %v", got, err)
 	}
 	if err := s.store.Resolved(s.ctx, 99); err == nil {

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"a clock may tell no day", clockOfNoDay},
 		{"what was salvaged counts once", salvagedCountsOnce},
 		{"what was salvaged is issued once", salvagedIsIssuedOnce},
+		{"one chain does not make up for another", chainsDoNotMakeUp},
 		{"more came than was said", moreCameThanWasSaid},
 		{"what was salvaged says otherwise", salvagedSaysOtherwise},
 		{"what was salvaged twice says otherwise", salvagedTwiceOtherwise},

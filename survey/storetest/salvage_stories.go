@@ -34,6 +34,30 @@ func moreCameThanWasSaid(t *testing.T, open opener) {
 	s.recounted()
 }
 
+// chainsDoNotMakeUp has three lives of one kiosk. The first learned the day of its press
+// before it was damaged, the second salvaged the press without its day, and of the third
+// one press never came. What was issued twice is of the first, and of another day: it is
+// nothing that the third one lacks.
+func chainsDoNotMakeUp(t *testing.T, open opener) {
+	s := counting(t, open)
+	first := newKiosk("a")
+	second, third := first.successor("a, second life"), first.successor("a, third life")
+	first.silent, second.silent, third.silent = false, false, false
+	first.reboot()
+	first.record(press("Q1", 5))
+	second.salvage(first.records[0])
+	first.clock(noon, noon)
+	third.reboot()
+	third.record(press("Q1", 4))
+	third.record(press("Q1", 3))
+	s.ok(s.store.PutTotals(s.ctx, []custody.Said{{Kiosk: first.id, Chain: first.chain, Totals: *first.totals(), Received: noon}}))
+	s.keep(second.all(), third.batch(1, 1))
+	s.closings(custody.ClosingQuery{}, closing{first, today, "issued 1"}, closing{first, custody.UnknownDay, "issued 3, received 2, held 2"})
+	s.recounted()
+	s.keep(first.all(), third.all())
+	s.closings(custody.ClosingQuery{}, closing{first, today, "received 1, duplicate 1"}, closing{first, custody.UnknownDay, "received 3, held 3"})
+}
+
 // salvagedSaysOtherwise has a journal salvaged with other bytes under a number than the
 // old chain brings. That is no repeat: it is in dispute, and an alarm.
 func salvagedSaysOtherwise(t *testing.T, open opener) {

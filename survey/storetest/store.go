@@ -127,9 +127,9 @@ type Custody interface {
 	// same kiosk are kept once. There is a limit for each kiosk, in number and bytes;
 	// above it the oldest goes, what is resolved first.
 	Reject(ctx context.Context, r custody.Rejected) error
-	// Rejected are the last limit things rejected that nobody has resolved, the newest
-	// first.
-	Rejected(ctx context.Context, limit int) ([]custody.Rejected, error)
+	// Rejected are the first limit things rejected that nobody has resolved and whose
+	// number is greater than after, the oldest first.
+	Rejected(ctx context.Context, after uint64, limit int) ([]custody.Rejected, error)
 	// Resolved marks one as dealt with; an unknown number is an error.
 	Resolved(ctx context.Context, number uint64) error
 }
@@ -146,7 +146,8 @@ type Reconciliation interface {
 	// first. Each is balanced, and its records are counted, or left out, where the
 	// roll-ups have them. Issued is what was said, and disputed responses besides; for a
 	// chain that never said anything it is what was received. A salvaged record that both
-	// its chains say they issued is issued twice only if it came twice.
+	// its chains say they issued is issued twice only if it came twice. No chain makes up
+	// for what another one lacks.
 	Closings(ctx context.Context, q custody.ClosingQuery) ([]custody.Closing, error)
 	// Losses are what damaged journals may have lost, ordered by the successors' chains.
 	Losses(ctx context.Context) ([]custody.Loss, error)

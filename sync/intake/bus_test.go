@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"hailong/sync/broker"
 	"hailong/sync/wire"
@@ -101,18 +100,8 @@ func TestCanariesAreTakenOutAndNothingElse(t *testing.T) {
 // wait to find out.
 func TestALostStream(t *testing.T) {
 	t.Parallel()
-	a := newBox(1, 6)
-	c := newCentre(t, a)
-	s := c.connect(a)
-	c.start()
-	s.greeted()
-	s.send(s.message(1, 3))
-	s.receiptUpTo(3)
-	js, err := jetstream.New(c.broker.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := js.DeleteStream(context.Background(), wire.Stream); err != nil {
+	c, s := halfway(t)
+	if err := c.jetstream().DeleteStream(context.Background(), wire.Stream); err != nil {
 		t.Fatal(err)
 	}
 	// The control: without a stream there is nothing to greet for.
@@ -123,7 +112,7 @@ func TestALostStream(t *testing.T) {
 	s.greeted()
 	c.again(s, s.message(4, 6))
 	s.receiptUpTo(6)
-	c.settled(a)
+	c.settled(s.box)
 }
 
 // The server gets stuck because its folder was taken away under it, and is started again:
@@ -133,13 +122,7 @@ func TestAStuckServer(t *testing.T) {
 		t.Skip("waits for answers that do not come: skipped with -short")
 	}
 	t.Parallel()
-	a := newBox(1, 6)
-	c := newCentre(t, a)
-	s := c.connect(a)
-	c.start()
-	s.greeted()
-	s.send(s.message(1, 3))
-	s.receiptUpTo(3)
+	c, s := halfway(t)
 	stuck := c.getStuck()
 	for range 3 { // the control: unwatched, it stays so
 		if err := stuck(); !errors.Is(err, nats.ErrTimeout) {
@@ -151,7 +134,7 @@ func TestAStuckServer(t *testing.T) {
 	// gone out before it was back.
 	c.again(s, s.message(4, 6))
 	s.receiptUpTo(6)
-	c.settled(a)
+	c.settled(s.box)
 	if err := stuck(); err != nil {
 		t.Fatalf("after all that the server said %v", err)
 	}

@@ -104,15 +104,35 @@ func (c *centre) stuckNow() int {
 	return c.stuck
 }
 
-// waiting is how many batches the bus still holds.
-func (c *centre) waiting() int {
+// halfway is a centre at work and a kiosk that has sent the first half of its six records,
+// and been greeted.
+func halfway(t *testing.T) (*centre, *station) {
+	t.Helper()
+	a := newBox(1, 6)
+	c := newCentre(t, a)
+	s := c.connect(a)
+	c.start()
+	s.greeted()
+	s.send(s.message(1, 3))
+	s.receiptUpTo(3)
+	return c, s
+}
+
+// jetstream is the bus's streams.
+func (c *centre) jetstream() jetstream.JetStream {
+	c.t.Helper()
 	js, err := jetstream.New(c.broker.Conn())
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return js
+}
+
+// waiting is how many batches the bus still holds.
+func (c *centre) waiting() int {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	s, err := js.Stream(ctx, wire.Stream)
+	s, err := c.jetstream().Stream(ctx, wire.Stream)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -8,9 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/sync/wire"
 )
 
 var errChain = errors.New("the chain cannot be read")
@@ -84,6 +88,87 @@ func TestAChainThatCannotBeKept(t *testing.T) {
 		}
 		return c.store.holds(bad)
 	})
+}
+
+// A batch that the store cannot keep, while it keeps others, is let go of when it comes for
+// the eighth time; before that it stays. Its kiosk has it, was given no receipt, and sends it
+// again. Seven and six deliveries, and the other records, came before the intake here.
+func TestABatchThatIsLetGo(t *testing.T) {
+	t.Parallel()
+	seven, six, good := newBox(1, 2), newBox(2, 2), newBox(3, 3)
+	c := newCentre(t, seven, six, good)
+	sseven, ssix, sgood := c.connect(seven), c.connect(six), c.connect(good)
+	c.start()
+	for _, s := range []*station{sseven, ssix} { // the intake made its consumer
+		s.greeted()
+		s.send(s.message(1, 1))
+		s.receiptUpTo(1)
+	}
+	c.stop()
+	sseven.send(seven.message(2, 2))
+	c.deliver(1)
+	ssix.send(six.message(2, 2))
+	for range 6 {
+		c.deliver(2)
+	}
+	sgood.sendAll()
+	c.store.refuse(func(chain survey.Chain) error {
+		if chain != good.chain {
+			return errChain
+		}
+		return nil
+	})
+	c.start()
+	sgood.receiptUpTo(3)
+	c.until("one batch is let go", func() error {
+		if n, chains := c.waiting(), c.stuckNow(); n != 1 || chains != 2 {
+			return fmt.Errorf("the bus holds %d batches, %d chains are stuck", n, chains)
+		}
+		return nil
+	})
+	left := func(s *station) error {
+		stream, err := c.jetstream().Stream(t.Context(), wire.Stream)
+		if err == nil {
+			_, err = stream.GetLastMsgForSubject(t.Context(), wire.Batch(s.name))
+		}
+		return err
+	}
+	if err := left(ssix); err != nil {
+		t.Errorf("the one that came for the seventh time is gone: %v", err)
+	}
+	if err := left(sseven); !errors.Is(err, jetstream.ErrMsgNotFound) {
+		t.Errorf("the one that came for the eighth time is there: %v", err)
+	}
+	sseven.quiet()
+	c.store.refuse(nil)
+	sseven.send(seven.message(2, 2)) // as its kiosk does when it asks and hears of 1
+	sseven.receiptUpTo(2)
+	if err := c.store.holds(seven); err != nil {
+		t.Error(err)
+	}
+}
+
+// deliver has the bus deliver all n batches that it holds, and gives them back.
+func (c *centre) deliver(n int) {
+	c.t.Helper()
+	consumer, err := c.jetstream().Consumer(c.t.Context(), wire.Stream, wire.Consumer)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	batch, err := consumer.Fetch(n, jetstream.FetchMaxWait(5*time.Second))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	got := 0
+	for m := range batch.Messages() {
+		if err := m.Nak(); err != nil {
+			c.t.Fatal(err)
+		}
+		got++
+	}
+	if got != n {
+		c.t.Fatalf("%d of %d batches came: %v", got, n, batch.Error())
+	}
 }
 
 // refuse sets which chains cannot be kept from now on; nil = all can.

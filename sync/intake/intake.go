@@ -332,12 +332,15 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 		return
 	}
 	_, enrolled, err := in.Keys(kiosk)
-	if err != nil {
-		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
+	if err == nil && !enrolled {
+		err = errUnknownKiosk
+	}
+	if out := (*ShutOut)(nil); errors.Is(err, errUnknownKiosk) || errors.As(err, &out) {
+		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)
 		return
 	}
-	if !enrolled {
-		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
+	if err != nil {
+		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
 		return
 	}
 	durable, backup, err := in.Store.Marks(ctx, req.Chain)

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"hailong/survey"
 	"hailong/survey/custody"
 	"hailong/sync/intake"
@@ -317,24 +315,15 @@ func TestGapsAndForksAreTold(t *testing.T) {
 // anew, and until then the intake does not spin.
 func TestALostConsumerIsMadeAnew(t *testing.T) {
 	t.Parallel()
-	a := newBox(1, 6)
-	c := newCentre(t, a)
-	s := c.connect(a)
-	c.start()
-	s.send(s.message(1, 3))
-	s.receiptUpTo(3)
-	js, err := jetstream.New(c.broker.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, s := halfway(t)
 	before := c.broker.Conn().Stats().OutMsgs
 	began := time.Now()
-	if err := js.DeleteConsumer(context.Background(), wire.Stream, wire.Consumer); err != nil {
+	if err := c.jetstream().DeleteConsumer(context.Background(), wire.Stream, wire.Consumer); err != nil {
 		t.Fatal(err)
 	}
 	s.send(s.message(4, 6))
 	s.receiptUpTo(6)
-	c.settled(a)
+	c.settled(s.box)
 	asked := c.broker.Conn().Stats().OutMsgs - before
 	if most := 200 + uint64(time.Since(began).Milliseconds()/2); asked > most {
 		t.Fatalf("%d messages went out in %s, want at most %d", asked, time.Since(began), most)

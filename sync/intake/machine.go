@@ -26,9 +26,25 @@ type Delivery struct {
 	Data    []byte
 }
 
-// Keys says which key a kiosk signs with; enrolled is false when it is not enrolled or
-// shut out. An error says that this could not be found out now.
+// Keys says which key a kiosk signs with; enrolled is false when it is not enrolled. An
+// error says that it was shut out, if it is a [ShutOut], or else that this could not be
+// found out now.
 type Keys func(survey.KioskID) (key ed25519.PublicKey, enrolled bool, err error)
+
+// ShutOut says that a kiosk was enrolled and is revoked. What its key signed is not taken
+// any more, whatever day the records name: who holds the key can name any. A person who
+// knows better can allow the kiosk again.
+type ShutOut struct {
+	Kiosk survey.KioskID
+	Since time.Time
+}
+
+// Error says since when, and what to do.
+func (s *ShutOut) Error() string {
+	at := s.Since.In(survey.Zone)
+	return fmt.Sprintf("%v any more: it was revoked at %s on %s. If its key was not given away: allow it again (POST /api/v1/kiosks/%s/allow), import the file anew or try again what was rejected, then revoke it",
+		errUnknownKiosk, at.Format("15:04"), survey.DateOf(at), s.Kiosk)
+}
 
 // Judged is a delivery after its bytes were looked at: an arrival for the store, or
 // the reason why it is not one.
@@ -53,7 +69,10 @@ func Admit(d Delivery, keys Keys, now time.Time) (Judged, error) {
 	if err == nil {
 		j.Chain = b.Header.Chain
 		key, enrolled, unknown := keys(j.Kiosk)
+		out := (*ShutOut)(nil)
 		switch {
+		case errors.As(unknown, &out):
+			err = out
 		case unknown != nil:
 			return Judged{}, fmt.Errorf("look up the key of kiosk %s: %w", j.Kiosk, unknown)
 		case !enrolled:

@@ -140,6 +140,24 @@ func TestAKeyThatCannotBeReadDecidesNothing(t *testing.T) {
 	}
 }
 
+// A kiosk that was shut out is told apart from a stranger: since when, and what can be done.
+func TestAKioskThatWasShutOut(t *testing.T) {
+	b := newBox(1, 3)
+	since := time.Date(2026, 3, 31, 12, 20, 0, 0, survey.Zone)
+	keys := func(k survey.KioskID) (ed25519.PublicKey, bool, error) {
+		return nil, false, fmt.Errorf("kiosk %s: %w", k, &intake.ShutOut{Kiosk: k, Since: since})
+	}
+	j, err := intake.Admit(intake.Delivery{Subject: wire.Batch(b.name), Data: b.message(1, 3)}, keys, since)
+	if err != nil || j.Rejected == nil {
+		t.Fatalf("judged %+v, %v", j, err)
+	}
+	for _, want := range []string{"no kiosk of that name is enrolled any more: it was revoked at 12:20 on 2026-03-31.", "POST /api/v1/kiosks/" + string(b.name) + "/allow"} {
+		if !strings.Contains(j.Rejected.Reason, want) {
+			t.Errorf("%q does not say %q", j.Rejected.Reason, want)
+		}
+	}
+}
+
 func TestSettle(t *testing.T) {
 	a, b := newBox(1, 9), newBox(2, 9)
 	arrived := func(x *box, first, last uint64) intake.Judged {

@@ -73,7 +73,8 @@ type App struct {
 var _ run.Service = (*App)(nil)
 
 // New makes the aggregator ready to run: it holds the store and both addresses when
-// this returns, and kiosks may connect.
+// this returns, and kiosks may connect. It gives up when the program is asked to stop
+// meanwhile: looking at a large store takes minutes.
 func New(c Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -87,12 +88,14 @@ func New(c Config, o Options) (*App, error) {
 	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet(), beats: newBeats(o.Now)}
 	a.counters()
 	a.backups = newBackups(a)
-	state, err := a.inspect() // takes as long as it takes
+	asked, ignore := run.Signals(context.Background())
+	defer ignore()
+	state, err := a.inspect(asked) // takes as long as it takes
 	if err != nil {
 		return nil, err
 	}
 	openStore := func(ctx context.Context) error { return a.openStore(ctx, state) }
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(asked, time.Minute)
 	defer cancel()
 	for _, step := range []func(context.Context) error{openStore, a.openBackups, a.openAddress, a.openBroker, a.openConsole} {
 		if err := step(ctx); err != nil {
@@ -180,19 +183,22 @@ func (a *App) openBroker(ctx context.Context) (err error) {
 func (a *App) admit(key []byte) (survey.KioskID, bool) {
 	id := custody.KioskName(key)
 	known, ok, err := a.keyOf(id)
-	if err != nil {
+	if out := (*intake.ShutOut)(nil); err != nil && !errors.As(err, &out) {
 		a.log.Error("kiosk not let in", "kiosk", id, "error", err)
 	}
 	return id, ok && known.Equal(ed25519.PublicKey(key))
 }
 
-// keyOf is the key of a kiosk that is in service.
+// keyOf is the key of a kiosk that is in service. It implements [intake.Keys].
 func (a *App) keyOf(id survey.KioskID) (ed25519.PublicKey, bool, error) {
 	k, ok, err := a.store.Kiosk(context.Background(), id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, false, fmt.Errorf("look up kiosk %s: %w", id, err)
+	case ok && k.Revoked != nil:
+		return nil, false, &intake.ShutOut{Kiosk: id, Since: *k.Revoked}
 	}
-	return ed25519.PublicKey(k.Key), ok && k.Revoked == nil, nil
+	return ed25519.PublicKey(k.Key), ok, nil
 }
 
 func (a *App) openConsole(ctx context.Context) (err error) {

@@ -9,25 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
-
 	"hailong/cmd/internal/centreapp"
 	"hailong/survey"
 )
 
 const configs = "../../../configs/"
-
-func TestEveryExampleFileIsValid(t *testing.T) {
-	paths, err := filepath.Glob(configs + "aggregator*.yaml")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("files %v, %v", paths, err)
-	}
-	for _, path := range paths {
-		if _, err := centreapp.Load(path); err != nil {
-			t.Error(err)
-		}
-	}
-}
 
 // The example says which values are the defaults of a file: it is the manual. Units are
 // an example, and a file takes no kiosk in by itself unless it says so.
@@ -55,42 +41,6 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 	if !reflect.DeepEqual(none, empty) {
 		t.Errorf("without a file %+v\nan empty file %+v", none, empty)
 	}
-}
-
-func TestTheExampleNamesEveryKey(t *testing.T) {
-	b, err := os.ReadFile(configs + "aggregator.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var example map[string]any
-	if err := yaml.Unmarshal(b, &example); err != nil {
-		t.Fatal(err)
-	}
-	if missing := unnamed(reflect.TypeFor[centreapp.Config](), example, ""); len(missing) > 0 {
-		t.Errorf("aggregator.yaml does not name %s", strings.Join(missing, ", "))
-	}
-	// The control: a key that is taken out is missed.
-	delete(example["nats"].(map[string]any)["tls"].(map[string]any), "key")
-	delete(example, "minimum")
-	if got := unnamed(reflect.TypeFor[centreapp.Config](), example, ""); !reflect.DeepEqual(got, []string{"nats.tls.key", "minimum"}) {
-		t.Errorf("without minimum and nats.tls.key, %v are missed", got)
-	}
-}
-
-// unnamed are the keys of a settings struct that a file does not name.
-func unnamed(t reflect.Type, file map[string]any, path string) (missing []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		key := f.Tag.Get("yaml")
-		value, there := file[key]
-		switch inner, _ := value.(map[string]any); {
-		case !there:
-			missing = append(missing, path+key)
-		case f.Type.Kind() == reflect.Struct:
-			missing = append(missing, unnamed(f.Type, inner, path+key+".")...)
-		}
-	}
-	return missing
 }
 
 func TestAnUnknownKeyIsNamedWithItsLine(t *testing.T) {

@@ -165,3 +165,45 @@ func TestALargeJournal(t *testing.T) {
 		t.Errorf("%d bytes: %+v", len(file), got)
 	}
 }
+
+// What a revoked kiosk recorded and never sent stays a known number. A file of it is refused
+// with the day and with what to do, and doing that brings it in.
+func TestAJournalOfARevokedKiosk(t *testing.T) {
+	dir := t.TempDir()
+	app := open(t, settings(dir))
+	running(t, app)
+	file, k := carried(t, 3, "")
+	if err := app.Store().PutKiosk(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Store().PutTotals(t.Context(), []custody.Said{{Kiosk: k.ID, Chain: survey.Chain{5}, Totals: custody.Totals{
+		Last: 3, Days: []custody.DayTotal{{Day: custody.UnknownDay, Issued: 3}},
+	}}}); err != nil {
+		t.Fatal(err)
+	}
+	do := func(method, path, want string) {
+		t.Helper()
+		if code, body := ask(t, app, dir, method, path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s, want %s", path, code, body, want)
+		}
+	}
+	kiosk := "/api/v1/kiosks/" + string(k.ID)
+	do("POST", kiosk+"/revoke", `"revoked":"20`)
+	got := take(t, app, dir, file)
+	const want = "it was revoked at "
+	if len(got.Refused) != 3 || !strings.Contains(got.Refused[0].Reason, want) || !strings.Contains(got.Refused[0].Reason, "allow it again (POST "+kiosk+"/allow)") {
+		t.Fatalf("of a revoked kiosk: %+v", got)
+	}
+	do("GET", "/quarantine", "thiết bị này đã bị thu hồi lúc ")
+	do("POST", "/api/v1/quarantine/retry", `"admitted":0,"refused":3`)
+	do("GET", "/api/v1/closings?kiosk="+string(k.ID), `"issued":3,"received":0,`)
+	do("GET", "/api/v1/closings?kiosk="+string(k.ID), `"missing":3,"declared_lost":0,"closes":false`)
+
+	do("POST", kiosk+"/allow", `"revoked":null`)
+	if got := take(t, app, dir, file); got.New != 3 || len(got.Refused) != 0 {
+		t.Errorf("allowed again: %+v", got)
+	}
+	do("POST", "/api/v1/quarantine/retry", `"admitted":3,"refused":0`)
+	do("POST", kiosk+"/revoke", `"revoked":"20`)
+	do("GET", "/api/v1/closings?kiosk="+string(k.ID), `"missing":0,"declared_lost":0,"closes":true`)
+}

@@ -38,7 +38,7 @@ func closedAt(size int64) storeState { return storeState(fmt.Sprintf("%s %d", at
 // inspect looks at the data folder before anything is opened and says how the store was
 // left there. A store that is missing, empty or damaged is refused: a centre that began
 // anew in its place would look like one where nobody ever pressed.
-func (a *App) inspect() (storeState, error) {
+func (a *App) inspect(ctx context.Context) (storeState, error) {
 	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
 		return unborn, fmt.Errorf("data = %q: make the folder: %w", a.config.Data, err)
 	}
@@ -57,10 +57,12 @@ func (a *App) inspect() (storeState, error) {
 		return state, nil
 	}
 	a.log.Info("the store is not as a program closed it; it is looked at", "file", path)
-	err = lookAt(context.Background(), a.options.Program, path)
+	err = lookAt(ctx, a.options.Program, path)
 	switch {
 	case err == nil:
 		return state, nil
+	case ctx.Err() != nil: // it says nothing about the store
+		return unborn, fmt.Errorf("told to stop while the store was looked at: %w", ctx.Err())
 	case errors.Is(err, boltstore.ErrLocked), errors.Is(err, errNotLooked):
 		return unborn, fmt.Errorf("data = %q: %w", a.config.Data, err)
 	case state == making:

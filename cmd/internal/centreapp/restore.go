@@ -36,23 +36,32 @@ type Restored struct {
 	// Newer is a verified backup beside it that is newer, "" for none: on its word kiosks
 	// may have let go of records that the restored one lacks.
 	Newer string
+	New   bool   // the data folder was made: whoever runs the aggregator must own it
+	Token string // the file into which the next start writes a new administrator's token; "" = the one that is there stays
 }
 
 // Restore puts the store of a backup into a data folder and draws a new epoch, by which
 // kiosks know that they must send again what the backup lacks. No aggregator may be at
 // work there. Nothing is deleted: a store that is replaced, and the message server's
 // files, whose batches come again, get another name. The store takes its place last, so a
-// restore that is cut off is simply done again.
+// restore that is cut off is simply done again. What is put into the folder gets the
+// folder's owner: a restore is root's work, and the aggregator mostly runs as another user.
 func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	m, err := readManifest(o.From)
 	if err != nil {
+		vi, en := err.Error(), err.Error()
+		if errors.Is(err, fs.ErrNotExist) {
+			vi, en = "không có tệp "+manifestFile+" ở đó", "there is no file "+manifestFile
+		}
 		return r, survey.Problem{
 			Path: "--from", Value: o.From,
-			Vi: fmt.Sprintf("đây không phải thư mục của một bản sao lưu (%v); xem: hailong backup --list", err),
-			En: fmt.Sprintf("this is not the folder of a backup (%v); see: hailong backup --list", err),
+			Vi: fmt.Sprintf("đây không phải thư mục của một bản sao lưu (%s); xem: hailong backup --list", vi),
+			En: fmt.Sprintf("this is not the folder of a backup (%s); see: hailong backup --list", en),
 		}
 	}
 	r.Time, r.Tried, r.Newer = m.Time, m.Verified != nil, newerThan(o.From, &m)
+	_, err = os.Stat(o.Data)
+	r.New = errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return r, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -66,6 +75,9 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	}
 	if err := o.prepare(ctx, &m); err != nil {
 		return r, err
+	}
+	if _, err := os.Stat(o.in(TokenFile)); errors.Is(err, fs.ErrNotExist) {
+		r.Token = o.in(TokenFile)
 	}
 	r.Moved, err = o.putInPlace()
 	return r, err
@@ -142,21 +154,34 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 		return fmt.Errorf("make a place to put the store together: %w", err)
 	}
 	path := filepath.Join(beside, storeFile)
-	if err := m.copyOut(ctx, o.From, path, io.Discard); err != nil {
-		return errors.Join(err, os.RemoveAll(beside))
+	err := m.copyOut(ctx, o.From, path, io.Discard)
+	if err == nil {
+		err = verifyStore(ctx, o.Program, path, m, o.Progress)
 	}
-	err := verifyStore(ctx, o.Program, path, m, o.Progress)
 	if err == nil {
 		err = boltstore.Restore(path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("the backup cannot be used: %w", err), os.RemoveAll(beside))
+		return errors.Join(o.unusable(ctx, err), os.RemoveAll(beside))
 	}
 	key, err := readKey(filepath.Join(o.From, keyFile))
 	if err != nil {
 		return err
 	}
-	return errors.Join(writeSecret(filepath.Join(beside, keyFile), keyText(key.Seed())), syncFolder(beside))
+	keyPath := filepath.Join(beside, keyFile)
+	return errors.Join(writeSecret(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), syncFolder(beside))
+}
+
+// unusable says that the backup cannot be used, unless it was only interrupted.
+func (o *RestoreOptions) unusable(ctx context.Context, why error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return survey.Problem{
+		Path: "--from", Value: o.From,
+		Vi: fmt.Sprintf("bản sao lưu này không dùng được (%v); chưa có gì bị thay đổi, hãy dùng bản khác", why),
+		En: fmt.Sprintf("this backup cannot be used (%v); nothing was changed, use another one", why),
+	}
 }
 
 // putInPlace moves what is there out of the way and puts what was prepared in its place,
@@ -177,7 +202,7 @@ func (o *RestoreOptions) putInPlace() (moved []string, err error) {
 		}
 	}
 	// Looked at by the next start, whatever was here before.
-	if err := writeState(o.Data, inUse); err != nil {
+	if err := errors.Join(writeState(o.Data, inUse), ownedLike(o.Data, o.in(stateFile))); err != nil {
 		return moved, err
 	}
 	for _, name := range []string{keyFile, storeFile} {

@@ -180,7 +180,7 @@ func drained(boxes []*box) bool {
 func TestTheDrill(t *testing.T) {
 	dir, app, boxes, lost := drill(t, func(dir string, backup backupItem) {
 		done, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: backup.Path, Data: dir, Replace: true, Program: os.Args[0]})
-		if err != nil || !done.Tried || len(done.Moved) != 2 {
+		if err != nil || !done.Tried || len(done.Moved) != 2 || done.New || done.Token != "" {
 			t.Fatalf("%+v %v", done, err)
 		}
 	})
@@ -333,10 +333,14 @@ func TestARestoreOntoANewMachine(t *testing.T) {
 	if app, err := centreapp.New(settings(dir), centreapp.Options{}); err == nil {
 		t.Fatal("it started without the store", app.Close())
 	}
-	if _, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: backup, Data: dir}); err != nil {
-		t.Fatal(err)
+	done, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: backup, Data: dir})
+	if err != nil || done.New || done.Token != filepath.Join(dir, centreapp.TokenFile) {
+		t.Fatalf("%+v %v", done, err)
 	}
 	app := open(t, settings(dir), withChild)
+	if code, _ := ask(t, app, dir, "GET", "/api/v1/backups"); code != http.StatusOK {
+		t.Errorf("the new token answers %d", code)
+	}
 	if !bytes.Equal(publicKey(t, dir), publicKey(t, made)) {
 		t.Error("the centre has another key")
 	}

@@ -1,0 +1,48 @@
+package custody_test
+
+import (
+	"testing"
+	"time"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// A loss stands against every day on which what is lost may have been recorded, and against
+// no other.
+func TestALossTouchesItsDays(t *testing.T) {
+	day, _ := survey.ParseDate("2026-03-31")
+	at := func(d survey.Date) int64 { return d.Start().Add(20 * time.Hour).UnixMilli() }
+	between := func(from, to int64) custody.Loss {
+		return custody.Loss{Kiosk: kiosk, AtMost: 3, Succession: custody.Succession{From: from, To: to}}
+	}
+	days := func(from, to survey.Date) custody.ClosingQuery { return custody.ClosingQuery{From: from, To: to} }
+	loss := between(at(day-2), at(day))
+	for name, c := range map[string]struct {
+		loss custody.Loss
+		q    custody.ClosingQuery
+		want bool
+	}{
+		"the first day":              {loss, days(day-2, day-2), true},
+		"a day between":              {loss, days(day-1, day-1), true},
+		"the last day":               {loss, days(day, day), true},
+		"the day before":             {loss, days(day-3, day-3), false},
+		"the day after":              {loss, days(day+1, day+1), false},
+		"all days":                   {loss, custody.ClosingQuery{}, true},
+		"from then on":               {loss, days(day+1, 0), false},
+		"up to then":                 {loss, days(0, day-2), true},
+		"up to before":               {loss, days(0, day-3), false},
+		"the unknown day":            {loss, custody.ClosingQuery{Unknown: true}, true},
+		"its kiosk":                  {loss, custody.ClosingQuery{Kiosk: kiosk, From: day, To: day}, true},
+		"another kiosk":              {loss, custody.ClosingQuery{Kiosk: "k-b"}, false},
+		"a beginning nobody knows":   {between(0, at(day)), days(day-9, day-9), true},
+		"after such a one":           {between(0, at(day)), days(day+1, day+1), false},
+		"times that cannot be":       {between(at(day), at(day-400)), days(day, day), true},
+		"nothing is lost":            {custody.Loss{Kiosk: kiosk, Succession: loss.Succession}, custody.ClosingQuery{}, false},
+		"nothing, and times unknown": {custody.Loss{Kiosk: kiosk}, custody.ClosingQuery{Unknown: true}, false},
+	} {
+		if got := c.loss.Touches(c.q); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
