@@ -67,9 +67,7 @@ func (cmd *BackupCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 }
 
 func (*BackupCmd) list(ctx context.Context, c *client, g *Globals, t *Terminal) error {
-	var list struct {
-		Items []backupItem `json:"items"`
-	}
+	var list listOf[backupItem]
 	raw, err := c.get(ctx, backupsPath, nil, &list)
 	if err != nil {
 		return err
@@ -90,20 +88,13 @@ func (t *Terminal) backups(form Format, raw []byte, items []backupItem) error {
 		}
 		rows = append(rows, []string{moment(&b.Time), moment(b.Verified), whole(b.Bytes), state, b.Path})
 	}
-	switch form {
-	case AsJSON:
-		return t.json(raw)
-	case AsCSV:
-		return t.csv([]string{"name", "time", "verified", "state", "bytes", "same_disk", "path", "error"}, rows)
-	default:
-		return t.table([]column{
-			{vi: "Bắt đầu", en: "Begun"},
-			{vi: "Kiểm chứng", en: "Verified"},
-			{vi: "Số byte", en: "Bytes", number: true},
-			{vi: "Tình trạng", en: "State"},
-			{vi: "Thư mục", en: "Folder"},
-		}, rows)
-	}
+	return t.list(form, raw, []string{"name", "time", "verified", "state", "bytes", "same_disk", "path", "error"}, []column{
+		{vi: "Bắt đầu", en: "Begun"},
+		{vi: "Kiểm chứng", en: "Verified"},
+		{vi: "Số byte", en: "Bytes", number: true},
+		{vi: "Tình trạng", en: "State"},
+		{vi: "Thư mục", en: "Folder"},
+	}, rows)
 }
 
 func (t *Terminal) backupState(state string) string {
@@ -145,9 +136,7 @@ func (t *Terminal) follow(ctx context.Context, c *client) (finished func()) {
 				return
 			case <-tick.C:
 			}
-			var list struct {
-				Items []backupItem `json:"items"`
-			}
+			var list listOf[backupItem]
 			if _, err := c.get(ctx, backupsPath, nil, &list); err == nil && len(list.Items) > 0 && list.Items[0].State == "running" {
 				t.progress(&list.Items[0])
 			}
@@ -173,6 +162,25 @@ func (t *Terminal) percent(verifying bool, done, total int64) {
 		what = t.say("Đang kiểm chứng", "Verifying")
 	}
 	fmt.Fprintf(t.Err, "\r\x1b[K%s %d %%", what, 100*min(done, total)/total)
+}
+
+// verifying shows on a terminal how far a backup is verified, until ended is called.
+func (t *Terminal) verifying() (progress func(done, total int64), ended func()) {
+	if !interactive(t.Err) {
+		return nil, func() {}
+	}
+	shown := time.Time{}
+	progress = func(done, total int64) {
+		if total > 0 && time.Since(shown) > askEvery {
+			shown = time.Now()
+			t.percent(true, done, total)
+		}
+	}
+	return progress, func() {
+		if !shown.IsZero() {
+			fmt.Fprint(t.Err, "\r\x1b[K")
+		}
+	}
 }
 
 // interactive reports whether somebody sees what is written there at once.

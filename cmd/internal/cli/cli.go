@@ -36,7 +36,7 @@ type Commands struct {
 	Scores     ScoresCmd     `cmd:"" help:"Điểm hài lòng / satisfaction scores"`
 	Kiosks     KiosksCmd     `cmd:"" help:"Thiết bị đánh giá / kiosks"`
 	Units      UnitsCmd      `cmd:"" help:"Đơn vị và quầy / units and counters"`
-	Closings   ClosingsCmd   `cmd:"" help:"Chốt số liệu theo thiết bị và ngày / closings by kiosk and day"`
+	Closings   ClosingsCmd   `cmd:"" help:"Chốt số liệu; không nêu lệnh con = closings list / closings; without a command = closings list"`
 	Quarantine QuarantineCmd `cmd:"" help:"Lượt chờ, cách ly, bị từ chối / what is held, quarantined or rejected"`
 	Backup     BackupCmd     `cmd:"" help:"Tạo bản sao lưu có kiểm chứng / make a verified backup"`
 	Restore    RestoreCmd    `cmd:"" help:"Khôi phục kho dữ liệu từ bản sao lưu, khi trung tâm đã dừng / restore the store from a backup, with the aggregator stopped"`
@@ -82,13 +82,14 @@ func Run(ctx context.Context, name string, grammar Grammar, args []string, t *Te
 		kong.Writers(t.Out, t.Err),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
-		kong.Vars{"groupings": groupings()},
+		kong.Vars{"groupings": groupings(), "installed": installedSettings},
 		kong.Bind(grammar.globals(), t),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
 		panic("cli: the grammar is wrong: " + err.Error())
 	}
+	parser.Model.HelpFlag.Help = "Hiện hướng dẫn này / show this help"
 	command, err := parser.Parse(args)
 	if helped {
 		return 0
@@ -100,33 +101,6 @@ func Run(ctx context.Context, name string, grammar Grammar, args []string, t *Te
 		return report(name, wrongUsage(name, err), t)
 	}
 	return report(name, command.Run(), t)
-}
-
-// showChoices prints the help, as an error, where nothing is wrong but that the choice
-// of a command is missing. It reports whether it did.
-func showChoices(parser *kong.Kong, err error, t *Terminal) bool {
-	var wrong *kong.ParseError
-	if !errors.As(err, &wrong) || !strings.HasPrefix(wrong.Error(), "expected ") {
-		return false
-	}
-	at := wrong.Context.Model.Node
-	if chosen := wrong.Context.Selected(); chosen != nil {
-		at = chosen
-	}
-	if at.Leaf() {
-		return false // an argument is missing, not a command
-	}
-	parser.Stdout = t.Err
-	return wrong.Context.PrintUsage(false) == nil
-}
-
-// wrongUsage says how to get help. Kong's own message is English.
-func wrongUsage(name string, err error) error {
-	return &Error{
-		Vi:   fmt.Sprintf("sai cách dùng: %v\nXem: %s --help", err, name),
-		En:   fmt.Sprintf("wrong usage: %v\nSee: %s --help", err, name),
-		Code: usage,
-	}
 }
 
 // report prints the error, if any, in the terminal's language, and is the exit code.

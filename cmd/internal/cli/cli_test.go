@@ -50,7 +50,8 @@ func newCentre(t *testing.T) *centre {
 	mux.HandleFunc("GET /api/v1/scores", func(w http.ResponseWriter, r *http.Request) { answer(w, 200, scores(r.URL.Query().Get("by"))) })
 	mux.HandleFunc("GET /api/v1/kiosks", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, kiosks()) })
 	mux.HandleFunc("POST /api/v1/kiosks", c.addKiosk)
-	mux.HandleFunc("POST /api/v1/kiosks/{id}/revoke", revokeKiosk)
+	mux.HandleFunc("POST /api/v1/kiosks/{id}/revoke", changeKiosk(time.Date(2026, 11, 22, 9, 0, 0, 0, survey.Zone)))
+	mux.HandleFunc("POST /api/v1/kiosks/{id}/allow", changeKiosk(nil))
 	mux.HandleFunc("GET /api/v1/units", c.getUnits)
 	mux.HandleFunc("PUT /api/v1/units", c.putUnits)
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -109,19 +110,23 @@ func scores(by string) score.Result {
 func kiosks() any {
 	at := time.Date(2026, 11, 20, 8, 30, 0, 0, survey.Zone)
 	return map[string]any{"next": nil, "items": []map[string]any{
-		{"id": "k1", "name": "Máy cửa 1", "role": "counter", "counters": []string{"HS-01", "HS-02"}, "enrolled": at, "revoked": nil, "last_contact": at.Add(time.Hour), "head": 42, "held": 3, "quarantined": 2, "forks": 1, "chains": []string{}},
+		{"id": "k1", "name": "Máy cửa 1", "role": "counter", "counters": []string{"HS-01", "HS-02"}, "enrolled": at, "revoked": nil, "last_contact": at.Add(time.Hour), "connected": false, "unsent": 7, "head": 42, "held": 3, "quarantined": 2, "forks": 1,
+			"trouble": "the disk is full\x1b[2J", "problems": []string{"trouble", "held", "silent", "sleepy"}, "chains": []string{}},
 		{"id": "k2", "name": "@cổng", "role": "online", "counters": []string{"HM-01"}, "enrolled": at, "revoked": at.Add(48 * time.Hour), "last_contact": nil, "head": 0},
 	}}
 }
 
-func revokeKiosk(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("id") != "k1" {
-		refuse(w, r, 404, "Không có", "Not found", "không có thiết bị nào mang mã này", "there is no kiosk with this id")
-		return
+// changeKiosk gives the first kiosk, revoked at that time; nil = it is not.
+func changeKiosk(revoked any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") != "k1" {
+			refuse(w, r, 404, "Không có", "Not found", "không có thiết bị nào mang mã này", "there is no kiosk with this id")
+			return
+		}
+		k := kiosks().(map[string]any)["items"].([]map[string]any)[0]
+		k["revoked"] = revoked
+		answer(w, 200, k)
 	}
-	k := kiosks().(map[string]any)["items"].([]map[string]any)[0]
-	k["revoked"] = time.Date(2026, 11, 22, 9, 0, 0, 0, survey.Zone)
-	answer(w, 200, k)
 }
 
 func (c *centre) addKiosk(w http.ResponseWriter, r *http.Request) {
@@ -195,6 +200,7 @@ func TestEveryCommandInEveryForm(t *testing.T) {
 		"kiosks_list":     "kiosks list",
 		"kiosks_add":      "kiosks add --counter HS-01",
 		"kiosks_revoke":   "kiosks revoke k1",
+		"kiosks_allow":    "kiosks allow k1",
 		"units_list":      "units list",
 		"units_show":      "units show 01",
 		"units_show_leaf": "units show 00004",
@@ -300,13 +306,13 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		{"unknown unit", with(c.URL, "units show nowhere"), 1, `không có đơn vị nào mang mã "nowhere"`, `there is no unit with the code "nowhere"`},
 		{"no address", with("localhost:8080", "scores"), 2, "cần địa chỉ dạng http://", "an address like http://host:port"},
 		{"a kiosk that is not there", with(c.URL, "kiosks revoke ../k1"), 1, "không có thiết bị nào mang mã này", "there is no kiosk with this id"},
-		{"no kiosk named", with(c.URL, "kiosks revoke"), 2, "sai cách dùng", "expected \"<id>\""},
-		{"unknown command", []string{"scoers"}, 2, "sai cách dùng", "wrong usage: unexpected argument scoers"},
-		{"unknown option", []string{"scores", "--form", "2026-01-01"}, 2, "sai cách dùng", "unknown flag --form"},
+		{"no kiosk named", with(c.URL, "kiosks revoke"), 2, "sai cách dùng", "missing: <id>"},
+		{"unknown command", []string{"scoers"}, 2, "sai cách dùng", "wrong usage: there is no command or argument scoers; did you mean \"scores\"?"},
+		{"unknown option", []string{"scores", "--form", "2026-01-01"}, 2, "sai cách dùng", "there is no option --form"},
 		{"no day", []string{"scores", "--from", "yesterday"}, 2, "sai cách dùng", `"yesterday" is not a day`},
-		{"unknown grouping", []string{"scores", "--by", "colour"}, 2, "sai cách dùng", "--by must be one of"},
-		{"unknown format", []string{"scores", "-o", "xml"}, 2, "sai cách dùng", "--output must be one of"},
-		{"no counter", []string{"kiosks", "add"}, 2, "sai cách dùng", "missing flags: --counter"},
+		{"unknown grouping", []string{"scores", "--by", "colour"}, 2, "sai cách dùng", `--by = "colour": must be one of "none"`},
+		{"unknown format", []string{"scores", "-o", "xml"}, 2, "sai cách dùng", `--output = "xml": must be one of "table"`},
+		{"no counter", []string{"kiosks", "add"}, 2, "sai cách dùng", "an option is missing: --counter"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			for lang, want := range map[survey.Lang]string{survey.Vietnamese: x.vi, survey.English: x.en} {

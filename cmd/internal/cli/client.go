@@ -52,27 +52,31 @@ func newClient(g *Globals, t *Terminal) (*client, error) {
 	}}, nil
 }
 
-// do sends one request, with in as JSON unless nil, and returns the JSON that answers
-// it. Anything but success is an error that says what to do.
+// do sends one request and returns the JSON that answers it. In is sent as JSON, bytes as
+// they are, nil not at all. Anything but success is an error that says what to do.
 func (c *client) do(ctx context.Context, method, path string, query url.Values, in any) ([]byte, error) {
-	var body io.Reader
-	if in != nil {
+	kind, body := "", []byte(nil)
+	switch in := in.(type) {
+	case nil:
+	case []byte:
+		kind, body = "application/octet-stream", in
+	default:
 		b, err := json.Marshal(in)
 		if err != nil {
 			return nil, fmt.Errorf("write the request: %w", err)
 		}
-		body = bytes.NewReader(b)
+		kind, body = "application/json", b
 	}
 	u := c.base.JoinPath(path)
 	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("Accept", "application/json, application/problem+json")
 	req.Header.Set("Accept-Language", string(c.lang))
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -108,16 +112,17 @@ func (c *client) understood(res *http.Response, answer []byte) ([]byte, error) {
 // unreachable says that no answer came.
 func (c *client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &Error{Vi: "đã dừng theo yêu cầu", En: "interrupted", Err: ctx.Err()}
+		return interrupted(ctx.Err())
 	}
 	cause := err
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
 		cause = urlErr.Err
 	}
+	vi, en := plainly(cause)
 	return &Error{
-		Vi:  fmt.Sprintf("không kết nối được tới trung tâm %s: %v\nTrung tâm có đang chạy không? Địa chỉ đặt bằng --server hoặc HAILONG_SERVER.", c.base.Redacted(), cause),
-		En:  fmt.Sprintf("the centre %s cannot be reached: %v\nIs it running? The address is set with --server or HAILONG_SERVER.", c.base.Redacted(), cause),
+		Vi:  fmt.Sprintf("không kết nối được tới trung tâm %s: %s\nTrung tâm có đang chạy không? Địa chỉ đặt bằng --server hoặc HAILONG_SERVER.", c.base.Redacted(), vi),
+		En:  fmt.Sprintf("the centre %s cannot be reached: %s\nIs it running? The address is set with --server or HAILONG_SERVER.", c.base.Redacted(), en),
 		Err: err,
 	}
 }
@@ -146,7 +151,10 @@ func (c *client) problem(res *http.Response, answer []byte) error {
 	if json.Unmarshal(answer, &p) != nil || p.Title == "" {
 		return c.stranger(res.Status)
 	}
-	text := p.text()
+	if res.StatusCode == http.StatusNotFound && strings.Contains(p.Detail, "/api/") {
+		p.Title = "" // not the address is missing but what was asked for, and the detail says where to look
+	}
+	text := asCommands.Replace(p.text())
 	e := &Error{Vi: text, En: text}
 	if res.StatusCode == http.StatusUnauthorized {
 		e.Vi += "\nMã truy cập đặt bằng --token hoặc HAILONG_TOKEN."
@@ -159,11 +167,15 @@ func (c *client) problem(res *http.Response, answer []byte) error {
 	return e
 }
 
+// asCommands puts commands in the place of the addresses that the API tells its callers to
+// look at.
+var asCommands = strings.NewReplacer("GET "+backupsPath, "hailong backup --list", kiosksPath, "hailong kiosks list", unitsPath, "hailong units list")
+
 // text is the problem for people. Where places are listed they say more than the
 // detail, which then only repeats the first of them.
 func (p *problem) text() string {
 	if len(p.Errors) == 0 {
-		return strings.TrimSuffix(p.Title+": "+p.Detail, ": ")
+		return strings.Trim(p.Title+": "+p.Detail, ": ")
 	}
 	lines := []string{p.Title + ":"}
 	for _, e := range p.Errors {
@@ -188,4 +200,20 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		return nil, c.stranger(err.Error())
 	}
 	return answer, nil
+}
+
+// ask calls the centre that the options name and reads its answer into a T; raw is the
+// JSON as it came.
+func ask[T any](ctx context.Context, g *Globals, t *Terminal, method, path string, query url.Values, in any) (v T, raw []byte, err error) {
+	c, err := newClient(g, t)
+	if err != nil {
+		return v, nil, err
+	}
+	raw, err = c.call(ctx, method, path, query, in, &v)
+	return v, raw, err
+}
+
+// listOf is a list as the API gives it.
+type listOf[T any] struct {
+	Items []T `json:"items"`
 }

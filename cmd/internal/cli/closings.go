@@ -4,37 +4,70 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"hailong/survey"
 )
 
-// ClosingsCmd prints what each kiosk recorded day by day, and what became of it.
+// ClosingsCmd groups the commands about closings. Without the name of one it lists them.
 type ClosingsCmd struct {
+	List   ClosingsListCmd   `cmd:"" default:"withargs" help:"Chốt số liệu theo thiết bị và ngày / closings by kiosk and day"`
+	Verify ClosingsVerifyCmd `cmd:"" help:"Kiểm tra chữ ký của trung tâm trên chốt số liệu đã lưu, không cần mạng / check the centre's signatures on saved closings, offline"`
+}
+
+// ClosingsListCmd prints what each kiosk recorded day by day, and what became of it.
+type ClosingsListCmd struct {
 	Kiosk survey.KioskID `placeholder:"ID" help:"Chỉ một thiết bị / one kiosk only"`
-	Date  string         `placeholder:"YYYY-MM-DD" help:"Một ngày, hoặc unknown = chưa rõ ngày / one day, or unknown = day not known"`
-	From  string         `placeholder:"YYYY-MM-DD" help:"Từ ngày / from this day"`
-	To    string         `placeholder:"YYYY-MM-DD" help:"Đến hết ngày / to this day, included"`
+	Date  closingDay     `placeholder:"YYYY-MM-DD" help:"Một ngày, hoặc unknown = chưa rõ ngày / one day, or unknown = day not known"`
+	From  survey.Date    `placeholder:"YYYY-MM-DD" help:"Từ ngày / from this day"`
+	To    survey.Date    `placeholder:"YYYY-MM-DD" help:"Đến hết ngày / to this day, included"`
+}
+
+// unknownDay stands for the records whose day is not known.
+const unknownDay = "unknown"
+
+// closingDay is a day, or unknownDay; "" = none is asked for.
+type closingDay string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *closingDay) UnmarshalText(b []byte) error {
+	*d = closingDay(b)
+	if *d == unknownDay {
+		return nil
+	}
+	return new(survey.Date).UnmarshalText(b)
 }
 
 // closingItem is a closing as the centre gives it.
 type closingItem struct {
-	Kiosk       survey.KioskID         `json:"kiosk"`
-	Date        string                 `json:"date"`
-	Issued      uint64                 `json:"issued"`
-	Received    uint64                 `json:"received"`
-	Counted     uint64                 `json:"counted"`
-	Excluded    map[survey.Flag]uint64 `json:"excluded"`
-	Held        uint64                 `json:"held"`
-	Quarantined uint64                 `json:"quarantined"`
-	Disputed    uint64                 `json:"disputed"`
-	Signature   string                 `json:"signature"`
+	Kiosk        survey.KioskID         `json:"kiosk"`
+	Date         string                 `json:"date"`
+	Issued       uint64                 `json:"issued"`
+	Received     uint64                 `json:"received"`
+	Counted      uint64                 `json:"counted"`
+	Excluded     map[survey.Flag]uint64 `json:"excluded"`
+	Held         uint64                 `json:"held"`
+	Quarantined  uint64                 `json:"quarantined"`
+	Disputed     uint64                 `json:"disputed"`
+	DeclaredLost *uint64                `json:"declared_lost"` // at most; nil = nobody knows
+	Closes       bool                   `json:"closes"`
+	Signature    string                 `json:"signature"`
 }
 
 func (k *closingItem) missing() uint64 { return k.Issued - min(k.Issued, k.Received) }
+
+// declared is how many the kiosk has declared lost, or a word where nobody knows it.
+func (k *closingItem) declared(unknown string) string {
+	if k.DeclaredLost == nil {
+		return unknown
+	}
+	return number(*k.DeclaredLost)
+}
 
 // excluded is how many were left out, and why, as in "too_soon=3 test=1".
 func (k *closingItem) excluded() (all uint64, reasons string) {
@@ -46,75 +79,136 @@ func (k *closingItem) excluded() (all uint64, reasons string) {
 	return all, strings.Join(list, " ")
 }
 
+// lossItem is what a damaged journal may have lost, as the centre gives it.
+type lossItem struct {
+	Kiosk   survey.KioskID `json:"kiosk"`
+	AtLeast uint64         `json:"at_least"`
+	AtMost  *uint64        `json:"at_most"` // nil = nobody knows
+	From    *time.Time     `json:"from"`
+	To      *time.Time     `json:"to"`
+	Reason  string         `json:"reason"`
+}
+
+// closingList is the answer of the centre.
+type closingList struct {
+	Items  []closingItem `json:"items"`
+	Losses []lossItem    `json:"losses"`
+}
+
 // Run prints the closings.
-func (cmd *ClosingsCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	if cmd.Date != "" && (cmd.From != "" || cmd.To != "") {
+func (cmd *ClosingsListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
+	if cmd.Date != "" && (cmd.From != 0 || cmd.To != 0) {
 		return &Error{Vi: "hãy dùng --date, hoặc --from và --to", En: "use --date, or --from and --to", Code: usage}
 	}
-	c, err := newClient(g, t)
-	if err != nil {
+	if err := inOrder(cmd.From, cmd.To); err != nil {
 		return err
 	}
 	query := url.Values{}
-	for name, value := range map[string]string{"kiosk": string(cmd.Kiosk), "date": cmd.Date, "from": cmd.From, "to": cmd.To} {
+	for name, value := range map[string]string{"kiosk": string(cmd.Kiosk), "date": string(cmd.Date), "from": cmd.From.String(), "to": cmd.To.String()} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	var list struct {
-		Items []closingItem `json:"items"`
-	}
-	raw, err := c.get(ctx, "/api/v1/closings", query, &list)
+	list, raw, err := ask[closingList](ctx, g, t, http.MethodGet, "/api/v1/closings", query, nil)
 	if err != nil {
 		return err
 	}
-	return t.closings(g.Output, raw, list.Items)
+	switch g.Output {
+	case AsJSON:
+		return t.json(raw)
+	case AsCSV:
+		return t.closingsCSV(list.Items)
+	}
+	if err := t.closings(list.Items); err != nil {
+		return err
+	}
+	return t.write(t.closingNotes(list))
 }
 
-func (t *Terminal) closings(form Format, raw []byte, items []closingItem) error {
-	if form == AsJSON {
-		return t.json(raw)
-	}
+func (t *Terminal) closingsCSV(items []closingItem) error {
 	var rows [][]string
-	var issued, missing uint64
 	for _, k := range items {
-		issued, missing = issued+k.Issued, missing+k.missing()
 		all, reasons := k.excluded()
-		row := []string{k.Date, string(k.Kiosk)}
-		for _, n := range []uint64{k.Issued, k.Received, k.missing(), k.Counted, all, k.Held, k.Quarantined, k.Disputed} {
-			row = append(row, strconv.FormatUint(n, 10))
-		}
-		row = append(row, reasons)
-		if form == AsCSV {
-			row = append(row, k.Signature)
-		} else if k.Date == "unknown" {
-			row[0] = t.say("chưa rõ", "unknown")
-		}
-		rows = append(rows, row)
+		rows = append(rows, []string{
+			k.Date, string(k.Kiosk), number(k.Issued), number(k.Received), number(k.missing()), number(k.Counted), number(all),
+			number(k.Held), number(k.Quarantined), number(k.Disputed), reasons, k.Signature, k.declared(""), strconv.FormatBool(k.Closes),
+		})
 	}
-	if form == AsCSV {
-		return t.csv([]string{"date", "kiosk", "issued", "received", "missing", "counted", "excluded", "held", "quarantined", "disputed", "reasons", "signature"}, rows)
+	return t.csv([]string{
+		"date", "kiosk", "issued", "received", "missing", "counted", "excluded", "held", "quarantined", "disputed", "reasons", "signature", "declared_lost", "closes",
+	}, rows)
+}
+
+func (t *Terminal) closings(items []closingItem) error {
+	var rows [][]string
+	for _, k := range items {
+		all, reasons := k.excluded()
+		if k.Date == unknownDay {
+			k.Date = t.say("chưa rõ", "unknown")
+		}
+		rows = append(rows, []string{
+			k.Date, string(k.Kiosk), number(k.Issued), number(k.Received), number(k.missing()), k.declared(t.say("không rõ", "unknown")), number(k.Counted), number(all),
+			number(k.Held), number(k.Quarantined), number(k.Disputed), reasons,
+		})
 	}
-	if err := t.table([]column{
+	return t.table([]column{
 		{vi: "Ngày", en: "Date"},
 		{vi: "Thiết bị", en: "Kiosk"},
 		{vi: "Đã ghi", en: "Recorded", number: true},
 		{vi: "Đã nhận", en: "Received", number: true},
 		{vi: "Thiếu", en: "Missing", number: true},
+		{vi: "Báo mất", en: "Declared lost", number: true},
 		{vi: "Được tính", en: "Counted", number: true},
 		{vi: "Không tính", en: "Left out", number: true},
 		{vi: "Chờ khai báo", en: "Held", number: true},
 		{vi: "Cách ly", en: "Quarantined", number: true},
 		{vi: "Tranh chấp", en: "Disputed", number: true},
 		{vi: "Lý do không tính", en: "Why left out"},
-	}, rows); err != nil {
-		return err
+	}, rows)
+}
+
+// closingNotes are the sentences below the table: whether it closes, and what was lost.
+func (t *Terminal) closingNotes(list closingList) string {
+	var issued, missing uint64
+	open := 0
+	for _, k := range list.Items {
+		issued, missing = issued+k.Issued, missing+k.missing()
+		if !k.Closes {
+			open++
+		}
 	}
-	if len(items) == 0 {
-		return t.write(t.say("\nKhông có lượt nào trong những ngày này.\n", "\nThere are no presses on these days.\n"))
+	var b strings.Builder
+	switch {
+	case len(list.Items) == 0 && len(list.Losses) == 0:
+		b.WriteString(t.say("\nKhông có lượt nào trong những ngày này.\n", "\nThere are no presses on these days.\n"))
+	case missing > 0:
+		fmt.Fprintf(&b, t.say("\nChưa khép: còn thiếu %d trong số %d lượt thiết bị đã ghi.\n", "\nIt does not close: %d of the %d presses that kiosks recorded are missing.\n"), missing, issued)
+	case open > 0:
+		fmt.Fprintf(&b, t.say("\nChưa khép: %d dòng có lượt báo mất, tranh chấp, hoặc cộng không khớp.\n", "\nIt does not close: in %d rows something is declared lost, in dispute, or does not add up.\n"), open)
+	default:
+		fmt.Fprintf(&b, t.say("\nKhép đến lượt bấm cuối cùng mà thiết bị đã báo: %d lượt.\n", "\nIt closes to the last press that kiosks have told of: %d.\n"), issued)
 	}
-	if missing > 0 {
-		return t.write(fmt.Sprintf(t.say("\nChưa khép: còn thiếu %d trong số %d lượt thiết bị đã ghi.\n", "\nIt does not close: %d of the %d presses that kiosks recorded are missing.\n"), missing, issued))
+	for _, l := range list.Losses {
+		b.WriteString(t.loss(l))
 	}
-	return t.write(fmt.Sprintf(t.say("\nKhép đến lượt bấm cuối cùng: %d lượt.\n", "\nIt closes to the last press: %d.\n"), issued))
+	return b.String()
+}
+
+// loss is what one damaged journal may have lost, as a sentence.
+func (t *Terminal) loss(l lossItem) string {
+	many := ""
+	switch {
+	case l.AtMost == nil:
+		many = fmt.Sprintf(t.say("ít nhất %d lượt, không rõ nhiều nhất bao nhiêu", "at least %d presses, nobody knows how many more,"), l.AtLeast)
+	case *l.AtMost == 0:
+		many = t.say("không mất lượt nào", "nothing")
+	case l.AtLeast == *l.AtMost:
+		many = fmt.Sprintf(t.say("đúng %d lượt", "exactly %d presses"), *l.AtMost)
+	case l.AtLeast == 0:
+		many = fmt.Sprintf(t.say("nhiều nhất %d lượt", "at most %d presses"), *l.AtMost)
+	default:
+		many = fmt.Sprintf(t.say("từ %d đến %d lượt", "%d to %d presses"), l.AtLeast, *l.AtMost)
+	}
+	return fmt.Sprintf(t.say("Nhật ký hỏng của %s: mất %s, giữa %s và %s (%s)\n", "Damaged journal of %s: %s lost, between %s and %s (%s)\n"),
+		oneLine(string(l.Kiosk)), many, moment(l.From), moment(l.To), oneLine(l.Reason))
 }

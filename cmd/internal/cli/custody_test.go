@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"hailong/survey"
+	"hailong/survey/boltstore"
 )
 
 // account answers like the aggregator where closings, backups and the quarantine are
@@ -26,9 +29,13 @@ func account(t *testing.T) (server *httptest.Server, asked *[]string) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/closings", say(200, `{"items":[
-		{"kiosk":"k-a","date":"unknown","issued":2,"received":2,"counted":0,"excluded":{},"held":2,"quarantined":0,"disputed":0,"signature":"QUJD"},
-		{"kiosk":"k-a","date":"2026-03-31","issued":120,"received":118,"counted":110,"excluded":{"too_soon":5,"replaced":3},"held":0,"quarantined":0,"disputed":0,"signature":"REVG"}
-	],"next":null}`))
+		{"kiosk":"k-a","date":"unknown","issued":2,"received":2,"counted":0,"excluded":{},"held":2,"quarantined":0,"disputed":0,"declared_lost":null,"closes":false,"signature":"QUJD"},
+		{"kiosk":"k-a","date":"2026-03-31","issued":120,"received":118,"counted":110,"excluded":{"too_soon":5,"replaced":3},"held":0,"quarantined":0,"disputed":0,"missing":2,"declared_lost":4,"closes":false,"signature":"REVG"}
+	],"next":null,"losses":[
+		{"kiosk":"k-a","chain":"c2","predecessor":"c1","at_least":2,"at_most":4,"from":"2026-03-30T20:00:00+07:00","to":"2026-03-31T07:00:00+07:00","reason":"the log is cut\u001b[2J"},
+		{"kiosk":"k-c","at_least":1,"at_most":null,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"all gone"},
+		{"kiosk":"k-b","at_least":0,"at_most":9,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}
+	]}`))
 	const made = `{"name":"b1","path":"/srv/backups/b1","state":"verified","time":"2026-03-31T02:00:00+07:00","verified":"2026-03-31T02:00:09+07:00","bytes":4096,"same_disk":true}`
 	mux.HandleFunc("POST /api/v1/backups", say(201, made))
 	mux.HandleFunc("GET /api/v1/backups", say(200, `{"items":[`+made+`,{"name":"b0","path":"/srv/backups/b0","state":"failed","time":"2026-03-30T02:00:00+07:00","verified":null,"bytes":0,"same_disk":true,"error":"no room"}],"next":null}`))
@@ -47,9 +54,12 @@ func TestClosingsBackupsAndTheQuarantineArePrinted(t *testing.T) {
 		lang, command string
 		want          []string
 	}{
-		{"vi", "closings", []string{"Ngày", "Thiếu", "2026-03-31", "replaced=3 too_soon=5", "chưa rõ", "Chưa khép: còn thiếu 2 trong số 122 lượt"}},
-		{"en", "closings", []string{"Recorded", "unknown", "It does not close: 2 of the 122"}},
-		{"en", "closings -o csv", []string{"date,kiosk,issued,received,missing,counted,excluded,held,quarantined,disputed,reasons,signature\n", "2026-03-31,k-a,120,118,2,110,8,0,0,0,replaced=3 too_soon=5,REVG\n"}},
+		{"vi", "closings", []string{"Ngày", "Thiếu", "2026-03-31", "replaced=3 too_soon=5", "chưa rõ", "Báo mất", "Chưa khép: còn thiếu 2 trong số 122 lượt",
+			"Nhật ký hỏng của k-a: mất từ 2 đến 4 lượt, giữa 30/03/2026 20:00 và 31/03/2026 07:00 (the log is cut[2J)\n", "k-b: mất nhiều nhất 9 lượt, giữa – và",
+			"k-c: mất ít nhất 1 lượt, không rõ nhiều nhất bao nhiêu, giữa – và", "không rõ"}},
+		{"en", "closings", []string{"Recorded", "unknown", "Declared lost", "It does not close: 2 of the 122", "Damaged journal of k-a: 2 to 4 presses lost", "k-b: at most 9 presses lost"}},
+		{"en", "closings -o csv", []string{"date,kiosk,issued,received,missing,counted,excluded,held,quarantined,disputed,reasons,signature,declared_lost,closes\n",
+			"unknown,k-a,2,2,0,0,0,2,0,0,,QUJD,,false\n", "2026-03-31,k-a,120,118,2,110,8,0,0,0,replaced=3 too_soon=5,REVG,4,false\n"}},
 		{"vi", "closings -o json", []string{`"signature": "QUJD"`, `"next": null`}},
 		{"vi", "backup", []string{"Đã sao lưu và kiểm chứng: /srv/backups/b1 (4096 byte)"}},
 		{"en", "backup", []string{"Backup made and verified: /srv/backups/b1"}},
@@ -115,5 +125,54 @@ func TestRestoreSaysWhatIsWrong(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(empty, "data")); !os.IsNotExist(err) {
 		t.Errorf("a data folder was made: %v", err)
+	}
+}
+
+// emptyBackup is a verified backup of a store that holds nothing.
+func emptyBackup(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	path := filepath.Join(folder, "store.db")
+	s, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	epoch := s.Epoch()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"centre.key": strings.Repeat("ab", 32) + "\n",
+		"manifest.json": fmt.Sprintf(`{"version":1,"number":1,"time":"2026-03-31T02:00:00+07:00","epoch":"%x","size":%d,"sha256":"%x","heads":[],"verified":"2026-03-31T02:00:09+07:00"}`,
+			epoch, len(b), sha256.Sum256(b)),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// On a new machine the restored folder must be given to the aggregator's user, and has a new
+// token; where the aggregator has worked neither is the case, and neither is said.
+func TestRestoreSaysWhatANewMachineNeeds(t *testing.T) {
+	backup, data := emptyBackup(t), filepath.Join(t.TempDir(), "data")
+	token := filepath.Join(data, "admin.token")
+	code, out, errs := run("vi", "restore", "--from", backup, "--data", data)
+	for _, want := range []string{"bản sao lưu lúc 31/03/2026 02:00", "Thư mục " + data + " là mới", "chown -R", "tạo một mã mới trong " + token} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, without %q\n%s%s", code, want, out, errs)
+		}
+	}
+	if err := os.WriteFile(token, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs = run("en", "restore", "--from", backup, "--data", data, "--replace")
+	if code != 0 || strings.Contains(out, "is new") || strings.Contains(out, token) || !strings.Contains(out, "Moved out of the way, not deleted: "+filepath.Join(data, "store.db.replaced-")) {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 }

@@ -1,6 +1,6 @@
-// Package cli holds the commands of hailong that talk to a centre over its HTTP API:
-// scores, kiosks, units and version. The program's main puts them into its grammar
-// beside its own commands and calls [Run]:
+// Package cli holds the commands of hailong: those that talk to a centre over its HTTP
+// API, and those that look at the data folders of stopped programs. The program's main
+// puts them into its grammar beside its own commands and calls [Run]:
 //
 //	var grammar struct {
 //		cli.Globals

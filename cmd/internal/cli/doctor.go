@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"hailong/cmd/internal/centreapp"
 	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
@@ -18,16 +21,21 @@ import (
 // DoctorCmd looks at the data folders on this machine and says what is wrong with them.
 // It needs no centre.
 type DoctorCmd struct {
-	Kiosk         string `placeholder:"DIR" help:"Thư mục dữ liệu của thiết bị; không nêu thì tìm ở chỗ thường gặp / a kiosk's data folder; none = look at the usual places"`
+	Kiosk         string `placeholder:"DIR" help:"Thư mục dữ liệu của thiết bị; không nêu cả hai = .hailong/… hoặc /var/lib/hailong/… / a kiosk's data folder; with neither named = .hailong/… or /var/lib/hailong/…"`
 	Aggregator    string `placeholder:"DIR" help:"Thư mục dữ liệu của trung tâm / an aggregator's data folder"`
-	Backups       string `placeholder:"DIR" help:"Thư mục các bản sao lưu, nếu không phải backups trong đó / the folder of backups, if it is not backups in there"`
+	Config        string `placeholder:"FILE" help:"Tệp cấu hình của trung tâm, để biết data và backup.folder; không nêu = ${installed}, nếu có / the aggregator's settings file, which names data and backup.folder; left out = ${installed}, if it is there"`
+	Backups       string `placeholder:"DIR" help:"Thư mục các bản sao lưu, nếu không phải nơi cấu hình nêu hay backups trong data / the folder of backups, if it is not the one of the settings, or backups in data"`
 	KioskURL      string `name:"kiosk-url" default:"http://127.0.0.1:8081" placeholder:"URL" help:"Địa chỉ của thiết bị đang chạy, mặc định ${default} / the running kiosk's address"`
 	AggregatorURL string `name:"aggregator-url" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Địa chỉ của trung tâm đang chạy, mặc định ${default} / the running aggregator's address"`
 	Deep          bool   `help:"Tính lại mọi con số của kho dữ liệu (lâu) / reckon every figure of the store anew (takes long)"`
 }
 
-// Where data folders usually are, as a program's settings or configs/systemd have them.
-const onServers = "/var/lib/hailong"
+// Where data folders and the aggregator's settings usually are, as a program's settings or
+// configs/systemd have them.
+const (
+	onServers         = "/var/lib/hailong"
+	installedSettings = "/etc/hailong/aggregator.yaml"
+)
 
 // usual is the first of the usual data folders that is there; "" = none is.
 func usual(name string) string {
@@ -47,8 +55,11 @@ func (cmd *DoctorCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 		Kiosk: cmd.Kiosk, Aggregator: cmd.Aggregator, Backups: cmd.Backups, KioskURL: cmd.KioskURL, AggregatorURL: cmd.AggregatorURL, Deep: cmd.Deep,
 		Full: limits.Full << 20, Spare: limits.Spare << 20, Program: program, Child: kioskapp.ChildOf(program),
 	}
-	if o.Kiosk == "" && o.Aggregator == "" {
+	if o.Kiosk == "" && o.Aggregator == "" && cmd.Config == "" {
 		o.Kiosk, o.Aggregator = usual("kiosk"), usual("aggregator")
+	}
+	if err := cmd.settings(&o, t); err != nil {
+		return err
 	}
 	if o.Kiosk == "" && o.Aggregator == "" {
 		return &Error{
@@ -57,7 +68,10 @@ func (cmd *DoctorCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 			Code: usage,
 		}
 	}
+	progress, ended := t.verifying()
+	o.Progress = progress
 	found := doctor.Examine(ctx, o)
+	ended()
 	if err := t.findings(g.Output, found); err != nil {
 		return err
 	}
@@ -65,6 +79,36 @@ func (cmd *DoctorCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 		return &Error{Vi: "có mục BAD: hãy làm theo lời khuyên ở trên", En: "something is BAD: do what is advised above"}
 	}
 	return nil
+}
+
+// settings takes from the aggregator's settings file which folders are looked at, where
+// the options do not say it. The installed one is used where it is of the same folder.
+func (cmd *DoctorCmd) settings(o *doctor.Options, t *Terminal) error {
+	path := cmp.Or(cmd.Config, installedSettings)
+	if _, err := os.Stat(path); cmd.Config == "" && (err != nil || o.Aggregator == "") {
+		return nil
+	}
+	c, err := centreapp.Load(path)
+	if err != nil && cmd.Config == "" {
+		return t.note(fmt.Sprintf(t.say("Lưu ý: không đọc được %s, nên không biết backup.folder: %v", "Note: %s cannot be read, so that backup.folder is not known: %v"), path, err))
+	}
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return unreadable(path, err)
+	}
+	if err != nil {
+		return err
+	}
+	o.Aggregator = cmp.Or(o.Aggregator, c.Data)
+	if cmd.Config != "" || sameFolder(o.Aggregator, c.Data) {
+		o.Backups = cmp.Or(o.Backups, c.Backup.Folder)
+	}
+	return nil
+}
+
+func sameFolder(a, b string) bool {
+	one, err1 := os.Stat(a)
+	two, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(one, two)
 }
 
 // findings prints what a doctor found.

@@ -95,9 +95,29 @@ func TestDiaryIsTold(t *testing.T) {
 	if _, out, _ := run("vi", "diary", "--data", dir, "-o", "json"); json.Unmarshal([]byte(out), &list) != nil || len(list.Items) != 2 || !list.Items[1].Sure || list.Items[1].Text != "đã kết nối" {
 		t.Errorf("%+v", list)
 	}
-	for _, args := range [][]string{{"--data", filepath.Join(dir, "nowhere")}, {"--data", dir, "--last", "0"}} {
-		if code, _, _ := run("vi", append([]string{"diary"}, args...)...); code != 2 {
-			t.Errorf("%v: exit %d", args, code)
+}
+
+// A folder without a diary is no empty diary.
+func TestAFolderWithoutADiaryIsTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	centre := t.TempDir()
+	if err := os.WriteFile(filepath.Join(centre, "store.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		code   int
+		vi, en string
+	}{
+		{[]string{"--data", filepath.Join(centre, "nowhere")}, 1, "không có ở đó", "it is not there"},
+		{[]string{"--data", t.TempDir()}, 1, "không có sổ sự kiện (diary.jsonl)", "has no diary (diary.jsonl)"},
+		{[]string{"--data", centre}, 1, "thư mục dữ liệu của trung tâm; chỉ thiết bị mới có sổ sự kiện. Nhật ký của trung tâm", "is an aggregator's data folder, and only a kiosk has a diary. The aggregator's log"},
+		{[]string{"--data", centre, "--last", "0"}, 2, "--last = 0: phải từ 1 trở lên", "--last = 0: must be 1 or more"},
+	} {
+		for lang, want := range map[survey.Lang]string{"vi": c.vi, "en": c.en} {
+			if code, out, errs := run(lang, append([]string{"diary"}, c.args...)...); code != c.code || out != "" || !strings.Contains(errs, want) {
+				t.Errorf("%v: exit %d %s%s", c.args, code, out, errs)
+			}
 		}
 	}
 }

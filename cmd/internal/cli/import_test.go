@@ -122,9 +122,11 @@ func TestABadFileNeverReachesTheCentre(t *testing.T) {
 			}
 		}
 	}
-	code, _, errs := run("en", "units", "import", filepath.Join(t.TempDir(), "none.csv"))
-	if code != 1 || !strings.Contains(errs, "the file cannot be read") {
-		t.Errorf("no file: exit %d, %s", code, errs)
+	none := filepath.Join(t.TempDir(), "none.csv")
+	for lang, want := range map[survey.Lang]string{"vi": "không đọc được " + none + ": không có ở đó\n", "en": none + " cannot be read: it is not there\n"} {
+		if code, _, errs := run(lang, "units", "import", none); code != 1 || errs != "hailong: "+want {
+			t.Errorf("no file: exit %d, %s", code, errs)
+		}
 	}
 	if codes(c) != "01 00004 h1…" {
 		t.Errorf("the centre's units changed: %s", codes(c))

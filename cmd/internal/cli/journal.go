@@ -116,7 +116,7 @@ func (cmd *JournalImportCmd) Run(ctx context.Context, g *Globals, t *Terminal) e
 	var sum imported
 	err = chunks(cmd.File, func(chunk []byte, _ int) error {
 		var got imported
-		if err := c.upload(ctx, "/api/v1/journals", chunk, &got); err != nil {
+		if _, err := c.call(ctx, http.MethodPost, "/api/v1/journals", nil, chunk, &got); err != nil {
 			return err
 		}
 		sum.add(got)
@@ -145,10 +145,11 @@ func (cmd *JournalImportCmd) Run(ctx context.Context, g *Globals, t *Terminal) e
 
 // unreadable says what is wrong with the file.
 func (cmd *JournalImportCmd) unreadable(err error) error {
-	e := &Error{Vi: fmt.Sprintf("%s: %v; chưa gửi gì", cmd.File, err), En: fmt.Sprintf("%s: %v; nothing was sent", cmd.File, err), Err: err}
+	e := unreadable(cmd.File, err)
 	switch {
 	case errors.Is(err, custody.ErrNotTravel):
-		e.Vi = fmt.Sprintf("%s không phải tệp nhật ký của thiết bị, hoặc thuộc phiên bản chưa biết", cmd.File)
+		e.Vi = fmt.Sprintf("%s không phải tệp nhật ký của thiết bị (do hailong journal export ghi), hoặc thuộc phiên bản chưa biết; chưa gửi gì", cmd.File)
+		e.En = fmt.Sprintf("%s is no kiosk's journal file (of hailong journal export), or of a version that is not known; nothing was sent", cmd.File)
 	case errors.Is(err, custody.ErrCutShort):
 		e.Vi = fmt.Sprintf("%s bị cắt ngắn: hãy chép lại từ thiết bị; chưa gửi gì", cmd.File)
 		e.En = fmt.Sprintf("%s is cut short: copy it from the kiosk once more; nothing was sent", cmd.File)
@@ -241,35 +242,4 @@ func (t *Terminal) imported(form Format, i imported) error {
 		}
 	}
 	return err
-}
-
-// upload sends bytes to the API and reads its JSON answer into v.
-func (c *client) upload(ctx context.Context, path string, body []byte, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.JoinPath(path).String(), bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("make the request: %w", err)
-	}
-	req.Header.Set("Accept", "application/json, application/problem+json")
-	req.Header.Set("Accept-Language", string(c.lang))
-	req.Header.Set("Content-Type", "application/octet-stream")
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	defer func() { _ = res.Body.Close() }() // it was read to its end
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return c.unreachable(ctx, err)
-	}
-	answer, err = c.understood(res, answer)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(answer, v); err != nil {
-		return c.stranger(err.Error())
-	}
-	return nil
 }

@@ -161,7 +161,7 @@ func TestWhatWasNotSentIsExported(t *testing.T) {
 	if code, _, _ := run("vi", "journal", "export", dir, "x", "--all", "--after", "3"); code != 2 {
 		t.Errorf("both --all and --after: exit %d", code)
 	}
-	if code, _, errs := run("vi", "journal", "export", out, "x"); code != 2 || !strings.Contains(errs, "không phải thư mục dữ liệu") {
+	if code, _, errs := run("vi", "journal", "export", out, "x"); code != 1 || !strings.Contains(errs, "không phải thư mục dữ liệu") {
 		t.Errorf("of another folder: exit %d %s", code, errs)
 	}
 	if _, err := os.Stat(filepath.Join(out, identity.FirstCopy)); err == nil {

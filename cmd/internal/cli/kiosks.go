@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -16,8 +17,12 @@ import (
 type KiosksCmd struct {
 	List   KiosksListCmd   `cmd:"" help:"Liệt kê thiết bị / list the kiosks"`
 	Add    KiosksAddCmd    `cmd:"" help:"Tạo mã một lần để ghi danh thiết bị / make a one-time code that enrols a kiosk"`
-	Revoke KiosksRevokeCmd `cmd:"" help:"Thu hồi một thiết bị mãi mãi / shut a kiosk out for ever"`
+	Revoke KiosksRevokeCmd `cmd:"" help:"Thu hồi một thiết bị: trung tâm không nhận gì từ nó nữa / shut a kiosk out: nothing more is taken from it"`
+	Allow  KiosksAllowCmd  `cmd:"" help:"Cho phép lại thiết bị đã thu hồi / take a kiosk that was shut out in again"`
 }
+
+// kiosksPath is the address of the kiosks.
+const kiosksPath = "/api/v1/kiosks"
 
 // KiosksListCmd lists the enrolled kiosks.
 type KiosksListCmd struct{}
@@ -31,22 +36,19 @@ type kioskItem struct {
 	Enrolled    time.Time            `json:"enrolled"`
 	Revoked     *time.Time           `json:"revoked"`
 	LastContact *time.Time           `json:"last_contact"`
+	Connected   bool                 `json:"connected"`
+	Unsent      *uint64              `json:"unsent"`
 	Head        uint64               `json:"head"`
 	Held        uint64               `json:"held"`
 	Quarantined uint64               `json:"quarantined"`
 	Forks       uint64               `json:"forks"`
+	Trouble     *string              `json:"trouble"`
+	Problems    []string             `json:"problems"`
 }
 
 // Run prints the kiosks.
 func (*KiosksListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
-		return err
-	}
-	var list struct {
-		Items []kioskItem `json:"items"`
-	}
-	raw, err := c.get(ctx, "/api/v1/kiosks", nil, &list)
+	list, raw, err := ask[listOf[kioskItem]](ctx, g, t, http.MethodGet, kiosksPath, nil, nil)
 	if err != nil {
 		return err
 	}
@@ -55,37 +57,85 @@ func (*KiosksListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 
 // kiosks prints kiosks in the form asked for; raw is the centre's own JSON.
 func (t *Terminal) kiosks(form Format, raw []byte, items []kioskItem) error {
+	if form == AsCSV {
+		return t.kiosksCSV(items)
+	}
+	var rows [][]string
+	troubles := ""
+	for _, k := range items {
+		unsent := nothing
+		if k.Unsent != nil {
+			unsent = number(*k.Unsent)
+		}
+		rows = append(rows, []string{
+			string(k.ID), cmp.Or(k.Name, nothing), t.role(k.Role), counters(k), moment(k.LastContact),
+			number(k.Head), unsent, number(k.Held), number(k.Quarantined), number(k.Forks), t.standing(k),
+		})
+		if k.Trouble != nil && k.Revoked == nil {
+			troubles += fmt.Sprintf(t.say("\n%s báo: %s\n", "\n%s says: %s\n"), oneLine(string(k.ID)), oneLine(*k.Trouble))
+		}
+	}
+	if err := t.list(form, raw, nil, []column{
+		{vi: "Mã", en: "ID"},
+		{vi: "Tên", en: "Name"},
+		{vi: "Loại", en: "Role"},
+		{vi: "Quầy", en: "Counters"},
+		{vi: "Liên lạc cuối", en: "Last contact"},
+		{vi: "Bản ghi cuối", en: "Last record", number: true},
+		{vi: "Chưa gửi", en: "Unsent", number: true},
+		{vi: "Chờ khai báo", en: "Held", number: true},
+		{vi: "Cách ly", en: "Quarantined", number: true},
+		{vi: "Rẽ nhánh", en: "Forks", number: true},
+		{vi: "Tình trạng", en: "State"},
+	}, rows); err != nil || form == AsJSON {
+		return err
+	}
+	return t.write(troubles)
+}
+
+func (t *Terminal) kiosksCSV(items []kioskItem) error {
 	var rows [][]string
 	for _, k := range items {
-		row := []string{string(k.ID), k.Name, t.role(k.Role), counters(k), moment(&k.Enrolled), moment(k.Revoked), moment(k.LastContact)}
-		if form == AsCSV {
-			row = []string{string(k.ID), k.Name, string(k.Role), counters(k), rfc3339(&k.Enrolled), rfc3339(k.Revoked), rfc3339(k.LastContact)}
+		unsent, trouble := "", ""
+		if k.Unsent != nil {
+			unsent = number(*k.Unsent)
 		}
-		for _, n := range []uint64{k.Head, k.Held, k.Quarantined, k.Forks} {
-			row = append(row, strconv.FormatUint(n, 10))
+		if k.Trouble != nil {
+			trouble = *k.Trouble
 		}
-		rows = append(rows, row)
+		rows = append(rows, []string{
+			string(k.ID), k.Name, string(k.Role), counters(k), rfc3339(&k.Enrolled), rfc3339(k.Revoked), rfc3339(k.LastContact),
+			number(k.Head), number(k.Held), number(k.Quarantined), number(k.Forks),
+			strconv.FormatBool(k.Connected), unsent, trouble, strings.Join(k.Problems, " "),
+		})
 	}
-	switch form {
-	case AsJSON:
-		return t.json(raw)
-	case AsCSV:
-		return t.csv([]string{"id", "name", "role", "counters", "enrolled", "revoked", "last_contact", "head", "held", "quarantined", "forks"}, rows)
-	default:
-		return t.table([]column{
-			{vi: "Mã", en: "ID"},
-			{vi: "Tên", en: "Name"},
-			{vi: "Loại", en: "Role"},
-			{vi: "Quầy", en: "Counters"},
-			{vi: "Ghi danh", en: "Enrolled"},
-			{vi: "Thu hồi", en: "Revoked"},
-			{vi: "Liên lạc cuối", en: "Last contact"},
-			{vi: "Bản ghi cuối", en: "Last record", number: true},
-			{vi: "Chờ định nghĩa", en: "Held", number: true},
-			{vi: "Cách ly", en: "Quarantined", number: true},
-			{vi: "Rẽ nhánh", en: "Forks", number: true},
-		}, rows)
+	return t.csv([]string{
+		"id", "name", "role", "counters", "enrolled", "revoked", "last_contact", "head", "held", "quarantined", "forks", "connected", "unsent", "trouble", "problems",
+	}, rows)
+}
+
+// standing says in a few words whether a kiosk is in service and what is wrong with it.
+func (t *Terminal) standing(k kioskItem) string {
+	if k.Revoked != nil {
+		return t.say("đã thu hồi ", "revoked ") + moment(k.Revoked)
 	}
+	said := []string{}
+	for _, p := range k.Problems {
+		switch p {
+		case "forked":
+			p = t.say("thẻ bị sao chép hoặc dữ liệu bị sửa", "card copied or data edited")
+		case "trouble":
+			p = t.say("tự báo lỗi", "reports trouble")
+		case "quarantined":
+			p = t.say("có bản ghi không đọc được", "has unreadable records")
+		case "held":
+			p = t.say("có lượt chờ khai báo", "has records held")
+		case "silent":
+			p = t.say("mất liên lạc", "not connected")
+		}
+		said = append(said, p)
+	}
+	return cmp.Or(strings.Join(said, ", "), t.say("tốt", "good"))
 }
 
 func counters(k kioskItem) string {
@@ -113,19 +163,17 @@ type KiosksAddCmd struct {
 	Role    survey.KioskRole   `enum:"counter,online" default:"counter" help:"counter = tại quầy, online = cổng trực tuyến / counter = at a counter, online = web gateway"`
 }
 
+// invited is the place that the centre has prepared.
+type invited struct {
+	Code     string           `json:"code"`
+	Expires  time.Time        `json:"expires"`
+	Replaces []survey.KioskID `json:"replaces"`
+}
+
 // Run prints the one-time code and what to do with it.
 func (cmd *KiosksAddCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
-		return err
-	}
 	in := map[string]string{"counter": string(cmd.Counter), "name": cmd.Name, "role": string(cmd.Role)}
-	var out struct {
-		Code     string           `json:"code"`
-		Expires  time.Time        `json:"expires"`
-		Replaces []survey.KioskID `json:"replaces"`
-	}
-	raw, err := c.call(ctx, http.MethodPost, "/api/v1/kiosks", nil, in, &out)
+	out, raw, err := ask[invited](ctx, g, t, http.MethodPost, kiosksPath, nil, in)
 	if err != nil {
 		return err
 	}
@@ -154,29 +202,35 @@ func (cmd *KiosksAddCmd) warn(t *Terminal, there []survey.KioskID) error {
 	for i, k := range there {
 		names[i] = string(k)
 	}
-	text := fmt.Sprintf(t.say(
+	return t.note(fmt.Sprintf(t.say(
 		"Lưu ý: quầy %s đã có thiết bị %s; mã này thêm một thiết bị nữa. Nếu để thay thiết bị cũ: hailong kiosks revoke %s",
 		"Note: counter %s already has kiosk %s; this code adds one more. If it takes the old one's place: hailong kiosks revoke %s"),
-		cmd.Counter, strings.Join(names, ", "), names[0])
-	if _, err := fmt.Fprintln(t.Err, oneLine(text)); err != nil {
-		return fmt.Errorf("write the warning: %w", err)
-	}
-	return nil
+		cmd.Counter, strings.Join(names, ", "), names[0]))
 }
 
-// KiosksRevokeCmd shuts a kiosk out for ever: stolen, lost, or replaced by another.
+// KiosksRevokeCmd shuts a kiosk out: stolen, lost, or replaced by another.
 type KiosksRevokeCmd struct {
 	ID survey.KioskID `arg:"" help:"Mã thiết bị, xem: hailong kiosks list / the kiosk's ID, see: hailong kiosks list"`
 }
 
 // Run shuts the kiosk out and prints it. What it has sent stays counted.
 func (cmd *KiosksRevokeCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
-		return err
-	}
-	var k kioskItem
-	raw, err := c.call(ctx, http.MethodPost, "/api/v1/kiosks/"+url.PathEscape(string(cmd.ID))+"/revoke", nil, nil, &k)
+	return t.kioskDone(ctx, g, cmd.ID, "revoke")
+}
+
+// KiosksAllowCmd takes a kiosk in again that was shut out.
+type KiosksAllowCmd struct {
+	ID survey.KioskID `arg:"" help:"Mã thiết bị, xem: hailong kiosks list / the kiosk's ID, see: hailong kiosks list"`
+}
+
+// Run takes the kiosk in again and prints it.
+func (cmd *KiosksAllowCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
+	return t.kioskDone(ctx, g, cmd.ID, "allow")
+}
+
+// kioskDone has the centre do something with a kiosk, and prints it.
+func (t *Terminal) kioskDone(ctx context.Context, g *Globals, id survey.KioskID, what string) error {
+	k, raw, err := ask[kioskItem](ctx, g, t, http.MethodPost, kiosksPath+"/"+url.PathEscape(string(id))+"/"+what, nil, nil)
 	if err != nil {
 		return err
 	}

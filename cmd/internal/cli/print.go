@@ -108,6 +108,18 @@ func (t *Terminal) csv(columns []string, rows [][]string) error {
 	return t.write(b.String())
 }
 
+// list prints rows in the form asked for. raw is the JSON that they were read from, names
+// are the columns of CSV, and columns those of a table.
+func (t *Terminal) list(form Format, raw []byte, names []string, columns []column, rows [][]string) error {
+	switch form {
+	case AsJSON:
+		return t.json(raw)
+	case AsCSV:
+		return t.csv(names, rows)
+	}
+	return t.table(columns, rows)
+}
+
 // guard keeps a spreadsheet from running a cell as a formula. Numbers are left alone.
 func guard(cell string) string {
 	if cell == "" || !strings.ContainsRune("=+-@\t\r", rune(cell[0])) {

@@ -46,14 +46,7 @@ func (i *asideItem) when() string {
 
 // Run prints the list.
 func (*QuarantineListCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
-		return err
-	}
-	var list struct {
-		Items []asideItem `json:"items"`
-	}
-	raw, err := c.get(ctx, "/api/v1/quarantine", nil, &list)
+	list, raw, err := ask[listOf[asideItem]](ctx, g, t, http.MethodGet, "/api/v1/quarantine", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -65,20 +58,13 @@ func (*QuarantineListCmd) Run(ctx context.Context, g *Globals, t *Terminal) erro
 		}
 		rows = append(rows, []string{state, string(i.Kiosk), i.when(), i.what(), i.Reason})
 	}
-	switch g.Output {
-	case AsJSON:
-		return t.json(raw)
-	case AsCSV:
-		return t.csv([]string{"state", "kiosk", "when", "what", "reason"}, rows)
-	default:
-		return t.table([]column{
-			{vi: "Tình trạng", en: "State"},
-			{vi: "Thiết bị", en: "Kiosk"},
-			{vi: "Ngày", en: "When"},
-			{vi: "Bản ghi hoặc lô", en: "Record or batch"},
-			{vi: "Lý do", en: "Reason"},
-		}, rows)
-	}
+	return t.list(g.Output, raw, []string{"state", "kiosk", "when", "what", "reason"}, []column{
+		{vi: "Tình trạng", en: "State"},
+		{vi: "Thiết bị", en: "Kiosk"},
+		{vi: "Ngày", en: "When"},
+		{vi: "Bản ghi hoặc lô", en: "Record or batch"},
+		{vi: "Lý do", en: "Reason"},
+	}, rows)
 }
 
 func (t *Terminal) asideState(state string) string {
@@ -96,18 +82,16 @@ func (t *Terminal) asideState(state string) string {
 // QuarantineRetryCmd tries all of it again.
 type QuarantineRetryCmd struct{}
 
+// retried is what trying again has brought.
+type retried struct {
+	Rejudged int `json:"rejudged"`
+	Admitted int `json:"admitted"`
+	Refused  int `json:"refused"`
+}
+
 // Run says what it has brought.
 func (*QuarantineRetryCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
-		return err
-	}
-	var done struct {
-		Rejudged int `json:"rejudged"`
-		Admitted int `json:"admitted"`
-		Refused  int `json:"refused"`
-	}
-	raw, err := c.call(ctx, http.MethodPost, "/api/v1/quarantine/retry", nil, nil, &done)
+	done, raw, err := ask[retried](ctx, g, t, http.MethodPost, "/api/v1/quarantine/retry", nil, nil)
 	if err != nil {
 		return err
 	}

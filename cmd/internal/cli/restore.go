@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"hailong/cmd/internal/centreapp"
 )
@@ -19,21 +18,13 @@ type RestoreCmd struct {
 
 // Run restores.
 func (cmd *RestoreCmd) Run(ctx context.Context, t *Terminal) error {
-	shows := interactive(t.Err)
-	shown := time.Time{}
-	done, err := centreapp.Restore(ctx, centreapp.RestoreOptions{
-		From: cmd.From, Data: cmd.Data, Replace: cmd.Replace,
-		Progress: func(done, total int64) {
-			if shows && total > 0 && time.Since(shown) > askEvery {
-				shown = time.Now()
-				t.percent(true, done, total)
-			}
-		},
-	})
-	if shows && !shown.IsZero() {
-		fmt.Fprint(t.Err, "\r\x1b[K")
-	}
-	if err != nil {
+	progress, ended := t.verifying()
+	done, err := centreapp.Restore(ctx, centreapp.RestoreOptions{From: cmd.From, Data: cmd.Data, Replace: cmd.Replace, Progress: progress})
+	ended()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return interrupted(err)
+	case err != nil:
 		return err
 	}
 	var b strings.Builder
@@ -44,6 +35,16 @@ func (cmd *RestoreCmd) Run(ctx context.Context, t *Terminal) error {
 	if done.Newer != "" {
 		fmt.Fprintf(&b, t.say("Chú ý: có bản sao lưu mới hơn đã kiểm chứng: %s. Thiết bị có thể đã xóa những lượt chỉ có ở bản đó; nếu dùng được, hãy khôi phục từ bản đó.\n",
 			"Mind: there is a newer verified backup: %s. Kiosks may have let go of records that only it holds; if it can be used, restore that one.\n"), done.Newer)
+	}
+	if done.New {
+		fmt.Fprintf(&b, t.say(
+			"Thư mục %[1]s là mới và thuộc tài khoản đang chạy lệnh này; nếu trung tâm chạy bằng tài khoản khác: chown -R TÀI_KHOẢN %[1]s (dịch vụ systemd có DynamicUser và StateDirectory tự làm việc này).\n",
+			"The folder %[1]s is new and belongs to the user of this command; where the aggregator runs as another one: chown -R USER %[1]s (a systemd service with DynamicUser and StateDirectory does this by itself).\n"), cmd.Data)
+	}
+	if done.Token != "" {
+		fmt.Fprintf(&b, t.say(
+			"Ở đây chưa có mã truy cập của người quản trị: lần chạy tới của trung tâm sẽ tạo một mã mới trong %s. Các mã đã cấp trước đây vẫn dùng được.\n",
+			"There is no administrator's token here: the aggregator's next start makes a new one in %s. Tokens given out before remain valid.\n"), done.Token)
 	}
 	b.WriteString(t.say(
 		"Hãy chạy lại trung tâm: các thiết bị tự gửi lại những lượt mà bản sao lưu chưa có.\n",

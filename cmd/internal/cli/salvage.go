@@ -53,12 +53,14 @@ func inspect(dir string) (*journal.Holding, error) {
 		}
 	case errors.Is(err, os.ErrNotExist):
 		return nil, &Error{
-			Vi:   fmt.Sprintf("%s không phải thư mục dữ liệu của một thiết bị: không có thư mục %s trong đó", dir, identity.JournalFolder),
-			En:   fmt.Sprintf("%s is not a kiosk's data folder: there is no folder %s in it", dir, identity.JournalFolder),
-			Code: usage, Err: err,
+			Vi:  fmt.Sprintf("%s không phải thư mục dữ liệu của một thiết bị: không có thư mục %s trong đó", dir, identity.JournalFolder),
+			En:  fmt.Sprintf("%s is not a kiosk's data folder: there is no folder %s in it", dir, identity.JournalFolder),
+			Err: err,
 		}
+	case err != nil:
+		return nil, unreadable(dir, err)
 	}
-	return h, err
+	return h, nil
 }
 
 // signer is the kiosk's identity, which signs what leaves the box by hand.
@@ -203,8 +205,12 @@ func writeTravel(path string, fill func(*custody.TravelWriter) error) (count uin
 	if errors.Is(err, os.ErrExist) {
 		return 0, &Error{Vi: fmt.Sprintf("%s đã có; hãy chọn tên khác", path), En: fmt.Sprintf("%s is there already; choose another name", path), Err: err}
 	}
+	if folder := filepath.Dir(path); errors.Is(err, os.ErrNotExist) {
+		return 0, &Error{Vi: fmt.Sprintf("không có thư mục %s", folder), En: fmt.Sprintf("there is no folder %s", folder), Err: err}
+	}
 	if err != nil {
-		return 0, fmt.Errorf("make the file: %w", err)
+		vi, en := plainly(err)
+		return 0, &Error{Vi: fmt.Sprintf("không tạo được tệp %s: %s", path, vi), En: fmt.Sprintf("the file %s cannot be made: %s", path, en), Err: err}
 	}
 	w, err := custody.NewTravelWriter(f)
 	if err == nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -22,21 +23,19 @@ func groupings() string {
 
 // ScoresCmd asks for satisfaction scores. Days left out are the centre's today.
 type ScoresCmd struct {
-	Unit          survey.UnitCode `placeholder:"CODE" help:"Đơn vị tiếp nhận, gồm cả cấp dưới; không có = tất cả / receiving unit with all below it; none = all"`
-	From          survey.Date     `placeholder:"YYYY-MM-DD" help:"Ngày đầu; không có = hôm nay / first day; none = today"`
-	To            survey.Date     `placeholder:"YYYY-MM-DD" help:"Ngày cuối; không có = hôm nay / last day; none = today"`
-	Questionnaire string          `placeholder:"ID" help:"Mã phiếu hỏi, hoặc mã@băm cho một phiên bản; không có = câu hỏi chung của mọi phiếu / questionnaire code, or code@hash for one version; none = the overall question of all"`
+	Unit          survey.UnitCode `placeholder:"CODE" help:"Đơn vị tiếp nhận, gồm cả cấp dưới; không nêu = tất cả / receiving unit with all below it; left out = all"`
+	From          survey.Date     `placeholder:"YYYY-MM-DD" help:"Ngày đầu; không nêu = hôm nay / first day; left out = today"`
+	To            survey.Date     `placeholder:"YYYY-MM-DD" help:"Ngày cuối; không nêu = hôm nay / last day; left out = today"`
+	Questionnaire string          `placeholder:"ID" help:"Mã phiếu hỏi, hoặc mã@băm cho một phiên bản; không nêu = câu hỏi chung của mọi phiếu / questionnaire code, or code@hash for one version; left out = the overall question of all"`
 	By            survey.Grouping `enum:"${groupings}" default:"none" help:"Chia theo: ${enum} / group by"`
 }
 
 // Run prints the scores.
 func (cmd *ScoresCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	c, err := newClient(g, t)
-	if err != nil {
+	if err := inOrder(cmd.From, cmd.To); err != nil {
 		return err
 	}
-	var res score.Result
-	raw, err := c.get(ctx, "/api/v1/scores", cmd.query(), &res)
+	res, raw, err := ask[score.Result](ctx, g, t, http.MethodGet, "/api/v1/scores", cmd.query(), nil)
 	if err != nil {
 		return err
 	}
@@ -48,6 +47,18 @@ func (cmd *ScoresCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
 	default:
 		return scoresTable(t, cmd.period(t), res)
 	}
+}
+
+// inOrder refuses days that are the wrong way round.
+func inOrder(from, to survey.Date) error {
+	if from != 0 && to != 0 && from > to {
+		return &Error{
+			Vi:   fmt.Sprintf("--from = %s phải không sau --to = %s", day(from), day(to)),
+			En:   fmt.Sprintf("--from = %s must not be after --to = %s", day(from), day(to)),
+			Code: usage,
+		}
+	}
+	return nil
 }
 
 // period is the days asked for, for people. A day left out is the centre's today.

@@ -81,7 +81,7 @@ func (cmd *UnitsImportCmd) read() (*importFile, error) {
 	}
 	data, err := os.ReadFile(cmd.File)
 	if err != nil {
-		return nil, &Error{Vi: fmt.Sprintf("không đọc được tệp: %v", err), En: fmt.Sprintf("the file cannot be read: %v", err), Err: err}
+		return nil, unreadable(cmd.File, err)
 	}
 	if cmd.isCSV() {
 		return readCSV(cmd.File, data)

@@ -1,16 +1,13 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"hailong/survey/boltstore"
 )
@@ -18,6 +15,7 @@ import (
 // What an aggregator's data folder holds.
 const (
 	storeFile    = "store.db"
+	stateFile    = "store.state"
 	keyFile      = "centre.key"
 	tokenFile    = "admin.token"
 	natsFolder   = "nats"
@@ -35,27 +33,23 @@ const (
 // runs.
 func (e *exam) aggregator(ctx context.Context) {
 	store := filepath.Join(e.Aggregator, storeFile)
-	if _, err := os.Stat(e.Aggregator); err != nil {
-		e.bad("folder", words(fmt.Sprintf("không có thư mục %s: %v", e.Aggregator, err), fmt.Sprintf("the folder %s cannot be opened: %v", e.Aggregator, err)),
-			words("nêu đúng thư mục data của trung tâm: --aggregator THƯ_MỤC", "name the aggregator's data folder: --aggregator DIR"))
+	if !e.folder(e.Aggregator, centreFull, centreSpare) {
 		return
 	}
-	e.syncTime(e.Aggregator)
-	e.fileSystem(e.Aggregator)
-	e.room(e.Aggregator, centreFull, centreSpare)
 	e.secret(e.Aggregator, store, filepath.Join(e.Aggregator, keyFile), filepath.Join(e.Aggregator, tokenFile))
 	running := e.store(ctx, store)
 	e.nats(store)
-	newest := e.backups()
+	newest := e.backups(ctx)
 	e.centreKey(newest)
-	if running {
+	if running && e.ownCentre(ctx) {
 		e.ready(ctx, e.AggregatorURL)
 	}
 }
 
 // store looks at the central store, and reports whether a program has it open.
 func (e *exam) store(ctx context.Context, path string) (running bool) {
-	restore := words("dừng chương trình, giữ lại tệp hỏng, rồi khôi phục: hailong restore; các thiết bị tự gửi lại phần thiếu", "stop the program, keep the damaged file, then restore: hailong restore; kiosks send again what is missing")
+	restore := words(fmt.Sprintf("dừng chương trình, giữ lại tệp hỏng, rồi khôi phục: hailong restore --from BẢN_SAO_LƯU --data %s --replace; các thiết bị tự gửi lại phần thiếu", e.Aggregator),
+		fmt.Sprintf("stop the program, keep the damaged file, then restore: hailong restore --from BACKUP --data %s --replace; kiosks send again what is missing", e.Aggregator))
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		e.bad("store", words("không có kho dữ liệu "+path, "there is no store "+path), restore)
 		return false
@@ -90,61 +84,6 @@ func (e *exam) nats(store string) {
 			words("với NATS ngoài, người quản trị nó phải đặt jetstream { sync_interval: always }; không đặt thì vẫn không mất, nhưng phải gửi lại nhiều",
 				"with an external one its operator must set jetstream { sync_interval: always }; without it nothing is lost, but much is sent again"))
 	}
-}
-
-// manifest is what is read of a backup's manifest.
-type manifest struct {
-	Time     time.Time  `json:"time"`
-	Verified *time.Time `json:"verified"` // nil = it was not tried, or it failed
-	folder   string
-}
-
-// oldBackup is how old the latest verified backup may be: a day, and some time to make
-// it.
-const oldBackup = 26 * time.Hour
-
-// backups looks at the aggregator's own backups, and gives the folder of the latest
-// verified one; "" = there is none.
-func (e *exam) backups() string {
-	dir := cmp.Or(e.Backups, filepath.Join(e.Aggregator, backupFolder))
-	make := words("chạy hailong backup và đặt lịch hằng ngày; chép bản sao lưu sang máy khác", "run hailong backup and have it done daily; copy backups to another machine")
-	latest, unverified := latestBackup(dir)
-	if unverified > 0 {
-		e.warn("backup_unverified", words(fmt.Sprintf("số bản sao lưu chưa kiểm chứng hoặc không đọc được: %d", unverified), fmt.Sprintf("backups that are not verified, or cannot be read: %d", unverified)), make)
-	}
-	if latest.folder == "" {
-		e.warn("backup", words("chưa có bản sao lưu nào đã kiểm chứng: các thiết bị không được phép xóa bản ghi nào", "there is no verified backup: kiosks may let no record go"), make)
-		return ""
-	}
-	age := e.Now().Sub(latest.Time).Round(time.Minute)
-	w := words(fmt.Sprintf("bản sao lưu đã kiểm chứng gần nhất cách đây %s (%s)", age, filepath.Base(latest.folder)), fmt.Sprintf("the latest verified backup is %s old (%s)", age, filepath.Base(latest.folder)))
-	if age > oldBackup {
-		e.warn("backup", w, make)
-	} else {
-		e.good("backup", w)
-	}
-	if sameDisk(e.Aggregator, latest.folder) == yes {
-		e.warn("backup_disk", words("bản sao lưu nằm cùng đĩa với kho dữ liệu: đĩa hỏng là mất cả hai", "the backup is on the same disk as the store: if the disk dies, both are gone"),
-			words("chép thư mục backups sang đĩa hoặc máy khác mỗi ngày", "copy the folder backups to another disk or machine daily"))
-	}
-	return latest.folder
-}
-
-// latestBackup is the latest verified backup in a folder, and how many are not verified.
-func latestBackup(dir string) (latest manifest, unverified int) {
-	paths, _ := filepath.Glob(filepath.Join(dir, "*", manifestFile)) // the pattern is a good one
-	for _, path := range paths {
-		var m manifest
-		b, err := os.ReadFile(path)
-		switch {
-		case strings.HasSuffix(filepath.Dir(path), ".partial"): // being made, or left by a stop
-		case err != nil || json.Unmarshal(b, &m) != nil || m.Verified == nil:
-			unverified++
-		case m.Time.After(latest.Time):
-			latest, latest.folder = m, filepath.Dir(path)
-		}
-	}
-	return latest, unverified
 }
 
 // centreKey looks at the centre's signing key, and whether a backup has it.

@@ -1,7 +1,12 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -36,15 +41,21 @@ func backup(t *testing.T, dir, name string, at time.Time, verified bool) {
 	if verified {
 		mark = `"` + at.Format(time.RFC3339) + `"`
 	}
-	write(t, filepath.Join(dir, backupFolder, name, manifestFile), fmt.Sprintf(`{"version":1,"time":%q,"verified":%s}`, at.Format(time.RFC3339Nano), mark))
-	write(t, filepath.Join(dir, backupFolder, name, keyFile), strings.Repeat("ab", 32)+"\n")
+	const store = "the store's bytes"
+	folder := filepath.Join(dir, backupFolder, name)
+	write(t, filepath.Join(folder, manifestFile), fmt.Sprintf(`{"version":1,"time":%q,"verified":%s,"size":%d,"sha256":"%x"}`, at.Format(time.RFC3339Nano), mark, len(store), sha256.Sum256([]byte(store))))
+	write(t, filepath.Join(folder, storeFile), store)
+	write(t, filepath.Join(folder, keyFile), strings.Repeat("ab", 32)+"\n")
 }
 
 func atCentre(dir string) Options {
 	return Options{Aggregator: dir, Now: func() time.Time { return now }}
 }
 
-func askCentre(e *exam) { e.aggregator(context.Background()) }
+func askCentre(e *exam) {
+	e.part = Aggregator
+	e.aggregator(context.Background())
+}
 
 func TestAHealthyAggregatorAtRest(t *testing.T) {
 	dir, s := centre(t)
@@ -55,7 +66,7 @@ func TestAHealthyAggregatorAtRest(t *testing.T) {
 		o := atCentre(dir)
 		o.Deep = deep
 		got, said := examined(t, o, askCentre)
-		for _, check := range []string{"permissions", "store", "nats", "backup", "centre_key"} {
+		for _, check := range []string{"permissions", "store", "nats", "backup", "backup_sum", "centre_key"} {
 			if got[check] != OK {
 				t.Errorf("deep %v: %s is %s\n%s", deep, check, got[check], said)
 			}
@@ -96,6 +107,31 @@ func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
 			backup(t, dir, "2026-11-21.partial", now, false)
 			return nil
 		}, "backup_unverified", "", "1h0m0s old"},
+		"a bit of the backup is flipped": {func(t *testing.T, dir string) error {
+			write(t, filepath.Join(dir, backupFolder, "2026-11-20", storeFile), "the stoRe's bytes")
+			return nil
+		}, "backup_sum", Bad, "does not fit the hash"},
+		"the backup is cut": {func(_ *testing.T, dir string) error {
+			return os.Truncate(filepath.Join(dir, backupFolder, "2026-11-20", storeFile), 5)
+		}, "backup_sum", Bad, "does not fit the hash"},
+		"the backup's store is gone": {func(_ *testing.T, dir string) error {
+			return os.Remove(filepath.Join(dir, backupFolder, "2026-11-20", storeFile))
+		}, "backup_sum", Warn, "cannot be looked at"},
+		"the only backup is another centre's": {func(t *testing.T, dir string) error {
+			write(t, filepath.Join(dir, backupFolder, "2026-11-20", keyFile), strings.Repeat("cd", 32)+"\n")
+			return nil
+		}, "backup", Warn, "no verified backup"},
+		"a newer one is another centre's": {func(t *testing.T, dir string) error {
+			backup(t, dir, "2026-11-21", now, true)
+			write(t, filepath.Join(dir, backupFolder, "2026-11-21", keyFile), strings.Repeat("cd", 32)+"\n")
+			return nil
+		}, "backup", OK, "1h0m0s old"},
+		"it is a kiosk's": {func(_ *testing.T, dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, "journal"), 0o700))
+		}, "folder", Bad, "is the data folder of a kiosk, not of an aggregator"},
+		"it is empty": {func(_ *testing.T, dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700))
+		}, "folder", Warn, "holds nothing of an aggregator"},
 		"the same disk": {func(*testing.T, string) error { return nil }, "backup_disk", Warn, "same disk"},
 	} {
 		dir, s := centre(t)
@@ -168,6 +204,55 @@ func TestTheWorstIsTold(t *testing.T) {
 		}
 		if !parts[Machine] || !parts[Kiosk] || !parts[Aggregator] {
 			t.Errorf("looked at %v", parts)
+		}
+	}
+}
+
+// Backups may lie elsewhere, and how far the newest has been read is told.
+func TestBackupsElsewhereAreLookedAt(t *testing.T) {
+	dir, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "mounted")
+	if err := os.Rename(filepath.Join(dir, backupFolder), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	o := atCentre(dir)
+	if got, said := examined(t, o, askCentre); got["backup"] != Warn || !strings.Contains(said, filepath.Join(dir, backupFolder)+" there is no verified backup") {
+		t.Errorf("not told where they are: %v\n%s", got, said)
+	}
+	var done, total int64
+	o.Backups, o.Progress = elsewhere, func(d, t int64) { done, total = d, t }
+	if got, said := examined(t, o, askCentre); got["backup"] != OK || got["backup_sum"] != OK || got["centre_key"] != OK || done != total || total == 0 {
+		t.Errorf("read %d of %d: %v\n%s", done, total, got, said)
+	}
+}
+
+// The aggregator at the address must be the folder's own.
+func TestTheAggregatorAtTheAddress(t *testing.T) {
+	dir, _ := centre(t) // its store stays open
+	own := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{0xab}, 32)).Public().(ed25519.PublicKey)
+	for name, c := range map[string]struct {
+		page string
+		want string
+	}{
+		"its own":      {fmt.Sprintf(`{"algorithm":"Ed25519","key":%q}`, base64.StdEncoding.EncodeToString(own)), "ready"},
+		"another":      {fmt.Sprintf(`{"algorithm":"Ed25519","key":%q}`, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))), "aggregator_url"},
+		"shows no key": {`{"title":"Not found"}`, "ready"},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/open/key" {
+				_, _ = w.Write([]byte(c.page))
+			}
+		}))
+		o := atCentre(dir)
+		o.AggregatorURL, o.Program = srv.URL, os.Args[0]
+		e := &exam{Options: o}
+		askCentre(e)
+		srv.Close()
+		if last := e.found[len(e.found)-1]; last.Check != c.want || (last.Verdict == OK) != (c.want == "ready") {
+			t.Errorf("%s: %+v", name, last)
 		}
 	}
 }

@@ -2,25 +2,34 @@ package doctor
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"hailong/kiosk/identity"
+	"hailong/survey"
 )
 
 // askWithin is how long a running program may take to answer.
 const askWithin = 5 * time.Second
 
-// get reads a page of a running program; the body comes whatever the status.
-func get(ctx context.Context, url string) (status int, body []byte, err error) {
+// get reads a page of a running program, in one language; the body comes whatever the
+// status.
+func get(ctx context.Context, url string, lang survey.Lang) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, nil, err
 	}
+	req.Header.Set("Accept-Language", string(lang))
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil, err
@@ -32,7 +41,8 @@ func get(ctx context.Context, url string) (status int, body []byte, err error) {
 
 // ready asks a program that runs whether it is ready, and reports whether it answers.
 func (e *exam) ready(ctx context.Context, base string) bool {
-	status, body, err := get(ctx, strings.TrimRight(base, "/")+"/readyz")
+	page := strings.TrimRight(base, "/") + "/readyz"
+	status, vi, err := get(ctx, page, survey.Vietnamese)
 	start := words("xem nhật ký của dịch vụ: journalctl -u tên-dịch-vụ", "look at the service's log: journalctl -u its-name")
 	switch {
 	case err != nil:
@@ -40,7 +50,8 @@ func (e *exam) ready(ctx context.Context, base string) bool {
 			words("nêu đúng địa chỉ bằng --kiosk-url hoặc --aggregator-url", "name its address with --kiosk-url or --aggregator-url"))
 		return false
 	case status != http.StatusOK:
-		e.bad("ready", words(fmt.Sprintf("chưa sẵn sàng: %s", said(body)), fmt.Sprintf("it is not ready: %s", said(body))), start)
+		_, en, _ := get(ctx, page, survey.English) // it has just answered
+		e.bad("ready", words(fmt.Sprintf("chưa sẵn sàng: %s", said(vi)), fmt.Sprintf("it is not ready: %s", said(en))), start)
 	default:
 		e.good("ready", words("sẵn sàng", "it is ready"))
 	}
@@ -58,9 +69,10 @@ func said(body []byte) string {
 
 // kioskStatus is what is read of a kiosk's /api/v1/status.
 type kioskStatus struct {
-	Last   uint64  `json:"last_sequence"`
-	Unsent uint64  `json:"unsent"`
-	Oldest float64 `json:"oldest_unsent_seconds"`
+	Kiosk  survey.KioskID `json:"kiosk"` // "" before enrolment
+	Last   uint64         `json:"last_sequence"`
+	Unsent uint64         `json:"unsent"`
+	Oldest float64        `json:"oldest_unsent_seconds"`
 	Clock  struct {
 		Skew *float64 `json:"skew_seconds"` // the box's clock less the centre's
 	} `json:"clock"`
@@ -76,25 +88,58 @@ const (
 	farClock  = 5 * time.Minute
 )
 
+// askKiosk asks the kiosk that runs what it says of itself, if it is the folder's own.
 func (e *exam) askKiosk(ctx context.Context) {
-	if !e.ready(ctx, e.KioskURL) {
+	page := strings.TrimRight(e.KioskURL, "/") + "/api/v1/status"
+	st, status, err := kioskSays(ctx, page, survey.Vietnamese)
+	if own := e.kioskID(); err == nil && own != "" && st.Kiosk != "" && st.Kiosk != own {
+		e.warn("kiosk_url", words(fmt.Sprintf("ở %s là thiết bị %s, còn thư mục %s là của %s: không hỏi được thiết bị đang chạy", e.KioskURL, st.Kiosk, e.Kiosk, own),
+			fmt.Sprintf("at %s is the kiosk %s, and the folder %s is that of %s: the one that runs was not asked", e.KioskURL, st.Kiosk, e.Kiosk, own)),
+			words("nêu địa chỉ của chính thiết bị này (khóa listen): --kiosk-url URL", "name this kiosk's own address (the key listen): --kiosk-url URL"))
 		return
 	}
-	status, body, err := get(ctx, strings.TrimRight(e.KioskURL, "/")+"/api/v1/status")
-	var st kioskStatus
-	if err == nil {
-		err = json.Unmarshal(body, &st)
+	if !e.ready(ctx, e.KioskURL) {
+		return
 	}
 	if err != nil || status != http.StatusOK {
 		e.warn("status", words(fmt.Sprintf("%s không cho xem trạng thái (%d)", e.KioskURL, status), fmt.Sprintf("%s does not show its status (%d)", e.KioskURL, status)),
 			words("chạy lệnh này trên chính thiết bị", "run this on the kiosk itself"))
 		return
 	}
-	e.unsent(st)
+	var problem survey.Words
+	if st.Link.Problem != nil {
+		problem = words(*st.Link.Problem, *st.Link.Problem)
+		if st, _, err := kioskSays(ctx, page, survey.English); err == nil && st.Link.Problem != nil {
+			problem[survey.English] = *st.Link.Problem
+		}
+	}
+	e.unsent(st, problem)
 	e.skew(st)
 }
 
-func (e *exam) unsent(st kioskStatus) {
+// kioskSays is what a kiosk says of itself in one language.
+func kioskSays(ctx context.Context, page string, lang survey.Lang) (st kioskStatus, status int, err error) {
+	status, body, err := get(ctx, page, lang)
+	if err == nil {
+		err = json.Unmarshal(body, &st)
+	}
+	return st, status, err
+}
+
+// kioskID is whose data folder this is; "" where it cannot be read. It reads a copy of the
+// identity as it is: [identity.Load] mends, which is the running kiosk's own affair.
+func (e *exam) kioskID() survey.KioskID {
+	var s struct{ Identity identity.Identity }
+	b, err := os.ReadFile(filepath.Join(e.Kiosk, identity.FirstCopy))
+	if err != nil || json.Unmarshal(b, &s) != nil || len(s.Identity.Seed) != ed25519.SeedSize {
+		return ""
+	}
+	return s.Identity.Kiosk()
+}
+
+// unsent judges what a running kiosk has still to send; problem is what it says of its
+// link, nil = nothing.
+func (e *exam) unsent(st kioskStatus, problem survey.Words) {
 	oldest := time.Duration(st.Oldest * float64(time.Second)).Round(time.Second)
 	vi, en := fmt.Sprintf("%d bản ghi, chưa gửi %d", st.Last, st.Unsent), fmt.Sprintf("records: %d, not sent: %d", st.Last, st.Unsent)
 	if st.Unsent > 0 {
@@ -102,8 +147,8 @@ func (e *exam) unsent(st kioskStatus) {
 	}
 	look := words("kiểm tra mạng và địa chỉ NATS; xem hailong diary", "check the network and the NATS address; see hailong diary")
 	switch {
-	case st.Link.Problem != nil:
-		e.warn("link", words(vi+"; "+*st.Link.Problem, en+"; "+*st.Link.Problem), look)
+	case problem != nil:
+		e.warn("link", words(vi+"; "+problem[survey.Vietnamese], en+"; "+problem[survey.English]), look)
 	case !st.Link.Connected:
 		e.warn("link", words(vi+"; chưa kết nối tới trung tâm", en+"; the centre is not reached"), look)
 	case oldest > oldUnsent:
@@ -124,4 +169,23 @@ func (e *exam) skew(st kioskStatus) {
 		return
 	}
 	e.good("skew", w)
+}
+
+// ownCentre looks whether the aggregator at the address is the folder's own, by the key
+// that it shows. One that shows none is taken for it.
+func (e *exam) ownCentre(ctx context.Context) bool {
+	var shown struct{ Key []byte }
+	_, body, err := get(ctx, strings.TrimRight(e.AggregatorURL, "/")+"/open/key", survey.English)
+	if err != nil || json.Unmarshal(body, &shown) != nil || len(shown.Key) == 0 {
+		return true
+	}
+	text, _ := os.ReadFile(filepath.Join(e.Aggregator, keyFile)) // what is wrong with it is said elsewhere
+	seed, _ := hex.DecodeString(strings.TrimSpace(string(text)))
+	if len(seed) != ed25519.SeedSize || ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(shown.Key)) {
+		return true
+	}
+	e.warn("aggregator_url", words(fmt.Sprintf("ở %s là một trung tâm khác, không phải của thư mục %s: không hỏi được trung tâm đang chạy", e.AggregatorURL, e.Aggregator),
+		fmt.Sprintf("at %s is another aggregator, not that of the folder %s: the one that runs was not asked", e.AggregatorURL, e.Aggregator)),
+		words("nêu địa chỉ của chính trung tâm này (khóa listen): --aggregator-url URL", "name this aggregator's own address (the key listen): --aggregator-url URL"))
+	return false
 }

@@ -49,6 +49,8 @@ type Options struct {
 	AggregatorURL string // the same of the aggregator
 	Backups       string // the aggregator's folder of backups; "" = backups in its data folder
 	Deep          bool   // reckon the store's counts anew from its batches
+	// Progress, if set, hears how much of the newest backup has been read.
+	Progress func(done, total int64)
 	// Full and Spare are the kiosk's limits of free disk, in bytes.
 	Full, Spare int64
 	// Program is the file of a program that calls [Child] and the kiosk's child, in which

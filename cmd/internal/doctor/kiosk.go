@@ -18,14 +18,9 @@ import (
 
 // kiosk looks at a kiosk's data folder, and asks the kiosk itself where it runs.
 func (e *exam) kiosk(ctx context.Context) {
-	if _, err := os.Stat(e.Kiosk); err != nil {
-		e.bad("folder", words(fmt.Sprintf("không có thư mục %s: %v", e.Kiosk, err), fmt.Sprintf("the folder %s cannot be opened: %v", e.Kiosk, err)),
-			words("nêu đúng thư mục data của thiết bị: --kiosk THƯ_MỤC", "name the kiosk's data folder: --kiosk DIR"))
+	if !e.folder(e.Kiosk, uint64(e.Full), uint64(e.Spare)) {
 		return
 	}
-	e.syncTime(e.Kiosk)
-	e.fileSystem(e.Kiosk)
-	e.room(e.Kiosk, uint64(e.Full), uint64(e.Spare))
 	folder := filepath.Join(e.Kiosk, identity.JournalFolder)
 	e.secret(e.Kiosk, filepath.Join(e.Kiosk, identity.FirstCopy), filepath.Join(e.Kiosk, identity.SecondCopy), folder)
 	h, err := journal.Inspect(folder, journal.Options{Reserve: e.Kiosk, Child: e.Child})
@@ -36,7 +31,7 @@ func (e *exam) kiosk(ctx context.Context) {
 		e.good("journal", words("thiết bị đang chạy và giữ nhật ký; muốn kiểm tra từng bản ghi hãy dừng nó rồi chạy lại lệnh này",
 			"the kiosk runs and holds its journal; to have each record checked, stop it and run this again"))
 	case errors.Is(err, os.ErrNotExist):
-		e.warn("journal", words("chưa có nhật ký", "there is no journal yet"), words("nếu thiết bị đã từng chạy: khôi phục thư mục journal", "if the kiosk was in service before: bring the folder journal back"))
+		e.noJournal(id)
 	case err != nil:
 		e.cannot("journal", err)
 	default:
@@ -45,6 +40,22 @@ func (e *exam) kiosk(ctx context.Context) {
 	if running {
 		e.askKiosk(ctx)
 	}
+}
+
+// noJournal judges a folder without a journal: where the kiosk had one, it is gone.
+func (e *exam) noJournal(id *identity.Identity) {
+	if !holds(e.Kiosk, issuedFiles) && (id == nil || id.Chain.IsZero()) {
+		e.warn("journal", words("chưa có nhật ký", "there is no journal yet"), words("nếu thiết bị đã từng chạy: khôi phục thư mục journal", "if the kiosk was in service before: bring the folder journal back"))
+		return
+	}
+	gone := words("thư mục journal đã mất, dù thiết bị này từng ghi lượt bấm: những lượt chưa gửi có thể mất", "the folder journal is gone, although this kiosk has recorded: what was not sent may be lost")
+	if id == nil {
+		e.bad("journal", gone, words("đừng xóa gì; lo phần định danh ở trên trước, rồi chạy lại lệnh này", "remove nothing; see to the identity above first, then run this again"))
+		return
+	}
+	e.bad("journal", gone,
+		words("đừng xóa gì; tìm lại thư mục journal (thẻ cũ, bản sao) và đặt vào đây trước khi khởi động thiết bị. Không tìm được thì cứ khởi động: thiết bị bắt đầu chuỗi mới và báo trung tâm số lượt có thể đã mất",
+			"remove nothing; find the folder journal (an old card, a copy) and put it here before the kiosk starts. Where it cannot be found start the kiosk all the same: it begins a new chain and tells the centre how much may be lost"))
 }
 
 // identity looks at the two copies of the kiosk's identity; nil where it cannot be read.
@@ -82,16 +93,15 @@ func (e *exam) identity(running bool) *identity.Identity {
 // holding judges what a stopped kiosk's journal holds.
 func (e *exam) holding(h *journal.Holding, id *identity.Identity) {
 	e.ending(h.Ended)
+	damaged := false
 	for _, s := range h.Segments {
 		if s.Fault != nil {
+			damaged = true
 			e.warn("journal_files", words(fmt.Sprintf("đoạn %d: %s", s.Number, oneLine(s.Fault)), fmt.Sprintf("segment %d: %s", s.Number, oneLine(s.Fault))),
 				words("sao lưu cả thư mục data, rồi khởi động thiết bị: nó tự sửa những gì sửa được và nói rõ những gì có thể mất", "copy the whole data folder, then start the kiosk: it mends what can be mended and says what may be lost"))
 		}
 	}
-	if len(h.Aside) > 0 {
-		e.warn("set_aside", words(fmt.Sprintf("tệp hỏng đã để riêng trước đây: %s", strings.Join(h.Aside, ", ")), fmt.Sprintf("damaged files were set aside before: %s", strings.Join(h.Aside, ", "))),
-			words("giữ lại đến khi trung tâm xác nhận đã đủ bản ghi; rồi có thể chuyển đi nơi khác", "keep them until the centre says that no record is missing; then they may be moved elsewhere"))
-	}
+	e.aside(h.Aside)
 	if h.Refused > 0 {
 		e.warn("refused", words(fmt.Sprintf("đã từ chối %d lượt bấm vì đĩa đầy", h.Refused), fmt.Sprintf("presses refused because the disk was full: %d", h.Refused)), words("xem mục đĩa ở trên", "see the disk above"))
 	}
@@ -102,8 +112,28 @@ func (e *exam) holding(h *journal.Holding, id *identity.Identity) {
 		}
 		e.chain(&h.Chains[i], own, len(h.Segments) > 0)
 		if id != nil && id.Enrolment != nil {
-			e.receipt(&h.Chains[i], ed25519.PublicKey(id.Enrolment.CentreKey))
+			e.receipt(&h.Chains[i], ed25519.PublicKey(id.Enrolment.CentreKey), damaged)
 		}
+	}
+}
+
+// aside tells of what was put out of the journal's way.
+func (e *exam) aside(names []string) {
+	var damaged, foreign []string
+	for _, name := range names {
+		if strings.Contains(name, ".foreign-") {
+			foreign = append(foreign, filepath.Base(name))
+		} else {
+			damaged = append(damaged, name)
+		}
+	}
+	if list := strings.Join(damaged, ", "); list != "" {
+		e.warn("set_aside", words("tệp hỏng đã để riêng trước đây: "+list, "damaged files were set aside before: "+list),
+			words("giữ lại đến khi trung tâm xác nhận đã đủ bản ghi; rồi có thể chuyển đi nơi khác", "keep them until the centre says that no record is missing; then they may be moved elsewhere"))
+	}
+	if list := strings.Join(foreign, ", "); list != "" {
+		e.warn("foreign", words("nhật ký của thiết bị khác từng nằm ở đây và đã được để riêng: "+list, "another kiosk's journal lay here and was set aside: "+list),
+			words("trả thư mục đó về đúng thiết bị của nó, với tên journal", "give that folder back to its own kiosk, by the name journal"))
 	}
 }
 
@@ -152,15 +182,25 @@ func (e *exam) chain(c *journal.Held, own, segments bool) {
 // stale is how old a receipt may be.
 const stale = 24 * time.Hour
 
-// receipt judges the centre's last word about a chain.
-func (e *exam) receipt(c *journal.Held, key ed25519.PublicKey) {
+// receipt judges the centre's last word about a chain; damaged says that a file of the
+// journal, which may hold it, cannot be read.
+func (e *exam) receipt(c *journal.Held, key ed25519.PublicKey, damaged bool) {
 	if c.Last() == 0 {
 		return
 	}
 	name := c.Chain.String()[:8]
 	send := words("kết nối thiết bị với trung tâm; không được thì: hailong journal export, mang tệp đi, hailong journal import", "connect the kiosk to the centre; where that cannot be: hailong journal export, carry the file, hailong journal import")
 	r, err := custody.OpenReceipt(c.Receipt, key)
-	if err != nil || r.Chain != c.Chain {
+	switch missing := err != nil || r.Chain != c.Chain; {
+	case missing && damaged:
+		e.warn("receipt", words(fmt.Sprintf("chuỗi %s: không đọc được biên nhận của trung tâm, vì tệp của nhật ký bị hỏng (xem ở trên); không biết còn bao nhiêu bản ghi chưa gửi", name),
+			fmt.Sprintf("chain %s: the centre's receipt cannot be read, since a file of the journal is damaged (see above); how many records are not sent is not known", name)),
+			words("khởi động thiết bị sau khi sao lưu thư mục data: nó hỏi trung tâm đã giữ đến đâu", "start the kiosk after the data folder was copied: it asks the centre how far it holds them"))
+		return
+	case missing && c.Receipt != nil:
+		e.warn("receipt", words(fmt.Sprintf("chuỗi %s: biên nhận đang giữ không do trung tâm này ký", name), fmt.Sprintf("chain %s: the receipt that is kept is not signed by this centre", name)), send)
+		return
+	case missing:
 		e.warn("receipt", words(fmt.Sprintf("chuỗi %s chưa có biên nhận nào của trung tâm; %d bản ghi chưa gửi", name, c.Last()-c.Kept+1), fmt.Sprintf("chain %s has no receipt of the centre; records not sent: %d", name, c.Last()-c.Kept+1)), send)
 		return
 	}

@@ -145,12 +145,33 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 		"damage was set aside": {5, 0, func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "journal/000001.db.damaged-2026"), nil, 0o600)
 		}, "set_aside", Warn, "damaged-2026"},
-		"the reserved numbers are gone": {5, 0, reservedGone, "reserved", Warn, "set aside"},
-		"no journal":                    {5, 0, func(dir string) error { return os.RemoveAll(filepath.Join(dir, "journal")) }, "journal", Warn, "no journal"},
-		"nothing was ever sent":         {0, 0, nil, "receipt", Warn, "not sent: 5"},
-		"unsent for two days":           {3, 48 * time.Hour, nil, "receipt", Warn, "not sent: 2"},
-		"unsent for a minute":           {3, time.Minute, nil, "receipt", OK, "not sent: 2"},
-		"the folder is gone":            {5, 0, os.RemoveAll, "folder", Bad, "cannot be opened"},
+		"another kiosk's journal was set aside": {5, 0, func(dir string) error { return os.Mkdir(filepath.Join(dir, "journal.foreign-2026"), 0o700) }, "foreign", Warn, "set aside: journal.foreign-2026"},
+		"the reserved numbers are gone":         {5, 0, reservedGone, "reserved", Warn, "set aside"},
+		"the journal is gone":                   {5, 0, journalGone, "journal", Bad, "the folder journal is gone"},
+		"only the identity is left":             {5, 0, func(dir string) error { return errors.Join(journalGone(dir), reservedGone(dir)) }, "journal", Bad, "the folder journal is gone"},
+		"only the numbers are left": {5, 0, func(dir string) error {
+			return errors.Join(journalGone(dir), os.Remove(filepath.Join(dir, first)), os.Remove(filepath.Join(dir, second)))
+		}, "journal", Bad, "the folder journal is gone"},
+		"the receipt is in a damaged file": {5, 0, func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "journal/000001.db"), 5000)
+		}, "receipt", Warn, "receipt cannot be read"},
+		"another centre signed": {5, 0, func(dir string) error {
+			id, err := identity.Load(dir)
+			if err != nil {
+				return err
+			}
+			id.Enrolment.CentreKey = bytes.Repeat([]byte{7}, 32)
+			return id.Save(dir)
+		}, "receipt", Warn, "not signed by this centre"},
+		"it is an aggregator's": {5, 0, func(dir string) error {
+			return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, storeFile), nil, 0o600))
+		}, "folder", Bad, "is the data folder of an aggregator, not of a kiosk"},
+		"it is empty":           {5, 0, func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)) }, "folder", Warn, "holds nothing of a kiosk"},
+		"it is a file":          {5, 0, func(dir string) error { return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)) }, "folder", Bad, "is no folder"},
+		"nothing was ever sent": {0, 0, nil, "receipt", Warn, "not sent: 5"},
+		"unsent for two days":   {3, 48 * time.Hour, nil, "receipt", Warn, "not sent: 2"},
+		"unsent for a minute":   {3, time.Minute, nil, "receipt", OK, "not sent: 2"},
+		"the folder is gone":    {5, 0, os.RemoveAll, "folder", Bad, "there is no folder"},
 	} {
 		dir, j := box(t, 5, c.durable, c.ago)
 		shut(t, j)
@@ -160,7 +181,7 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 			}
 		}
 		o := atKiosk(dir)
-		if c.check == "journal_files" { // it can kill whoever reads it
+		if c.check == "journal_files" || c.check == "receipt" { // it can kill whoever reads it
 			o.Child = journalChild
 		}
 		got, said := examined(t, o, askKiosk)
@@ -169,6 +190,8 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 		}
 	}
 }
+
+func journalGone(dir string) error { return os.RemoveAll(filepath.Join(dir, "journal")) }
 
 func reservedGone(dir string) error {
 	list, err := filepath.Glob(filepath.Join(dir, "issued-*"))
@@ -240,4 +263,71 @@ func TestARunningKioskIsAsked(t *testing.T) {
 			t.Errorf("%s, nobody answers: %v\n%s", name, got, said)
 		}
 	}
+}
+
+// A kiosk that has an identity and nothing else has not begun yet.
+func TestAKioskThatHasNotBegun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kiosk")
+	if _, err := identity.Load(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got, said := examined(t, atKiosk(dir), askKiosk); got["journal"] != Warn || !strings.Contains(said, "there is no journal yet") {
+		t.Errorf("%v\n%s", got, said)
+	}
+}
+
+// Whose folder it is not is said, with what to type.
+func TestTheOtherProgramsFolderIsNamed(t *testing.T) {
+	kiosk, j := box(t, 1, 0, 0)
+	shut(t, j)
+	centre, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]Options{"hailong doctor --aggregator " + centre: {Kiosk: centre}, "hailong doctor --kiosk " + kiosk: {Aggregator: kiosk}} {
+		list := Examine(t.Context(), o)
+		if last := list[len(list)-1]; last.Verdict != Bad || !strings.HasSuffix(last.Advice.In(survey.English), want) || !strings.HasSuffix(last.Advice.In(survey.Vietnamese), want) {
+			t.Errorf("%+v: %+v", o, last)
+		}
+	}
+}
+
+// The kiosk at the address must be the folder's own, and is asked in both languages.
+func TestTheKioskAtTheAddress(t *testing.T) {
+	dir, j := box(t, 1, 0, 0) // its journal stays open
+	own, err := identity.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		id    survey.KioskID
+		check string
+		want  Verdict
+		en    string
+		vi    string
+	}{
+		"its own":     {own.Kiosk(), "link", Warn, "no way there", "không có đường"},
+		"not told":    {"", "link", Warn, "no way there", "không có đường"},
+		"another one": {"k-another", "kiosk_url", Warn, "is the kiosk k-another", "là thiết bị k-another"},
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			problem := "không có đường"
+			if r.Header.Get("Accept-Language") == "en" {
+				problem = "no way there"
+			}
+			if r.URL.Path == "/api/v1/status" {
+				fmt.Fprintf(w, `{"kiosk":%q,"link":{"connected":false,"problem":%q}}`, c.id, problem)
+			}
+		}))
+		o := atKiosk(dir)
+		o.KioskURL = srv.URL
+		e := &exam{Options: o, part: Kiosk}
+		askKiosk(e)
+		srv.Close()
+		last := e.found[len(e.found)-1]
+		if last.Check != c.check || last.Verdict != c.want || !strings.Contains(last.Words[survey.English], c.en) || !strings.Contains(last.Words[survey.Vietnamese], c.vi) {
+			t.Errorf("%s: %+v", name, last)
+		}
+	}
+	shut(t, j)
 }

@@ -1,0 +1,124 @@
+package cli_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"hailong/survey"
+	"hailong/survey/custody"
+)
+
+// saved writes closings, signed by the centre, as `hailong closings -o json` gives them;
+// change may do something to them after that.
+func saved(t *testing.T, change func(items []map[string]any)) (path string) {
+	t.Helper()
+	list := []custody.Closing{
+		{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 120, Received: 118, Counted: 110, Excluded: map[survey.Flag]uint64{"too_soon": 5, "replaced": 3}},
+		{Kiosk: "k-a", Date: custody.UnknownDay, Issued: 2, Received: 2, Held: 1, Quarantined: 1},
+		{Kiosk: "k-b", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 8, Disputed: 1},
+	}
+	items := make([]map[string]any, len(list))
+	for i, k := range list {
+		items[i] = map[string]any{
+			"kiosk": k.Kiosk, "date": k.Day(), "issued": k.Issued, "received": k.Received, "counted": k.Counted, "excluded": k.Excluded,
+			"held": k.Held, "quarantined": k.Quarantined, "disputed": k.Disputed, "signature": base64.StdEncoding.EncodeToString(k.Sign(centreKey)),
+		}
+	}
+	if change != nil {
+		change(items)
+	}
+	raw, err := json.Marshal(map[string]any{"items": items, "next": nil, "losses": []any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file(t, "closings.json", string(raw))
+}
+
+func TestSavedClosingsAreVerified(t *testing.T) {
+	public := centreKey.Public().(ed25519.PublicKey)
+	text := base64.StdEncoding.EncodeToString(public)
+	open := fmt.Sprintf(`{"algorithm":"Ed25519","key":%q,"of":"centre"}`, text)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/open/key" || r.Header.Get("Authorization") != "" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(open))
+	}))
+	t.Cleanup(srv.Close)
+	t.Setenv("HAILONG_TOKEN", "stays at home")
+	path := saved(t, nil)
+	for name, key := range map[string]string{
+		"text": text, "a file of text": file(t, "key.txt", text+"\n"), "a file of JSON": file(t, "key.json", open), "the centre": srv.URL, "its page": srv.URL + "/open/key",
+	} {
+		code, out, errs := run("en", "closings", "verify", path, "--key", key, "-o", "csv")
+		if want := "date,kiosk,signed,balanced,missing\n2026-03-31,k-a,true,true,2\nunknown,k-a,true,true,0\n2026-03-31,k-b,true,true,0\n"; code != 0 || out != want || errs != "" {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
+		}
+	}
+	if code, out, errs := run("vi", "closings", "verify", path, "--key", text); code != 0 || strings.Count(out, "  đúng") != 6 {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	other := base64.StdEncoding.EncodeToString(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, 32)).Public().(ed25519.PublicKey))
+	if code, out, errs := run("vi", "closings", "verify", path, "--key", other); code != 1 || strings.Count(out, "  SAI  ") != 3 || !strings.Contains(errs, "3 trong số 3 dòng không đúng") {
+		t.Errorf("another key: exit %d\n%s%s", code, out, errs)
+	}
+	for name, key := range map[string]string{"too short": "QUJD", "an empty file": file(t, "key.txt", ""), "another page": srv.URL + "/x", "another file": path} {
+		if code, out, errs := run("en", "closings", "verify", path, "--key", key); code == 0 || out != "" || errs == "" {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
+		}
+	}
+}
+
+// Each figure that was changed after the signature is found, and nothing else is blamed.
+func TestAChangedClosingIsFound(t *testing.T) {
+	text := base64.StdEncoding.EncodeToString(centreKey.Public().(ed25519.PublicKey))
+	for name, c := range map[string]struct {
+		change func(k map[string]any)
+		want   string
+	}{
+		"issued":        {func(k map[string]any) { k["issued"] = 118 }, "2026-03-31,k-a,false,true,0\n"},
+		"received":      {func(k map[string]any) { k["received"] = 120 }, "2026-03-31,k-a,false,false,0\n"},
+		"a reason":      {func(k map[string]any) { k["excluded"] = map[string]int{"too_soon": 3, "replaced": 5} }, "2026-03-31,k-a,false,true,2\n"},
+		"the kiosk":     {func(k map[string]any) { k["kiosk"] = "k-b" }, "2026-03-31,k-b,false,true,2\n"},
+		"the day":       {func(k map[string]any) { k["date"] = "2026-03-30" }, "2026-03-30,k-a,false,true,2\n"},
+		"no day at all": {func(k map[string]any) { k["date"] = "tomorrow" }, "tomorrow,k-a,false,true,2\n"},
+		"no signature":  {func(k map[string]any) { k["signature"] = "" }, "2026-03-31,k-a,false,true,2\n"},
+		"rubbish":       {func(k map[string]any) { k["signature"] = "?" }, "2026-03-31,k-a,false,true,2\n"},
+	} {
+		path := saved(t, func(items []map[string]any) { c.change(items[0]) })
+		code, out, errs := run("en", "closings", "verify", path, "--key", text, "-o", "csv")
+		if code != 1 || !strings.Contains(out, c.want) || !strings.Contains(out, "unknown,k-a,true,true,0\n") || !strings.Contains(errs, "1 of 3 rows are not right") {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
+		}
+	}
+	for name, content := range map[string]string{"empty": "", "no list": "{}", "an empty list": `{"items":[]}`, "a table": "Date  Kiosk\n2026-03-31  k-a\n"} {
+		if code, out, errs := run("en", "closings", "verify", file(t, "x", content), "--key", text); code != 1 || out != "" || !strings.Contains(errs, "holds no closings") {
+			t.Errorf("%s: exit %d %s%s", name, code, out, errs)
+		}
+	}
+}
+
+// The signed text itself can be checked, too.
+func TestTheSignedTextIsVerified(t *testing.T) {
+	key := base64.StdEncoding.EncodeToString(centreKey.Public().(ed25519.PublicKey))
+	k := custody.Closing{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 5, Excluded: map[survey.Flag]uint64{"too_soon": 4}}
+	text := k.Text() + "signature " + base64.StdEncoding.EncodeToString(k.Sign(centreKey)) + "\n"
+	for content, want := range map[string]int{
+		text: 0, strings.ReplaceAll(text, "\n", "\r\n"): 0,
+		strings.Replace(text, "counted 5", "counted 4", 1): 1, strings.Replace(text, "too_soon 4", "test 4", 1): 1,
+		text + "held 1 2 3\n": 1, strings.Replace(text, "issued 9", "issued many", 1): 1, k.Text(): 1,
+	} {
+		if code, out, errs := run("en", "closings", "verify", file(t, "closing.txt", content), "--key", key, "-o", "csv"); code != want {
+			t.Errorf("exit %d, want %d\n%s%s%s", code, want, content, out, errs)
+		}
+	}
+}

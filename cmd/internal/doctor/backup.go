@@ -1,0 +1,129 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// manifest is what is read of a backup's manifest.
+type manifest struct {
+	Number   uint64     `json:"number"` // one more than those before it; 0 = an older program's
+	Time     time.Time  `json:"time"`
+	Size     int64      `json:"size"`     // of the store's copy, bytes
+	SHA256   string     `json:"sha256"`   // of the same, in hexadecimal
+	Verified *time.Time `json:"verified"` // nil = it was not tried, or it failed
+	folder   string
+}
+
+// oldBackup is how old the latest verified backup may be: a day, and some time to make
+// it.
+const oldBackup = 26 * time.Hour
+
+// backups looks at the aggregator's own backups, and gives the folder of the latest
+// verified one; "" = there is none.
+func (e *exam) backups(ctx context.Context) string {
+	dir := cmp.Or(e.Backups, filepath.Join(e.Aggregator, backupFolder))
+	make := words("chạy hailong backup và đặt lịch hằng ngày; chép bản sao lưu sang máy khác", "run hailong backup and have it done daily; copy backups to another machine")
+	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.cannot("backup", err)
+		return ""
+	}
+	latest, unverified := e.latestBackup(dir)
+	if unverified > 0 {
+		e.warn("backup_unverified", words(fmt.Sprintf("số bản sao lưu chưa kiểm chứng hoặc không đọc được: %d", unverified), fmt.Sprintf("backups that are not verified, or cannot be read: %d", unverified)), make)
+	}
+	if latest.folder == "" {
+		e.warn("backup", words(fmt.Sprintf("trong %s không có bản sao lưu nào đã kiểm chứng: các thiết bị không được phép xóa bản ghi nào", dir), fmt.Sprintf("in %s there is no verified backup: kiosks may let no record go", dir)),
+			words("nếu bản sao lưu để ở nơi khác (khóa backup.folder): --config TỆP_CẤU_HÌNH hoặc --backups THƯ_MỤC; nếu không, "+make["vi"], "if backups lie elsewhere (the key backup.folder): --config SETTINGS_FILE or --backups DIR; if not, "+make["en"]))
+		return ""
+	}
+	age := e.Now().Sub(latest.Time).Round(time.Minute)
+	w := words(fmt.Sprintf("bản sao lưu đã kiểm chứng gần nhất cách đây %s (%s)", age, latest.folder), fmt.Sprintf("the latest verified backup is %s old (%s)", age, latest.folder))
+	if age > oldBackup {
+		e.warn("backup", w, make)
+	} else {
+		e.good("backup", w)
+	}
+	e.backupSum(ctx, &latest)
+	if sameDisk(e.Aggregator, latest.folder) == yes {
+		e.warn("backup_disk", words("bản sao lưu nằm cùng đĩa với kho dữ liệu: đĩa hỏng là mất cả hai", "the backup is on the same disk as the store: if the disk dies, both are gone"),
+			words("chép thư mục backups sang đĩa hoặc máy khác mỗi ngày", "copy the folder backups to another disk or machine daily"))
+	}
+	return latest.folder
+}
+
+// latestBackup is the latest verified backup in a folder, and how many are not verified.
+// Those of another centre, which has another key, are passed over.
+func (e *exam) latestBackup(dir string) (latest manifest, unverified int) {
+	entries, _ := os.ReadDir(dir) // where there is no folder there are no backups
+	own, keyErr := os.ReadFile(filepath.Join(e.Aggregator, keyFile))
+	for _, entry := range entries {
+		folder := filepath.Join(dir, entry.Name())
+		b, err := os.ReadFile(filepath.Join(folder, manifestFile))
+		if errors.Is(err, fs.ErrNotExist) || strings.HasSuffix(folder, ".partial") { // no backup; being made, or left by a stop
+			continue
+		}
+		if key, err := os.ReadFile(filepath.Join(folder, keyFile)); keyErr == nil && err == nil && string(key) != string(own) {
+			continue
+		}
+		var m manifest
+		switch {
+		case err != nil || json.Unmarshal(b, &m) != nil || m.Verified == nil:
+			unverified++
+		case latest.folder == "" || cmp.Or(cmp.Compare(m.Number, latest.Number), m.Time.Compare(latest.Time)) > 0:
+			latest, latest.folder = m, folder
+		}
+	}
+	return latest, unverified
+}
+
+// backupSum reads a backup's store whole and compares it with its manifest.
+func (e *exam) backupSum(ctx context.Context, m *manifest) {
+	path := filepath.Join(m.folder, storeFile)
+	f, err := os.Open(path)
+	if err != nil {
+		e.cannot("backup_sum", err)
+		return
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	sum := &summing{ctx: ctx, m: m, progress: e.Progress}
+	hash := sha256.New()
+	size, err := io.Copy(io.MultiWriter(hash, sum), f)
+	switch {
+	case err != nil:
+		e.cannot("backup_sum", err)
+	case size != m.Size || hex.EncodeToString(hash.Sum(nil)) != m.SHA256:
+		e.bad("backup_sum", words(fmt.Sprintf("bản sao lưu gần nhất đã hỏng: %s không khớp mã băm trong %s", path, manifestFile), fmt.Sprintf("the latest backup is damaged: %s does not fit the hash in its %s", path, manifestFile)),
+			words("tạo ngay bản mới: hailong backup; kiểm tra đĩa giữ bản sao lưu và thay nếu cần; đừng khôi phục từ bản này", "make a new one now: hailong backup; look at the disk that keeps it and change it if need be; do not restore this one"))
+	default:
+		e.good("backup_sum", words("từng byte của bản sao lưu gần nhất khớp mã băm của nó", "every byte of the latest backup fits its hash"))
+	}
+}
+
+// summing hears of what is read, and ends with its context.
+type summing struct {
+	ctx      context.Context
+	m        *manifest
+	done     int64
+	progress func(done, total int64)
+}
+
+// Write implements [io.Writer].
+func (s *summing) Write(b []byte) (int, error) {
+	s.done += int64(len(b))
+	if s.progress != nil {
+		s.progress(s.done, s.m.Size)
+	}
+	return len(b), s.ctx.Err()
+}
