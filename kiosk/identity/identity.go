@@ -94,8 +94,11 @@ func (id *Identity) Public() ed25519.PublicKey { return id.Key().Public().(ed255
 // JournalFolder is the name, inside the kiosk's data folder, of its journal's folder.
 const JournalFolder = "journal"
 
+// reservations are the names of the files beside it in which the journal reserves numbers.
+const reservations = "issued-*"
+
 // ErrLost says that the identity is gone although the kiosk has a journal: it had one.
-var ErrLost = errors.New("both copies of the kiosk's identity are gone, but its journal is there: bring identity.json back, or move the whole data folder away to enrol the box as a new kiosk")
+var ErrLost = errors.New("both copies of the kiosk's identity are gone, but its journal is there, or numbers that it reserved: bring identity.json back, or move the whole data folder away to enrol the box as a new kiosk")
 
 // Load reads the identity in folder dir, or makes a new one, with a new key, where
 // there is none at all and no journal either.
@@ -110,6 +113,9 @@ func Load(dir string) (*Identity, error) {
 			return nil, ErrLost
 		case !errors.Is(err, os.ErrNotExist):
 			return nil, fmt.Errorf("look for the kiosk's journal: %w", err)
+		}
+		if list, err := filepath.Glob(filepath.Join(dir, reservations)); err != nil || len(list) > 0 {
+			return nil, errors.Join(ErrLost, err)
 		}
 		return create(dir)
 	case err1 == nil && err2 == nil && reflect.DeepEqual(first, second):

@@ -235,6 +235,15 @@ func TestAJournalThatCannotBeLookedAtIsNoFirstStart(t *testing.T) {
 	}
 }
 
+// Numbers that were reserved say that there was a kiosk, even with its journal gone, too.
+func TestReservedNumbersAreNoFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "issued-0a1b2c3d", nil)
+	if id, err := identity.Load(dir); !errors.Is(err, identity.ErrLost) {
+		t.Fatalf("a new kiosk %v beside reserved numbers: %v", id, err)
+	}
+}
+
 func TestAFolderThatCannotBeWrittenIsSaid(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	put(t, filepath.Dir(file), "file", nil)
