@@ -34,6 +34,36 @@ func eachTally(tx *bbolt.Tx, prefix []byte, visit func(tallyKey, *tally) error) 
 	return nil
 }
 
+// eachAsked is eachTally of the days that a query asks for; in each chain the days before
+// and after them are jumped over.
+func eachAsked(tx *bbolt.Tx, q custody.ClosingQuery, prefix []byte, visit func(tallyKey, *tally) error) error {
+	c := tx.Bucket(tallyBucket).Cursor()
+	from := max(q.From, custody.UnknownDay+1)
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); {
+		key, err := parseTallyKey(k)
+		if err != nil {
+			return err
+		}
+		switch {
+		case asked(q, key.day):
+			t, err := decodeTally(v)
+			if err == nil {
+				err = visit(key, t)
+			}
+			if err != nil {
+				return err
+			}
+			k, v = c.Next()
+		case !q.Unknown && key.day < from:
+			key.day = from
+			k, v = c.Seek(key.encode())
+		default: // the chain's days are over
+			k, v = c.Seek(append(bytes.Clone(k[:len(k)-dayLen]), 0xff, 0xff, 0xff, 0xff))
+		}
+	}
+	return nil
+}
+
 func parseTallyKey(k []byte) (tallyKey, error) {
 	kiosk, rest, ok := parseKiosk(k)
 	if !ok || len(rest) != chainLen+dayLen {
@@ -58,19 +88,21 @@ func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []cu
 		if err != nil {
 			return err
 		}
-		return eachTally(tx, prefix, func(k tallyKey, t *tally) error {
+		var before tallyKey
+		said := false
+		return eachAsked(tx, q, prefix, func(k tallyKey, t *tally) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if !asked(q, k.day) {
-				return nil
+			if k.kiosk != before.kiosk || k.chain != before.chain {
+				_, said = lastSaid(tx, k.kiosk, k.chain)
 			}
+			before = k
 			c := sums[name{k.kiosk, k.day}]
 			if c == nil {
 				c = &custody.Closing{Kiosk: k.kiosk, Date: k.day, Excluded: map[survey.Flag]uint64{}}
 				sums[name{k.kiosk, k.day}] = c
 			}
-			_, said := lastSaid(tx, k.kiosk, k.chain)
 			t.addTo(c, said, twice[k])
 			return nil
 		})
