@@ -116,8 +116,6 @@ func (t *TravelReader) Next() ([]byte, error) {
 	return message, nil
 }
 
-// Count is how many messages were read.
-func (t *TravelReader) Count() uint64 { return t.count }
 
 func (t *TravelReader) next() ([]byte, error) {
 	var head [8]byte

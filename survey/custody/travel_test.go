@@ -42,7 +42,7 @@ func unpack(data []byte) (messages [][]byte, err error) {
 			messages = append(messages, m)
 		}
 	}
-	if errors.Is(err, io.EOF) && r.Count() == uint64(len(messages)) {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return messages, err
