@@ -93,6 +93,22 @@ func (w *writing) setBackup(chain survey.Chain, head custody.Head) error {
 	return w.put(backupBucket, chain[:], append(numberKey(head.Sequence), head.Hash[:]...))
 }
 
+// NumberBackup gives the next backup its number: above all that this store ever gave, and
+// above another one. No two backups of one store get the same, whatever became of those
+// before; it is durable when this returns.
+func (s *Store) NumberBackup(ctx context.Context, above uint64) (number uint64, err error) {
+	err = s.update(ctx, func(w *writing) error {
+		b := w.bucket(backupBucket)
+		number = max(b.Sequence(), above) + 1
+		w.changed = true
+		return b.SetSequence(number)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("give a backup its number: %w", err)
+	}
+	return number, nil
+}
+
 // Snapshot writes the store's file, as of one commit, while others read and write. The
 // copy is a store of the same epoch: nobody but [Store.Verify] should open it before
 // [Restore] did.

@@ -120,6 +120,24 @@ func reopenedAt(t *testing.T, path string) *boltstore.Store {
 	return s
 }
 
+// No two backups get the same number, whatever is told of those before: not after a new
+// opening, and not in a copy that is restored.
+func TestBackupNumbers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "centre.db")
+	s := defined(t, path)
+	for _, c := range []struct{ above, want uint64 }{{0, 1}, {1, 2}, {0, 3}, {9, 10}, {2, 11}} {
+		if got, err := s.NumberBackup(t.Context(), c.above); got != c.want || err != nil {
+			t.Errorf("above %d the number is %d, %v; want %d", c.above, got, err, c.want)
+		}
+	}
+	if err := errors.Join(s.Close(), boltstore.Check(path), boltstore.Restore(path)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := reopenedAt(t, path).NumberBackup(t.Context(), 0); got != 12 || err != nil {
+		t.Errorf("after a restore the number is %d, %v", got, err)
+	}
+}
+
 // A copy that takes long ends when nobody wants it any more.
 func TestSnapshotEndsWithItsContext(t *testing.T) {
 	s := defined(t, filepath.Join(t.TempDir(), "centre.db"))

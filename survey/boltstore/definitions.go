@@ -101,24 +101,32 @@ func (s *Store) PutStructure(ctx context.Context, structure *survey.Structure, t
 	})
 }
 
-// AddQuestionnaires adds versions and brings them into force, each for its code, and
-// counts what waited for them.
+// AddQuestionnaires adds versions, brings the last of each code in the list into force,
+// and counts what waited for them. Those before the last only become known: where all are
+// known already and the last is in force, nothing changes.
 func (s *Store) AddQuestionnaires(ctx context.Context, list ...*survey.Questionnaire) error {
-	for _, q := range list {
+	last := map[survey.QuestionnaireCode]int{}
+	for i, q := range list {
 		if err := q.Validate(); err != nil {
 			return fmt.Errorf("questionnaire %s: %w", q.Code, err)
 		}
+		last[q.Code] = i
 	}
 	return s.update(ctx, func(w *writing) error {
 		inForce := slices.Clone(w.definitions.inForce)
 		catalogue := w.definitions.catalogue
-		for _, q := range list {
+		for i, q := range list {
 			own, text, err := copyOf(q)
 			if err != nil {
 				return fmt.Errorf("keep questionnaire %s: %w", q.Code, err)
 			}
 			hash := own.Hash()
-			if v, ok := catalogue.InForce(own.Code); ok && v.Hash == hash {
+			_, known := catalogue.ByHash(hash)
+			if i == last[q.Code] {
+				v, _ := catalogue.InForce(q.Code)
+				known = known && v.Hash == hash
+			}
+			if known {
 				continue
 			}
 			if err := w.putVersion(hash, text); err != nil {

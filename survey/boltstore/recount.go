@@ -212,7 +212,7 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 }
 
 // count adds an act to its session. One that shares its session with no other is added to
-// the facts at once, so that a chain of years needs no more room than one of a day.
+// the facts at once: what is in memory grows with the distinct facts, not with the acts.
 func (c *chainCount) count(a *act, v *verdict) error {
 	root := c.join(a, v.response)
 	alone := !c.linked[a.id.Sequence]
@@ -284,42 +284,46 @@ func (c *chainCount) join(a *act, resp *survey.Response) uint64 {
 	return root
 }
 
-// compare holds the roll-ups against the facts.
+// compare holds the roll-ups against the facts, one after the other, so that no more than
+// one of them is in memory beside the facts.
 func (r *recounting) compare() error {
-	hours, months := map[score.TimeKey]score.Count{}, map[score.TimeKey]score.Count{}
-	days, serviceMonths := map[score.ServiceKey]score.Count{}, map[score.ServiceKey]score.Count{}
-	for f, n := range r.facts {
-		t, v := f.Time, f.Service()
-		hours[t] = hours[t].Add(n)
-		days[v] = days[v].Add(n)
-		t.Hour = t.Hour.Date().Month().First().FirstHour()
-		v.Day = v.Day.Month().First()
-		months[t] = months[t].Add(n)
-		serviceMonths[v] = serviceMonths[v].Add(n)
-	}
-	for _, grain := range []struct {
-		bucket []byte
-		month  bool
-		want   map[score.TimeKey]score.Count
-	}{{timeHourBucket, false, hours}, {timeMonthBucket, true, months}} {
-		if err := compareRows(r.tx, grain.bucket, grain.want, func(key []byte, row cell, visit func(score.TimeKey, score.Count) error) error {
-			return r.names.timeRows(key, row, grain.month, visit)
-		}); err != nil {
+	for _, month := range []bool{false, true} {
+		if err := r.compareTime(month); err != nil {
 			return err
 		}
-	}
-	for _, grain := range []struct {
-		bucket []byte
-		month  bool
-		want   map[score.ServiceKey]score.Count
-	}{{serviceDayBucket, false, days}, {serviceMonthBucket, true, serviceMonths}} {
-		if err := compareRows(r.tx, grain.bucket, grain.want, func(key []byte, row cell, visit func(score.ServiceKey, score.Count) error) error {
-			return r.names.serviceRows(key, row, grain.month, visit)
-		}); err != nil {
+		if err := r.compareService(month); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *recounting) compareTime(month bool) error {
+	bucket, want := timeHourBucket, map[score.TimeKey]score.Count{}
+	for f, n := range r.facts {
+		k := f.Time
+		if month {
+			bucket, k.Hour = timeMonthBucket, k.Hour.Date().Month().First().FirstHour()
+		}
+		want[k] = want[k].Add(n)
+	}
+	return compareRows(r.tx, bucket, want, func(key []byte, row cell, visit func(score.TimeKey, score.Count) error) error {
+		return r.names.timeRows(key, row, month, visit)
+	})
+}
+
+func (r *recounting) compareService(month bool) error {
+	bucket, want := serviceDayBucket, map[score.ServiceKey]score.Count{}
+	for f, n := range r.facts {
+		k := f.Service()
+		if month {
+			bucket, k.Day = serviceMonthBucket, k.Day.Month().First()
+		}
+		want[k] = want[k].Add(n)
+	}
+	return compareRows(r.tx, bucket, want, func(key []byte, row cell, visit func(score.ServiceKey, score.Count) error) error {
+		return r.names.serviceRows(key, row, month, visit)
+	})
 }
 
 // compareRows compares one bucket with what it should hold; want is used up. The

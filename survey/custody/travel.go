@@ -116,7 +116,6 @@ func (t *TravelReader) Next() ([]byte, error) {
 	return message, nil
 }
 
-
 func (t *TravelReader) next() ([]byte, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(t.r, head[:]); err != nil {
