@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
 
-	"hailong/survey"
 	"hailong/survey/custody"
 )
 
@@ -23,7 +23,11 @@ import (
 const (
 	childCheck = "check" // says nothing, or what is wrong
 	childDump  = "dump"  // writes what it can read: see dump
+	childWhose = "whose" // says which kiosk wrote it, and of which chain: see whose
 )
+
+// childHindered is the exit code of a child that was kept from reading the file.
+const childHindered = 3
 
 // childWait is how long a child may take: a segment is read in a second.
 const childWait = 2 * time.Minute
@@ -41,6 +45,11 @@ func RunChild(args []string, out io.Writer) int {
 		err = checkDB(args[1])
 	case childDump:
 		err = dumpDB(args[1], out)
+	case childWhose:
+		var o owner
+		if o, err = whose(args[1]); err == nil {
+			fmt.Fprintln(out, o.kiosk, o.chain)
+		}
 	default:
 		err = fmt.Errorf("%q is no work for a child", args[0])
 	}
@@ -50,26 +59,47 @@ func RunChild(args []string, out io.Writer) int {
 	if args[0] != childDump {
 		fmt.Fprintln(out, err)
 	}
+	if hindered(err) {
+		return childHindered
+	}
 	return 1
 }
 
 // check looks at a bbolt file, in a child process if there can be one. nil: it is sound,
-// or not there.
+// or not there. ErrDamaged: it is not. Any other error says nothing about the file.
 func (j *Journal) check(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if j.opts.Child == nil {
-		return guarded(func() error { return checkDB(path) })
+		return j.checkHere(path)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), childWait)
 	defer cancel()
 	out, err := j.opts.Child(ctx, childCheck, path).CombinedOutput()
-	if err == nil {
-		return nil
-	}
 	said, _, _ := cutLine(out)
+	var ended *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &ended) && ctx.Err() == nil: // there is no child: too many processes, or the program is gone
+		return j.checkHere(path)
+	case ended != nil && ended.ExitCode() == childHindered:
+		return hindrance(path, said)
+	}
 	return fmt.Errorf("%w: %s: %w", ErrDamaged, said, err)
+}
+
+// checkHere is check in this process.
+func (j *Journal) checkHere(path string) error {
+	err := guarded(func() error { return checkDB(path) })
+	switch {
+	case err == nil || errors.Is(err, ErrDamaged):
+		return err
+	case hindered(err):
+		return unread(path, err)
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
 // cutLine is the first line of what a child said: a panic goes on for pages.
@@ -90,7 +120,7 @@ func checkDB(path string) error {
 		return err
 	}
 	if info.Size() == 0 {
-		return errors.New("it is empty")
+		return errors.New(faultEmpty)
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second, PreLoadFreelist: false})
 	if err != nil {
@@ -99,7 +129,7 @@ func checkDB(path string) error {
 	s := &segment{db: db}
 	err = s.view(func(tx *bbolt.Tx) error {
 		if tx.Size() > info.Size() { // what is mapped beyond its end would be met only when it is written
-			return fmt.Errorf("%w: it was cut short", ErrDamaged)
+			return fmt.Errorf("%w: %s", ErrDamaged, faultShort)
 		}
 		var first error
 		for err := range tx.Check() {
@@ -120,10 +150,9 @@ func checkDB(path string) error {
 // checkRun checks that the records follow each other from the segment's beginning on.
 func checkRun(tx *bbolt.Tx, o origin) error {
 	at := o.before()
-	return tx.Bucket(bucketRecords).ForEach(func(k, v []byte) error {
-		r := custody.DecodeRecord(v)
-		if r.Fault != nil || len(k) != 8 || sequenceOf(k) != at.Sequence+1 || r.Sequence != at.Sequence+1 || r.Previous != at.Hash || r.Chain != o.chain {
-			return fmt.Errorf("%w: the run breaks after record %d", ErrDamaged, at.Sequence)
+	return visitRecords(tx, 0, func(r *custody.Record) error {
+		if r.Sequence != at.Sequence+1 || r.Previous != at.Hash || r.Chain != o.chain {
+			return fmt.Errorf("%w: %s %d", ErrDamaged, faultRun, at.Sequence)
 		}
 		at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
 		return nil
@@ -137,28 +166,33 @@ func (j *Journal) putAside(path string, why error) error {
 	if err := os.Rename(path, to); err != nil {
 		return fmt.Errorf("put a damaged file aside: %w", err)
 	}
-	j.opts.OnEvent(survey.Words{
-		survey.Vietnamese: fmt.Sprintf("tệp %s bị hỏng (%v); đã để riêng thành %s và dựng lại từ tệp kia", filepath.Base(path), why, filepath.Base(to)),
-		survey.English:    fmt.Sprintf("%s is damaged (%v); it was put aside as %s and is made anew from its twin", filepath.Base(path), why, filepath.Base(to)),
-	})
+	j.tellAside(path, to, why)
 	return syncDir(j.dir)
 }
 
 // refresh copies each file of the journal and puts the copy in its place. After a failed
 // sync the system may go on showing what never reached the disk, and call it clean; what
-// is written anew and synced is there.
+// is written anew and synced is there. A file that cannot be read whole is put aside:
+// its twin is there.
 func (j *Journal) refresh() error {
 	numbers, err := numbersIn(j.dir)
 	if err != nil || len(numbers) == 0 {
 		return err
 	}
 	n := numbers[len(numbers)-1] // the others were sealed long before
+	if o := j.whose(filepath.Join(j.dir, dbName(n))); j.isForeign(o) {
+		return nil // it is not ours to write: see sendAway
+	}
 	for _, name := range []string{logName(n), dbName(n)} {
 		path := filepath.Join(j.dir, name)
 		err := rewrite(path)
 		if noRoom(err) {
 			_ = os.Remove(filepath.Join(j.dir, ballastFile)) // this is what it was for
 			err = rewrite(path)
+		}
+		if errors.Is(err, ErrDamaged) {
+			j.lose(n)
+			err = j.putAside(path, err)
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("write %s anew after a failed write: %w", name, err)
@@ -167,10 +201,11 @@ func (j *Journal) refresh() error {
 	return nil
 }
 
+// rewrite puts a copy of a file in its place. ErrDamaged: the file could not be read.
 func rewrite(path string) (err error) {
 	in, err := os.Open(path)
 	if err != nil {
-		return err
+		return unread(path, err)
 	}
 	defer func() { _ = in.Close() }() // it was only read
 	fresh := path + ".fresh"
@@ -178,7 +213,7 @@ func rewrite(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, bufio.NewReaderSize(in, 1<<20))
+	_, err = io.Copy(out, bufio.NewReaderSize(source{in}, 1<<20))
 	if err == nil {
 		err = out.Sync()
 	}

@@ -289,7 +289,7 @@ func TestAJournalNeverStartsAnewInSilence(t *testing.T) {
 		if _, ok, err := again.Find(survey.KeyNonce("0")); ok || err != nil {
 			t.Fatalf("the other kiosk's answers are taken for its own: %v", err)
 		}
-		left, err := filepath.Glob(filepath.Join(dir, "damaged-*", "*.log"))
+		left, err := filepath.Glob(filepath.Join(dir+".foreign-*", "*.log"))
 		if err != nil || len(left) != 1 {
 			t.Fatalf("set aside: %v %v", left, err)
 		}

@@ -81,3 +81,28 @@ func (j *Journal) loadDays() error {
 
 // Totals is what the journal has issued, day by day: see [custody.Ledger.Since].
 func (j *Journal) Totals(durable uint64) *custody.Totals { return j.days.Load().Since(durable) }
+
+// pastDays is what an earlier chain issued up to the end of its unbroken row, day by day.
+// Where its beginning was let go, the first day that is here may have more, and so may those
+// before it and the unknown one: of these nothing is said. It is nil where nothing is known.
+func (j *Journal) pastDays(chain survey.Chain, head custody.Head) (known *custody.Ledger) {
+	for _, s := range j.segments() {
+		if s.chain != chain || s.last != head {
+			continue
+		}
+		var rows []custody.LedgerRow
+		if err := s.view(func(tx *bbolt.Tx) error { rows = readDays(tx, head.Sequence).Changed(0); return nil }); err != nil {
+			return nil
+		}
+		for _, r := range rows {
+			if s.first > 1 && r.Day <= survey.DateOf(s.began) {
+				continue
+			}
+			if known == nil {
+				known = &custody.Ledger{}
+			}
+			known.Restore(head.Sequence, r)
+		}
+	}
+	return known
+}

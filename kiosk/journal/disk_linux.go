@@ -29,7 +29,14 @@ func SpaceOf(dir string) Space {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return Space{}
 	}
-	return Space{Free: int64(s.Bavail) * int64(s.Bsize), Total: int64(s.Blocks) * int64(s.Bsize)}
+	return spaceIn(&s)
+}
+
+// spaceIn reckons as df does: what is kept back for the system's own use counts neither as
+// used nor as free.
+func spaceIn(s *unix.Statfs_t) Space {
+	used := s.Blocks - s.Bfree
+	return Space{Free: int64(s.Bavail) * int64(s.Bsize), Total: int64(used+s.Bavail) * int64(s.Bsize)}
 }
 
 // noRoom reports whether a write failed because the disk is full.

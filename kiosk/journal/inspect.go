@@ -140,21 +140,26 @@ func (j *Journal) holdStill() error {
 	return err
 }
 
-// readCounter reads a counter's file without making it; 0 where there is none.
+// readCounter reads a counter's file without making it; 0 where there is none, or none
+// that the disk can read.
 func readCounter(path string) (value uint64, err error) {
 	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
+	if hindered(err) {
+		return 0, unread(path, err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", filepath.Base(path), err)
-	}
-	value, _ = readSlots(b)
-	return value, nil
+	return readSlots(b).value, nil
 }
 
-// aside are the files and folders in which something damaged was put out of the way.
+// aside are the files and folders in which something damaged, or another kiosk's, was put
+// out of the way.
 func aside(dir string) (list []string, err error) {
+	foreign, err := filepath.Glob(foreignFolder(dir) + "*")
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range foreign {
+		list = append(list, filepath.Join("..", filepath.Base(path)))
+	}
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
@@ -251,10 +256,10 @@ func (h *haul) lookAtLog(path string, s *Files) error {
 		return nil // it is said elsewhere
 	}
 	if err != nil {
-		return err
+		return unread(path, err)
 	}
 	defer func() { _ = f.Close() }() // it is only read
-	log, err := scanLog(f, func(r *custody.Record) error {
+	log, err := scanLog(source{f}, func(r *custody.Record) error {
 		if h.chains[r.Chain][r.Sequence].Hash != r.Hash {
 			return fmt.Errorf("%w: the log and bbolt hold two different records %d", ErrDamaged, r.Sequence)
 		}
@@ -268,22 +273,25 @@ func (h *haul) lookAtLog(path string, s *Files) error {
 	if err != nil {
 		return err
 	}
-	if at := laterFrame(f, log.size, size); at > 0 {
+	at, err := laterFrame(source{f}, log.size, size)
+	if at > 0 {
 		return fmt.Errorf("%w: the log breaks off after record %d and goes on at byte %d", ErrDamaged, log.head.Sequence, at)
 	}
-	return nil
+	return err
 }
 
 // laterFrame is where, between two bytes of the log, a whole record begins; 0 if none
-// does.
-func laterFrame(f *os.File, from, to int64) int64 {
-	for at := from; at+frameHeader < to; at++ {
-		b, err := readFrame(io.NewSectionReader(f, at, to-at))
-		if err == nil && custody.DecodeRecord(b).Fault == nil {
-			return at
-		}
+// does, or none before the byte that cannot be read.
+func laterFrame(f io.ReaderAt, from, to int64) (int64, error) {
+	b := make([]byte, max(0, to-from))
+	n, err := f.ReadAt(b, from)
+	if at, record := nextFrame(b[:n]); record != nil {
+		return from + int64(at), nil
 	}
-	return 0
+	if ends(err) {
+		err = nil
+	}
+	return 0, err
 }
 
 // lookAtEnd looks whether a segment's log goes as far as it should: to where the next
@@ -314,36 +322,48 @@ const (
 )
 
 // Batches signs what is there of a chain after a sequence, and gives each batch to
-// visit, in order. A batch never goes over a gap. They carry no totals.
+// visit, in order. A batch never goes over a gap. Those of the first unbroken row carry its
+// totals; where its beginning was let go, none of days that may have more. Behind a gap
+// nobody knows what was issued, and the batches carry none.
 func (h *Holding) Batches(chain survey.Chain, after uint64, kiosk survey.KioskID, key ed25519.PrivateKey, visit func(*custody.Batch) error) error {
-	for _, run := range h.haul.runs(chain) {
+	for i, run := range h.haul.runs(chain) {
+		var totals *custody.Totals
+		if i == 0 {
+			totals = run.totals(after)
+		}
 		rest := run[min(uint64(len(run)), max(after+1, run[0].Sequence)-run[0].Sequence):]
 		for len(rest) > 0 {
-			records, comments := h.haul.portion(rest)
-			if err := visit(custody.NewBatch(kiosk, key, records[0].Previous, records, comments, nil)); err != nil {
+			g := &gathering{most: batchBytes}
+			for n := range rest[:min(len(rest), batchRecords)] {
+				if !g.add(&rest[n], h.haul.comment(&rest[n])) {
+					break
+				}
+			}
+			if err := visit(custody.NewBatch(kiosk, key, rest[0].Previous, g.records, g.comments, totals)); err != nil {
 				return err
 			}
-			rest = rest[len(records):]
+			rest = rest[len(g.records):]
 		}
 	}
 	return nil
 }
 
-// portion is as much of a row as one batch takes, with its comments.
-func (h *haul) portion(rest chainRun) (records []custody.Record, comments []custody.Comment) {
-	size := 0
-	for i := range rest[:min(len(rest), batchRecords)] {
-		r := &rest[i]
-		text := h.comment(r)
-		if size += len(r.Bytes) + len(text) + 16; size > batchBytes && i > 0 {
-			return rest[:i], comments
-		}
-		if len(text) > 16 {
-			comments = append(comments, custody.Comment{Sequence: r.Sequence, Salt: [16]byte(text), Text: string(text[16:])})
-		}
-		records = rest[:i+1]
+// totals are what a row of records issued, day by day, as far as it tells a day whole (see
+// [Journal.pastDays]); nil where it tells none.
+func (r chainRun) totals(after uint64) *custody.Totals {
+	days := &custody.Ledger{}
+	for i := range r {
+		days.Add(&r[i])
 	}
-	return records, comments
+	totals := days.Since(after)
+	if r[0].Sequence > 1 {
+		begun := survey.DateOf(r[0].At())
+		totals.Days = slices.DeleteFunc(totals.Days, func(d custody.DayTotal) bool { return d.Day <= begun })
+	}
+	if len(totals.Days) == 0 {
+		return nil
+	}
+	return totals
 }
 
 // Segments are the numbers of the oldest and the newest segment of an open journal:

@@ -234,3 +234,56 @@ func TestCommentsAreInTheBatches(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// totalsOf are the totals that each batch of an inspected chain carries.
+func totalsOf(t *testing.T, h *Holding, chain survey.Chain, after uint64) (list []*custody.Totals) {
+	t.Helper()
+	_, key := testKey(t)
+	err := h.Batches(chain, after, testKiosk, key, func(b *custody.Batch) error {
+		list = append(list, b.Header.Totals)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// The batches say what the unbroken row issued, day by day; behind a gap they say nothing,
+// nor of a day of which the beginning may have been let go.
+func TestTheBatchesSayWhatTheRowIssued(t *testing.T) {
+	day := &calendar{at: newYear}
+	dir := t.TempDir()
+	j := openTest(t, dir, small, func(o *Options) { o.Now = day.now })
+	for i := range 60 {
+		if i == 40 {
+			day.set(newYear.AddDate(0, 0, 1))
+		}
+		press(t, j, strconv.Itoa(i))
+	}
+	chain, first := j.Chain(), survey.DateOf(newYear)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := totalsOf(t, inspect(t, dir), chain, 0)
+	for _, got := range whole {
+		if got == nil || got.Last != 60 || len(got.Days) != 2 || got.Days[0] != (custody.DayTotal{Day: first, Issued: 40}) || got.Days[1] != (custody.DayTotal{Day: first + 1, Issued: 20}) {
+			t.Fatalf("totals %+v", got)
+		}
+	}
+	h := inspect(t, dir)
+	for seq := range uint64(10) {
+		delete(h.haul.chains[chain], seq+1)
+	}
+	for _, got := range totalsOf(t, h, chain, 0) {
+		if got == nil || got.Last != 60 || len(got.Days) != 1 || got.Days[0] != (custody.DayTotal{Day: first + 1, Issued: 20}) {
+			t.Fatalf("without its beginning: %+v", got)
+		}
+	}
+	h = inspect(t, dir)
+	delete(h.haul.chains[chain], 50)
+	got := totalsOf(t, h, chain, 0)
+	if n := len(got); n < 2 || got[0] == nil || got[0].Last != 49 || got[0].Days[1].Issued != 9 || got[n-1] != nil {
+		t.Fatalf("with a gap: %+v", got)
+	}
+}

@@ -190,6 +190,9 @@ func (j *Journal) load() error {
 	if err == nil {
 		err = j.ready()
 	}
+	if noRoom(err) {
+		err = fmt.Errorf("%w: %w", kiosk.ErrFull, err)
+	}
 	return err
 }
 

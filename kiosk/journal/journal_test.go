@@ -325,23 +325,23 @@ func TestReconcile(t *testing.T) {
 		name        string
 		db, log     custody.Head
 		logAt, dbAt survey.Hash
-		tail        int64
-		want        repair
+		tail        bool
+		want        Repair
 	}{
-		{"both empty", h(0, 0), h(0, 0), survey.Hash{}, survey.Hash{}, 0, keep},
-		{"both the same", h(5, 5), h(5, 5), survey.Hash{5}, survey.Hash{5}, 0, keep},
-		{"the log has a torn tail", h(5, 5), h(5, 5), survey.Hash{5}, survey.Hash{5}, 9, mendLog},
-		{"the log goes further", h(5, 5), h(7, 7), survey.Hash{5}, survey.Hash{}, 0, completeDB},
-		{"bbolt is empty", h(0, 0), h(7, 7), survey.Hash{}, survey.Hash{}, 0, completeDB},
-		{"bbolt goes further", h(7, 7), h(5, 5), survey.Hash{}, survey.Hash{5}, 0, mendLog},
-		{"the log is empty", h(7, 7), h(0, 0), survey.Hash{}, survey.Hash{}, 0, mendLog},
-		{"the log goes further on another branch", h(5, 5), h(7, 7), survey.Hash{6}, survey.Hash{}, 0, refuse},
-		{"bbolt goes further on another branch", h(7, 7), h(5, 5), survey.Hash{}, survey.Hash{6}, 0, refuse},
-		{"the same length, other records", h(5, 5), h(5, 6), survey.Hash{6}, survey.Hash{5}, 0, refuse},
+		{"both empty", h(0, 0), h(0, 0), survey.Hash{}, survey.Hash{}, false, Agree},
+		{"both the same", h(5, 5), h(5, 5), survey.Hash{5}, survey.Hash{5}, false, Agree},
+		{"the log has a torn tail", h(5, 5), h(5, 5), survey.Hash{5}, survey.Hash{5}, true, MendLog},
+		{"the log goes further", h(5, 5), h(7, 7), survey.Hash{5}, survey.Hash{}, false, CompleteDB},
+		{"bbolt is empty", h(0, 0), h(7, 7), survey.Hash{}, survey.Hash{}, false, CompleteDB},
+		{"bbolt goes further", h(7, 7), h(5, 5), survey.Hash{}, survey.Hash{5}, false, MendLog},
+		{"the log is empty", h(7, 7), h(0, 0), survey.Hash{}, survey.Hash{}, false, MendLog},
+		{"the log goes further on another branch", h(5, 5), h(7, 7), survey.Hash{6}, survey.Hash{}, false, Refuse},
+		{"bbolt goes further on another branch", h(7, 7), h(5, 5), survey.Hash{}, survey.Hash{6}, false, Refuse},
+		{"the same length, other records", h(5, 5), h(5, 6), survey.Hash{6}, survey.Hash{5}, false, Refuse},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := reconcile(custody.Head{}, c.db, scanned{head: c.log, size: 100}, 100+c.tail, c.logAt, c.dbAt); got != c.want {
+			if got := Reconcile(custody.Head{}, c.db, c.log, c.tail, c.logAt, c.dbAt); got != c.want {
 				t.Fatalf("got %d, want %d", got, c.want)
 			}
 		})
@@ -475,10 +475,10 @@ func compareTwins(dir string, head custody.Head) error {
 			return err
 		}
 		s, err := scanLog(f, func(r *custody.Record) error {
-			if !bytes.Equal(r.Bytes, tx.Bucket(bucketRecords).Get(sequenceKey(r.Sequence))) {
+			if in, err := recordAt(tx, r.Sequence); err != nil || in == nil || !bytes.Equal(r.Bytes, in.Bytes) {
 				return fmt.Errorf("record %d differs between log and bbolt", r.Sequence)
 			}
-			if index.find(tx, r.Nonce) != r.Sequence {
+			if seq, err := index.find(tx, r.Nonce); err != nil || seq != r.Sequence {
 				return fmt.Errorf("record %d is not found by its nonce", r.Sequence)
 			}
 			return nil

@@ -30,15 +30,12 @@ type descent struct {
 // it said stands in the chains as well.
 func (j *Journal) readLineage() ([]descent, error) {
 	b, err := os.ReadFile(filepath.Join(j.opts.Reserve, lineageFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if hindered(err) {
 		return nil, fmt.Errorf("read the journal's lineage: %w", err)
 	}
 	sum, text, _ := bytes.Cut(b, []byte("\n"))
 	var list []descent
-	if string(sum) != checksum(text) || json.Unmarshal(text, &list) != nil {
+	if err != nil || string(sum) != checksum(text) || json.Unmarshal(text, &list) != nil {
 		return nil, nil
 	}
 	return list, nil

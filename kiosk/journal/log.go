@@ -30,9 +30,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // appendFrame adds one record's frame to b.
 func appendFrame(b, record []byte) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(record)))
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(record, castagnoli))
-	return append(b, record...)
+	return appendSummed(binary.BigEndian.AppendUint32(b, uint32(len(record))), record)
 }
 
 // logFile is the open log. Its own goroutine appends and syncs, so that bbolt's sync
@@ -150,9 +148,12 @@ func writeLogHeader(f *os.File, o origin) error {
 // readLogHeader reads where a log begins.
 func readLogHeader(r io.Reader) (o origin, err error) {
 	b := make([]byte, logHeader)
-	if _, err := io.ReadFull(r, b); err != nil || !bytes.HasPrefix(b, []byte(logMagic)) ||
-		binary.BigEndian.Uint32(b[logHeader-4:]) != crc32.Checksum(b[:logHeader-4], castagnoli) {
-		return o, fmt.Errorf("%w: the log has no header", ErrDamaged)
+	_, err = io.ReadFull(r, b)
+	if err != nil && !ends(err) {
+		return o, err
+	}
+	if err != nil || !bytes.HasPrefix(b, []byte(logMagic)) || binary.BigEndian.Uint32(b[logHeader-4:]) != crc32.Checksum(b[:logHeader-4], castagnoli) {
+		return o, fmt.Errorf("%w: %s", ErrDamaged, faultHeadless)
 	}
 	b = b[len(logMagic):]
 	o = origin{chain: survey.Chain(b), first: binary.BigEndian.Uint64(b[16:]), previous: survey.Hash(b[24:])}
@@ -180,8 +181,9 @@ type scanned struct {
 
 // scanLog reads a log from its first byte and visits every record of the run: frames
 // whose checksum fits, of one chain, without gaps, each carrying the hash of the one
-// before. What follows the run was never promised to anyone by this file.
-func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
+// before. What follows the run was never promised to anyone by this file. Where f cannot
+// be read on, that is the error, and the run ends there.
+func scanLog(f io.ReaderAt, visit func(*custody.Record) error) (scanned, error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(f, 0, 1<<62), 256<<10)
 	o, err := readLogHeader(r)
 	if err != nil {
@@ -190,8 +192,11 @@ func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
 	s := scanned{origin: o, head: o.before(), size: int64(logHeader)}
 	for {
 		b, err := readFrame(r)
-		if err != nil {
+		if errors.Is(err, errFrame) {
 			return s, nil // the end, or a frame that was never completed
+		}
+		if err != nil {
+			return s, err
 		}
 		rec := custody.DecodeRecord(b)
 		if rec.Fault != nil || rec.Chain != s.chain || rec.Sequence != s.head.Sequence+1 || rec.Previous != s.head.Hash {
@@ -206,25 +211,33 @@ func scanLog(f *os.File, visit func(*custody.Record) error) (scanned, error) {
 }
 
 // onlyZeros reports whether a part of the log holds nothing but zeros.
-func onlyZeros(f *os.File, from, to int64) (bool, error) {
-	b := make([]byte, to-from)
-	if _, err := f.ReadAt(b, from); err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read the log's end: %w", err)
-	}
-	return len(bytes.TrimRight(b, "\x00")) == 0, nil
+func onlyZeros(f io.ReaderAt, from, to int64) (bool, error) {
+	tail, err := readTail(f, from, to)
+	return len(tail) == 0, err
 }
 
-// cutLog shortens the log to its run. Bytes that are not zeros are first copied to a
-// file beside it: nothing that was ever written is thrown away.
-func cutLog(f *os.File, run, size int64) error {
-	tail := make([]byte, size-run)
-	if _, err := f.ReadAt(tail, run); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the log's torn end: %w", err)
+// readTail reads a part of the log, without the zeros at its end.
+func readTail(f io.ReaderAt, from, to int64) ([]byte, error) {
+	b := make([]byte, to-from)
+	if _, err := f.ReadAt(b, from); err != nil && !ends(err) {
+		return nil, fmt.Errorf("read the log's end: %w", err)
 	}
-	if tail = bytes.TrimRight(tail, "\x00"); len(tail) > 0 {
-		if err := setAside(f.Name()+".cut-*", tail); err != nil {
+	return bytes.TrimRight(b, "\x00"), nil
+}
+
+// cutLog shortens a segment's log to its run. Bytes that are not zeros are first copied
+// to a file beside it: nothing that was ever written is thrown away.
+func (s *segment) cutLog(f *os.File, run, size int64) error {
+	tail, err := readTail(source{f}, run, size)
+	if err != nil {
+		return err
+	}
+	if len(tail) > 0 {
+		kept, err := setAside(f.Name()+".cut-*", tail)
+		if err != nil {
 			return fmt.Errorf("copy the log's torn end: %w", err)
 		}
+		s.mending.cut, s.mending.kept = len(tail), filepath.Base(kept)
 	}
 	if err := f.Truncate(run); err != nil {
 		return fmt.Errorf("cut the log's torn end: %w", err)
@@ -232,31 +245,45 @@ func cutLog(f *os.File, run, size int64) error {
 	return nil
 }
 
-func setAside(pattern string, b []byte) error {
+func setAside(pattern string, b []byte) (path string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(pattern), filepath.Base(pattern))
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = f.Write(b)
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name()) // half a copy is worth nothing, and on a full disk it is in the way
+	}
+	return f.Name(), err
 }
 
 var errFrame = errors.New("not a whole frame")
 
+// ends reports whether a read met the end of what there is.
+func ends(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
+// readFrame reads one frame's bytes. What is no frame gives errFrame, what cannot be read
+// the reader's error.
 func readFrame(r io.Reader) ([]byte, error) {
 	var h [frameHeader]byte
-	if _, err := io.ReadFull(r, h[:]); err != nil {
+	if _, err := io.ReadFull(r, h[:]); ends(err) {
 		return nil, errFrame
+	} else if err != nil {
+		return nil, err
 	}
 	n := binary.BigEndian.Uint32(h[:4])
 	if n == 0 || n > maxRecord {
 		return nil, errFrame
 	}
 	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil || crc32.Checksum(b, castagnoli) != binary.BigEndian.Uint32(h[4:]) {
+	_, err := io.ReadFull(r, b)
+	if err != nil && !ends(err) {
+		return nil, err
+	}
+	if err != nil || crc32.Checksum(b, castagnoli) != binary.BigEndian.Uint32(h[4:]) {
 		return nil, errFrame
 	}
 	return b, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"hailong/survey"
@@ -204,4 +205,88 @@ func FuzzReadFrame(f *testing.F) {
 			t.Fatalf("%x was read as %x", b, got)
 		}
 	})
+}
+
+// sayings are what people were told.
+type sayings struct{ vi, en []string }
+
+func (s *sayings) hear(o *Options) {
+	o.OnEvent = func(w survey.Words) {
+		s.vi, s.en = append(s.vi, w[survey.Vietnamese]), append(s.en, w[survey.English])
+	}
+}
+
+// want wants words in what was said, in Vietnamese, and all of it said in both languages.
+func (s *sayings) want(t *testing.T, words ...string) {
+	t.Helper()
+	for _, w := range words {
+		if !strings.Contains(strings.Join(s.vi, "\n"), w) {
+			t.Errorf("it is not said: %q; but\n%s", w, strings.Join(s.vi, "\n"))
+		}
+	}
+	for i := range s.vi {
+		if s.vi[i] == "" || s.en[i] == "" || s.vi[i] == s.en[i] {
+			t.Errorf("not in both languages: %q, %q", s.vi[i], s.en[i])
+		}
+	}
+}
+
+// What was found, what was done and what is lost is told: each when it is known, and
+// nothing where nothing was mended.
+func TestWhatWasMendedIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		do     func(t *testing.T, dir string)
+		words  []string
+		unsaid string
+	}{
+		{"nothing", func(*testing.T, string) {}, nil, "000001"},
+		{"the log is missing", func(t *testing.T, dir string) { remove(t, dir, segmentLog) },
+			[]string{"tệp 000001.log bị thiếu hoặc hỏng, đã được lập lại từ 000001.db; đủ từ bản ghi 1 đến 40, không mất lượt nào"}, "để riêng"},
+		{"bbolt is missing", func(t *testing.T, dir string) { remove(t, dir, segmentDB) },
+			[]string{"tệp 000001.db bị thiếu hoặc hỏng, đã được lập lại từ 000001.log; đủ từ bản ghi 1 đến 40, không mất lượt nào; góp ý bằng chữ chưa gửi đi có thể bị mất"}, "để riêng"},
+		{"bbolt is cut short", func(t *testing.T, dir string) { truncate(t, filepath.Join(dir, segmentDB), 20<<10) },
+			[]string{"tệp 000001.db bị hỏng: bị cắt ngắn; đã để riêng thành 000001.db.damaged-", "đã được lập lại từ 000001.log"}, "chuỗi mới"},
+		{"bbolt is empty", func(t *testing.T, dir string) { truncate(t, filepath.Join(dir, segmentDB), 0) },
+			[]string{"tệp 000001.db bị hỏng: tệp rỗng;", "đã được lập lại từ 000001.log"}, "chuỗi mới"},
+		{"the log's end is no record", func(t *testing.T, dir string) {
+			forgetCleanStop(t, dir)
+			spill(t, dir, []byte("torn"))
+		}, []string{"tệp 000001.log có 4 byte ở cuối không thành bản ghi", "đã chép riêng thành 000001.log.cut-", "đủ từ bản ghi 1 đến 40, không mất lượt nào"}, "hỏng"},
+		{"both are empty", func(t *testing.T, dir string) {
+			truncate(t, filepath.Join(dir, segmentDB), 0)
+			overwrite(t, filepath.Join(dir, segmentLog), 0, make([]byte, 200))
+		}, []string{"tệp 000001.db bị hỏng: tệp rỗng;", "tệp 000001.log bị hỏng: phần đầu bị mất", "bắt đầu chuỗi mới"}, "lập lại từ"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, _, chain := pressed(t, 40, true)
+			c.do(t, dir)
+			var said sayings
+			openTest(t, dir, withChild, said.hear, func(o *Options) { o.Chain = chain })
+			said.want(t, c.words...)
+			if all := strings.Join(said.vi, "\n"); strings.Contains(all, c.unsaid) {
+				t.Errorf("it is said, and not true: %q in\n%s", c.unsaid, all)
+			}
+			for _, vi := range said.vi { // English only as the detail at the end
+				if before, _, _ := strings.Cut(vi, "(chi tiết kỹ thuật:"); strings.Contains(before, " it ") || strings.Contains(before, "damaged:") {
+					t.Errorf("half in English: %s", vi)
+				}
+			}
+		})
+	}
+}
+
+// A full segment's log that went missing is made anew, and that is told, too.
+func TestASealedSegmentsLogIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	j := segmented(t, dir, 60)
+	chain, last := j.Chain(), j.segments()[0].last.Sequence
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, dir, logName(1))
+	var said sayings
+	again := openTest(t, dir, small, said.hear, func(o *Options) { o.Chain = chain })
+	found(t, again, 0, 60)
+	said.want(t, fmt.Sprintf("tệp 000001.log bị thiếu hoặc hỏng, đã được lập lại từ 000001.db; đủ từ bản ghi 1 đến %d, không mất lượt nào", last))
 }

@@ -91,17 +91,12 @@ func (n *nonces) load(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	c := tx.Bucket(bucketRecords).Cursor()
-	for k, v := c.Seek(sequenceKey(n.sealed + 1)); k != nil; k, v = c.Next() {
-		r := custody.DecodeRecord(v)
-		if r.Fault != nil {
-			return r.Fault
-		}
+	return visitRecords(tx, n.sealed+1, func(r *custody.Record) error {
 		if issued, ok := r.Issued(); ok { // the journal's own records have none
-			n.recent[issued.Nonce] = sequenceOf(k)
+			n.recent[issued.Nonce] = r.Sequence
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // candidates are where a nonce may be: a recent record, or the generations, by their
@@ -121,21 +116,27 @@ func (n *nonces) candidates(nonce survey.Nonce) (seq uint64, generations []uint6
 }
 
 // find is the sequence of the record with that nonce; 0 if there is none.
-func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) uint64 {
+func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) (uint64, error) {
 	seq, generations := n.candidates(nonce)
 	if seq != 0 {
-		return seq
+		return seq, nil
 	}
 	for _, last := range generations {
 		entries := tx.Bucket(bucketNonces).Get(sequenceKey(last))
 		for _, seq := range searchGeneration(entries, last, nonce) {
-			r := custody.DecodeRecord(tx.Bucket(bucketRecords).Get(sequenceKey(seq)))
+			r, err := recordAt(tx, seq)
+			if err != nil {
+				return 0, err
+			}
+			if r == nil {
+				continue
+			}
 			if issued, ok := r.Issued(); ok && issued.Nonce == nonce {
-				return seq
+				return seq, nil
 			}
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 // searchGeneration are the sequences in a generation whose nonces begin like nonce.

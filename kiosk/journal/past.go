@@ -1,10 +1,8 @@
 package journal
 
 import (
-	"bytes"
 	"crypto/ed25519"
-
-	"go.etcd.io/bbolt"
+	"time"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -16,6 +14,7 @@ type Past struct {
 	j     *Journal
 	chain survey.Chain
 	head  custody.Head
+	days  *custody.Ledger // what its unbroken row issued; nil = not known
 }
 
 // Pasts are the earlier chains that the journal still holds, the oldest first.
@@ -25,7 +24,8 @@ func (j *Journal) Pasts() []*Past {
 	for _, s := range j.segments() {
 		if !seen[s.chain] {
 			seen[s.chain] = true
-			list = append(list, &Past{j, s.chain, j.pastHead(s.chain)})
+			head := j.pastHead(s.chain)
+			list = append(list, &Past{j, s.chain, head, j.pastDays(s.chain, head)})
 		}
 	}
 	return list
@@ -54,15 +54,6 @@ func (j *Journal) pastHead(chain survey.Chain) (head custody.Head) {
 	return head
 }
 
-// record reads one record; one that is not there has a Fault.
-func (s *segment) record(seq uint64) (r custody.Record, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		r = custody.DecodeRecord(bytes.Clone(tx.Bucket(bucketRecords).Get(sequenceKey(seq))))
-		return r.Fault
-	})
-	return r, err
-}
-
 // Chain is the earlier chain.
 func (p *Past) Chain() survey.Chain { return p.chain }
 
@@ -73,10 +64,18 @@ func (p *Past) Head() custody.Head { return p.head }
 // Changed never receives a value: nothing is added.
 func (p *Past) Changed() <-chan struct{} { return nil }
 
-// Batch is as [Journal.Batch].
+// Batch is as [Journal.Batch], with the totals of the days that are known. Where the centre
+// wants a record that was let go the journal goes on all the same: the error says so.
 func (p *Past) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
-	return p.j.batch(p.chain, p.head.Sequence, first, nil, maxRecords, maxBytes, kiosk, key)
+	var totals *custody.Totals
+	if p.days != nil {
+		totals = p.days.Since(durable)
+	}
+	return p.j.batch(p.chain, p.head.Sequence, first, totals, maxRecords, maxBytes, kiosk, key)
 }
+
+// TimeAt is as [Journal.TimeAt].
+func (p *Past) TimeAt(seq uint64) (time.Time, error) { return p.j.timeOf(p.chain, seq) }
 
 // HashAt is the hash of its record with that sequence; zero if there is none.
 func (p *Past) HashAt(seq uint64) (survey.Hash, error) { return p.j.hashOf(p.chain, seq) }

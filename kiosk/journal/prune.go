@@ -113,18 +113,17 @@ func (j *Journal) makeDB(number int, o origin, days *custody.Ledger, rebuild boo
 }
 
 // Backed tells the journal how far the centre's last verified backup goes. Only what it
-// covers may be let go, and only if its hash is the journal's own.
+// covers may be let go, and only if its hash is the journal's own. A centre that was
+// restored from an older backup says less than before, and less holds from then on.
 func (j *Journal) Backed(chain survey.Chain, head custody.Head) error {
-	if head.Sequence == 0 {
-		return nil
-	}
 	have, err := j.hashOf(chain, head.Sequence)
 	switch {
 	case err != nil:
 		return err
 	case have.IsZero(): // let go before, or never there
-		return nil
+		head = custody.Head{}
 	case have != head.Hash:
+		j.marks.setBacked(chain, custody.Head{})
 		return fmt.Errorf("the centre's backup holds another record %d of chain %s: nothing is let go", head.Sequence, chain)
 	}
 	j.marks.setBacked(chain, head)
@@ -149,7 +148,7 @@ func (j *Journal) prune() error {
 	for list := j.segments(); len(list) > 1; list = j.segments() {
 		s := list[0]
 		space := j.opts.Space(j.dir)
-		scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.Free < space.Total/2)
+		scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.halfFull())
 		old := j.clock.sureOf(j.start, j.opts.Now()) && j.opts.Now().Sub(s.at) >= j.opts.Keep
 		if !j.isBacked(s) || !old && !scarce {
 			return nil
@@ -172,23 +171,22 @@ func (j *Journal) isBacked(s *segment) bool {
 	if j.marks.backedUp(s.chain).Sequence >= s.last.Sequence {
 		return true
 	}
-	return s.chain != j.chain && s.first > j.pastHead(s.chain).Sequence && j.marks.backedUp(j.chain).Sequence >= j.declared()
+	return s.chain != j.chain && s.first > j.pastHead(s.chain).Sequence && j.declarationBacked()
 }
 
-// declared is the last record at the beginning of the chain that is written that tells of
-// earlier ones; 0 if none does.
-func (j *Journal) declared() (last uint64) {
-	for seq := uint64(1); ; seq++ {
-		s := j.holder(j.chain, seq)
-		if s == nil {
-			return last
-		}
-		r, err := s.record(seq)
-		if err != nil || r.Kind != custody.SuccessionRecord && r.Kind != custody.SalvagedRecord {
-			return last
-		}
-		last = seq
+// declarationBacked reports whether a verified backup holds the beginning of the chain that
+// is written, which tells of earlier ones.
+func (j *Journal) declarationBacked() bool {
+	backed := j.marks.backedUp(j.chain).Sequence
+	if backed == 0 || backed == j.Head().Sequence {
+		return backed > 0
 	}
+	s := j.holder(j.chain, backed+1)
+	if s == nil {
+		return false
+	}
+	r, err := s.record(backed + 1)
+	return err == nil && r.Kind != custody.SuccessionRecord && r.Kind != custody.SalvagedRecord
 }
 
 // noteGone notes up to where a chain's records were let go: otherwise they would count as

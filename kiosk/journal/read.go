@@ -45,13 +45,12 @@ func (j *Journal) findIn(s *segment, n survey.Nonce, durable func(uint64) bool) 
 		return survey.Entry{}, false, nil
 	}
 	err = s.view(func(tx *bbolt.Tx) (err error) {
-		seq := s.nonces.find(tx, n)
-		if seq == 0 || !durable(seq) {
-			return nil
+		seq, err := s.nonces.find(tx, n)
+		if err != nil || seq == 0 || !durable(seq) {
+			return err
 		}
 		ok = true
-		key := sequenceKey(seq)
-		e, err = entryOf(tx.Bucket(bucketRecords).Get(key), tx.Bucket(bucketComments).Get(key))
+		e, err = entryAt(tx, seq)
 		return err
 	})
 	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) { // it was let go meanwhile
@@ -90,19 +89,14 @@ func (j *Journal) Get(id survey.RecordID) (e survey.Entry, ok bool, err error) {
 	if s == nil {
 		return survey.Entry{}, false, nil
 	}
-	key := sequenceKey(id.Sequence)
 	err = s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketRecords).Get(key)
-		if b == nil {
-			return nil
+		r, err := recordAt(tx, id.Sequence)
+		if err != nil || r == nil {
+			return err
 		}
-		if r := custody.DecodeRecord(b); r.Fault == nil {
-			if _, answer := r.Issued(); !answer {
-				return nil // the journal's own
-			}
+		if _, ok = r.Issued(); ok { // and not the journal's own
+			e, err = entryAt(tx, id.Sequence)
 		}
-		ok = true
-		e, err = entryOf(b, tx.Bucket(bucketComments).Get(key))
 		return err
 	})
 	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {
@@ -114,14 +108,18 @@ func (j *Journal) Get(id survey.RecordID) (e survey.Entry, ok bool, err error) {
 // Batch signs the durable records from sequence first on as one batch: as many as come
 // to at most maxBytes with their comments, at least one, at most maxRecords, with the
 // totals of the days that changed after sequence durable. It is nil when first lies after
-// the head.
+// the head. Where the centre, having records up to durable, wants one that was let go, the
+// error is [ErrDamaged]: opened anew, the journal leaves the chain.
 func (j *Journal) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
-	return j.batch(j.chain, j.Head().Sequence, first, j.Totals(durable), maxRecords, maxBytes, kiosk, key)
+	b, err := j.batch(j.chain, j.Head().Sequence, first, j.Totals(durable), maxRecords, maxBytes, kiosk, key)
+	if errors.Is(err, errLetGo) {
+		err = j.strand(durable)
+	}
+	return b, err
 }
 
 // gathering is a batch in the making.
 type gathering struct {
-	chain    survey.Chain
 	at       custody.Head // the record before the next one
 	records  []custody.Record
 	comments []custody.Comment
@@ -139,13 +137,13 @@ func (j *Journal) batch(chain survey.Chain, head, first uint64, totals *custody.
 	}
 	s := j.holder(chain, first)
 	if s == nil {
-		return nil, fmt.Errorf("record %d of chain %s is not here any more", first, chain)
+		return nil, fmt.Errorf("record %d of chain %s %w", first, chain, errLetGo)
 	}
 	previous, err := j.hashBefore(s, first)
 	if err != nil {
 		return nil, j.met(err)
 	}
-	g := &gathering{chain: chain, at: custody.Head{Sequence: first - 1, Hash: previous}, room: int(min(uint64(maxRecords), head-first+1)), most: maxBytes}
+	g := &gathering{at: custody.Head{Sequence: first - 1, Hash: previous}, room: int(min(uint64(maxRecords), head-first+1)), most: maxBytes}
 	if err := s.view(g.gather); err != nil {
 		return nil, j.met(fmt.Errorf("read the journal: %w", err))
 	}
@@ -161,21 +159,33 @@ func (g *gathering) gather(tx *bbolt.Tx) error {
 	texts := tx.Bucket(bucketComments)
 	c := tx.Bucket(bucketRecords).Cursor()
 	for k, v := c.Seek(sequenceKey(g.at.Sequence + 1)); k != nil && len(g.records) < g.room; k, v = c.Next() {
-		text := texts.Get(k)
-		if g.size += len(v) + len(text) + 16; g.size > g.most && len(g.records) > 0 {
-			return nil
+		r, err := readRow(k, v)
+		if err != nil {
+			return err
 		}
-		r := custody.DecodeRecord(append([]byte(nil), v...))
-		if r.Fault != nil || r.Sequence != g.at.Sequence+1 || r.Previous != g.at.Hash {
-			return fmt.Errorf("%w: the run breaks after record %d", ErrDamaged, g.at.Sequence)
+		if r.Sequence != g.at.Sequence+1 || r.Previous != g.at.Hash {
+			return fmt.Errorf("%w: %s %d", ErrDamaged, faultRun, g.at.Sequence)
 		}
-		g.records = append(g.records, r)
-		g.at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
-		if len(text) > 16 {
-			g.comments = append(g.comments, custody.Comment{Sequence: r.Sequence, Salt: [16]byte(text), Text: string(text[16:])})
+		if !g.add(&r, texts.Get(k)) {
+			break
 		}
 	}
 	return nil
+}
+
+// add takes a record and its comment's row in, unless they come to too many bytes. The first
+// one always has room.
+func (g *gathering) add(r *custody.Record, text []byte) bool {
+	g.size += len(r.Bytes) + len(text) + 16
+	if g.size > g.most && len(g.records) > 0 {
+		return false
+	}
+	g.records = append(g.records, *r)
+	g.at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
+	if len(text) > 16 {
+		g.comments = append(g.comments, custody.Comment{Sequence: r.Sequence, Salt: [16]byte(text), Text: string(text[16:])})
+	}
+	return true
 }
 
 // hashBefore is the hash of the record before sequence seq, which segment s holds.
@@ -224,23 +234,33 @@ func (j *Journal) hashBefore1st(chain survey.Chain, seq uint64) survey.Hash {
 	return survey.Hash{}
 }
 
-// TimeAt is the wall time of the record with that sequence; zero if there is none.
-func (j *Journal) TimeAt(seq uint64) (time.Time, error) {
-	e, ok, err := j.Get(survey.RecordID{Chain: j.chain, Sequence: seq})
-	if err != nil || !ok {
+// TimeAt is when the record with that sequence was made, by its own clock: of a salvaged
+// one, when the answer inside it was. Zero if there is none.
+func (j *Journal) TimeAt(seq uint64) (time.Time, error) { return j.timeOf(j.chain, seq) }
+
+func (j *Journal) timeOf(chain survey.Chain, seq uint64) (at time.Time, err error) {
+	if err := j.open(); err != nil {
 		return time.Time{}, err
 	}
-	return e.At, nil
-}
-
-// Oldest is the first record of the journal's chain that is still kept here.
-func (j *Journal) Oldest() uint64 {
-	for _, s := range j.segments() {
-		if s.chain == j.chain {
-			return s.first
-		}
+	s := j.holder(chain, seq)
+	if s == nil {
+		return time.Time{}, nil
 	}
-	return 1
+	err = s.view(func(tx *bbolt.Tx) error {
+		r, err := recordAt(tx, seq)
+		if err != nil || r == nil {
+			return err
+		}
+		if inner, ok := r.Issued(); ok {
+			r = &inner
+		}
+		at = r.At()
+		return nil
+	})
+	if errors.Is(err, bbolterrors.ErrDatabaseNotOpen) {
+		return time.Time{}, nil
+	}
+	return at, j.met(err)
 }
 
 // SetReceipt keeps the centre's word, with its bytes as signed. It reaches the disk

@@ -14,32 +14,33 @@ import (
 	"hailong/survey/custody"
 )
 
-// repair says how the two files are brought together.
-type repair uint8
+// Repair says how the two files of a segment are brought together.
+type Repair uint8
 
+// What [Reconcile] can decide.
 const (
-	keep       repair = iota + 1 // they agree
-	completeDB                   // the log goes further, and validly extends bbolt
-	mendLog                      // bbolt goes further, or the log holds bytes past its run
-	refuse                       // they contradict each other
+	Agree      Repair = iota + 1 // they hold the same
+	CompleteDB                   // the log goes further, and validly extends bbolt
+	MendLog                      // bbolt goes further, or the log holds bytes past its run
+	Refuse                       // they contradict each other
 )
 
-// reconcile decides between what the log holds and what bbolt holds. before is where the
-// segment begins; a file that holds nothing ends there. logAt is the hash that the log
-// has at bbolt's last sequence, dbAt the one that bbolt has at the log's; only the one
-// inside the other file is looked at. logSize is the log's whole size.
-func reconcile(before, db custody.Head, log scanned, logSize int64, logAt, dbAt survey.Hash) repair {
+// Reconcile decides between what the log holds and what bbolt holds. before is where the
+// segment begins; a file that holds nothing ends there. past says that the log holds bytes
+// past its run. logAt is the hash that the log has at bbolt's last sequence, dbAt the one
+// that bbolt has at the log's; only the one inside the other file is looked at.
+func Reconcile(before, db, log custody.Head, past bool, logAt, dbAt survey.Hash) Repair {
 	switch {
-	case log.head.Sequence > db.Sequence && logAt == db.Hash:
-		return completeDB
-	case log.head.Sequence > db.Sequence:
-		return refuse
-	case log.head != before && dbAt != log.head.Hash:
-		return refuse
-	case log.head.Sequence < db.Sequence || log.size != logSize:
-		return mendLog
+	case log.Sequence > db.Sequence && logAt == db.Hash:
+		return CompleteDB
+	case log.Sequence > db.Sequence:
+		return Refuse
+	case log != before && dbAt != log.Hash:
+		return Refuse
+	case log.Sequence < db.Sequence || past:
+		return MendLog
 	default:
-		return keep
+		return Agree
 	}
 }
 
@@ -70,7 +71,7 @@ func (j *Journal) bringTogether(s *segment, f *os.File, mark cleanMark) error {
 	if err != nil {
 		return fmt.Errorf("size of the log: %w", err)
 	}
-	o, err := readLogHeader(io.NewSectionReader(f, 0, 1<<20))
+	o, err := readLogHeader(io.NewSectionReader(source{f}, 0, 1<<20))
 	if err != nil {
 		return err
 	}
@@ -121,18 +122,21 @@ func (s *segment) readBegin(now time.Time) error {
 	return err
 }
 
+// errUnreadLog says that the log cannot be read to its end. bbolt has all that could be.
+var errUnreadLog = errors.New("the log must be made anew from bbolt")
+
 // recover runs after an unclean stop.
 func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	db := s.last
 	var logAt survey.Hash
-	log, err := scanLog(f, func(r *custody.Record) error {
+	log, unread := scanLog(source{f}, func(r *custody.Record) error {
 		if r.Sequence == db.Sequence {
 			logAt = r.Hash
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if unread != nil && (!errors.Is(unread, ErrDamaged) || log.first == 0) {
+		return unread
 	}
 	if db == s.before() {
 		logAt = db.Hash // bbolt holds nothing: any run from the segment's beginning extends it
@@ -141,26 +145,39 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	if err != nil {
 		return err
 	}
-	if s.rebuild && !s.followed { // where the next segment begins tells whether this one is whole
-		if err := j.onlyWitness(f, log, size); err != nil {
-			return err
-		}
-	}
-	s.size = log.size
-	switch reconcile(s.before(), db, log, size, logAt, dbAt) {
-	case completeDB:
-		if err := cutLog(f, log.size, size); err != nil {
-			return err
-		}
-		s.last = log.head
-		err = s.complete(f, db.Sequence)
-	case mendLog:
-		err = s.mend(f, log, size)
-	case refuse:
-		return fmt.Errorf("%w: the log (to %d) and bbolt (to %d) contradict each other", ErrDamaged, log.head.Sequence, db.Sequence)
-	}
-	if err != nil {
+	if err := j.onlyWitness(s, f, log, size, unread); err != nil {
 		return err
+	}
+	what := Reconcile(s.before(), db, log.head, log.size != size, logAt, dbAt)
+	if what == Refuse {
+		return fmt.Errorf("%w: the log (to %d) and bbolt (to %d) %s", ErrDamaged, log.head.Sequence, db.Sequence, faultOther)
+	}
+	if what == CompleteDB {
+		s.last = log.head
+		if err := s.complete(f, log.head, db.Sequence); err != nil {
+			return err
+		}
+	}
+	if unread == nil && what != Agree {
+		unread = s.cutLog(f, log.size, size)
+	}
+	if errors.Is(unread, ErrDamaged) {
+		return fmt.Errorf("%w: %w", errUnreadLog, unread)
+	}
+	if unread != nil {
+		return unread
+	}
+	return s.finishLog(f, what, log)
+}
+
+// finishLog adds to the log, which ends with its run, what only bbolt has, and makes it
+// durable.
+func (s *segment) finishLog(f *os.File, what Repair, log scanned) error {
+	s.size = log.size
+	if what == MendLog {
+		if err := s.mend(f, log); err != nil {
+			return err
+		}
 	}
 	// What the killed program wrote may stand in the system's memory only.
 	if err := f.Sync(); err != nil {
@@ -169,12 +186,35 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	return nil
 }
 
-// onlyWitness refuses a log that must tell everything and may have lost something: where
+// onlyWitness refuses a file that must tell what its twin does not, and may have lost its
+// own end. For bbolt that is so where it may have gone back by a transaction and the log
+// does not show all that it once held. A power cut alone never leaves the two like that: of
+// what came before the commit that it met both hold everything, and bbolt's newest page of
+// the two that name its transactions lies in one sector, there or not.
+func (j *Journal) onlyWitness(s *segment, f *os.File, log scanned, size int64, unread error) error {
+	switch shorter := s.mending.anew == logName(s.number) || log.head.Sequence < s.last.Sequence; {
+	case s.followed: // where the next segment begins tells whether this one is whole
+		return nil
+	case s.rebuild && unread != nil:
+		return unread
+	case s.rebuild:
+		return j.onlyLog(f, log, size)
+	case !s.behind:
+		return nil
+	case !shorter && unread == nil:
+		if clean, err := onlyZeros(source{f}, log.size, size); clean || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %s after record %d, and the log is not there to tell", ErrDamaged, faultBehind, s.last.Sequence)
+}
+
+// onlyLog refuses a log that must tell everything and may have lost something: where
 // anything but zeros follows its run, or it ends where a log in use never does, without
 // zeros, or far below the numbers that were reserved. A frame that was being written when
 // the power went looks no different from one that was thanked for and is damaged.
-func (j *Journal) onlyWitness(f *os.File, log scanned, size int64) error {
-	clean, err := onlyZeros(f, log.size, size)
+func (j *Journal) onlyLog(f *os.File, log scanned, size int64) error {
+	clean, err := onlyZeros(source{f}, log.size, size)
 	if err != nil {
 		return err
 	}
@@ -195,10 +235,10 @@ func (j *Journal) onlyWitness(f *os.File, log scanned, size int64) error {
 // completeChunk is how many records are added to bbolt in one transaction.
 const completeChunk = 1000
 
-// complete adds the records after seq, which only the log has, to bbolt. Comments,
-// which the log never holds, are not among them: a group with comments is logged only
-// after bbolt has it, so they are missing only where bbolt was lost.
-func (s *segment) complete(f *os.File, seq uint64) error {
+// complete adds the records after seq and up to head, which only the log has, to bbolt.
+// Comments, which the log never holds, are not among them: a group with comments is
+// logged only after bbolt has it, so they are missing only where bbolt was lost.
+func (s *segment) complete(f *os.File, head custody.Head, seq uint64) error {
 	var chunk []*custody.Record
 	flush := func() error {
 		err := s.db.Update(func(tx *bbolt.Tx) error {
@@ -215,7 +255,7 @@ func (s *segment) complete(f *os.File, seq uint64) error {
 		chunk = chunk[:0]
 		return err
 	}
-	_, err := scanLog(f, func(r *custody.Record) error {
+	log, err := scanLog(source{f}, func(r *custody.Record) error {
 		if r.Sequence > seq {
 			chunk = append(chunk, r)
 		}
@@ -224,7 +264,7 @@ func (s *segment) complete(f *os.File, seq uint64) error {
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil || log.head == head { // behind it the log may be unreadable
 		err = flush()
 	}
 	if err != nil {
@@ -233,11 +273,8 @@ func (s *segment) complete(f *os.File, seq uint64) error {
 	return nil
 }
 
-// mend cuts the log after its run and adds the records that only bbolt has.
-func (s *segment) mend(f *os.File, log scanned, logSize int64) error {
-	if err := cutLog(f, log.size, logSize); err != nil {
-		return err
-	}
+// mend adds the records that only bbolt has to the log, which ends with its run.
+func (s *segment) mend(f *os.File, log scanned) error {
 	size := log.size
 	err := s.view(func(tx *bbolt.Tx) error {
 		var frames []byte
@@ -247,13 +284,14 @@ func (s *segment) mend(f *os.File, log scanned, logSize int64) error {
 			frames = frames[:0]
 			return err
 		}
-		c := tx.Bucket(bucketRecords).Cursor()
-		for k, v := c.Seek(sequenceKey(log.head.Sequence + 1)); k != nil; k, v = c.Next() {
-			if frames = appendFrame(frames, v); len(frames) >= 1<<20 {
-				if err := flush(); err != nil {
-					return err
-				}
+		err := visitRecords(tx, log.head.Sequence+1, func(r *custody.Record) error {
+			if frames = appendFrame(frames, r.Bytes); len(frames) >= 1<<20 {
+				return flush()
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		return flush()
 	})
@@ -262,17 +300,6 @@ func (s *segment) mend(f *os.File, log scanned, logSize int64) error {
 	}
 	s.size = size
 	return nil
-}
-
-// hashAt is the hash of the record that bbolt has at seq; zero if it has none.
-func (s *segment) hashAt(seq uint64) (h survey.Hash, err error) {
-	err = s.view(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(bucketRecords).Get(sequenceKey(seq)); b != nil {
-			h = custody.HashRecord(b)
-		}
-		return nil
-	})
-	return h, err
 }
 
 func (j *Journal) markClean() error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func newHaul() *haul {
 // add takes in a record's bytes, wherever they were found. Of two that claim one number
 // the first found stays: it was read from where it belongs.
 func (h *haul) add(b []byte) bool {
-	r := custody.DecodeRecord(b)
+	r := custody.DecodeRecord(bytes.Clone(b))
 	if r.Fault != nil {
 		return false
 	}
@@ -51,7 +50,7 @@ func (h *haul) add(b []byte) bool {
 		h.chains[r.Chain] = c
 	}
 	if _, ok := c[r.Sequence]; !ok {
-		c[r.Sequence] = custody.DecodeRecord(bytes.Clone(b))
+		c[r.Sequence] = r
 	}
 	return true
 }
@@ -115,7 +114,17 @@ func dumpDB(path string, out io.Writer) error {
 			return nil
 		})
 		bucket(bucketComments, func(_, v []byte) error { return put(dumpComment, v) })
-		bucket(bucketRecords, func(_, v []byte) error { return put(dumpRecord, v) })
+		bucket(bucketRecords, func(k, v []byte) error {
+			r, err := readRow(k, v)
+			if err == nil {
+				return put(dumpRecord, r.Bytes)
+			}
+			all = errors.Join(all, err) // an older copy may stand elsewhere in the file
+			return nil
+		})
+		if back, err := fellBack(path, db.Info().PageSize); back || err != nil { // its records may still stand in the file
+			all = errors.Join(all, err, errors.New(faultBehind))
+		}
 		return all
 	})
 	return errors.Join(err, w.Flush())
@@ -149,28 +158,34 @@ func (h *haul) readDump(r io.Reader) {
 // the head of its chain.
 var recordMark = []byte{0x01, custody.RecordVersion, 0x02, 0x50}
 
-// scan takes in every whole frame of a log, in whatever order they stand, also behind
-// damage.
-func (h *haul) scan(b []byte) {
+// nextFrame finds the first whole frame with a record in a part of a log: where it begins,
+// and the record's bytes; nil if there is none.
+func nextFrame(b []byte) (at int, record []byte) {
 	const ahead = frameHeader + 1 // what stands before the mark in a frame
-	for at := 0; ; {
-		i := bytes.Index(b[at:], recordMark)
+	for from := min(ahead, len(b)); ; {
+		i := bytes.Index(b[from:], recordMark)
 		if i < 0 {
-			return
+			return 0, nil
 		}
-		frame := at + i - ahead
-		at += i + 1
-		if frame < 0 {
-			continue
-		}
-		if record, err := readFrame(bytes.NewReader(b[frame:])); err == nil && h.add(record) {
-			at = frame + frameHeader + len(record)
+		at, from = from+i-ahead, from+i+1
+		if record, err := readFrame(bytes.NewReader(b[at:])); err == nil && custody.DecodeRecord(record).Fault == nil {
+			return at, record
 		}
 	}
 }
 
+// scan takes in every whole frame of a log, in whatever order they stand, also behind
+// damage.
+func (h *haul) scan(b []byte) {
+	for at, record := nextFrame(b); record != nil; at, record = nextFrame(b) {
+		h.add(record)
+		b = b[at+frameHeader+len(record):]
+	}
+}
+
 // carve takes in records from the raw bytes of a file whose structure is gone. Each
-// begins with the same few bytes and its chain; how long it is, its own form says.
+// begins with the same few bytes and its chain; how long it is, its own form says, and the
+// checksum before it whether it was altered.
 func (h *haul) carve(b []byte) {
 	for at := 0; at+24 < len(b); at++ {
 		i := bytes.Index(b[at:], recordMark)
@@ -181,7 +196,7 @@ func (h *haul) carve(b []byte) {
 			continue
 		}
 		at += i - 1
-		if whole := custody.CutRecord(b[at:]); whole != nil {
+		if whole := custody.CutRecord(b[at:]); whole != nil && at >= sumSize && summed(b[at-sumSize:at+len(whole)]) != nil {
 			h.add(whole)
 		}
 	}
@@ -205,13 +220,26 @@ func (j *Journal) collect() (*haul, error) {
 			return nil, fmt.Errorf("salvage the journal: %w", err)
 		}
 	}
+	h.disprove()
 	var err error
 	h.lineage, err = j.readLineage()
 	return h, err
 }
 
+// disprove takes the records out that the one behind them proves false: it carries the
+// hash of another.
+func (h *haul) disprove() {
+	for _, records := range h.chains {
+		for _, seq := range slices.Backward(slices.Sorted(maps.Keys(records))) {
+			if next, ok := records[seq+1]; ok && next.Previous != records[seq].Hash {
+				delete(records, seq)
+			}
+		}
+	}
+}
+
 func collectLog(h *haul, path string) error {
-	b, err := readWhole(path)
+	b, err := readPast(path)
 	if err != nil {
 		return err
 	}
@@ -230,18 +258,9 @@ func (j *Journal) collectDB(h *haul, path string) error {
 	if err := j.dump(h, path); err == nil {
 		return nil
 	}
-	b, err := readWhole(path)
+	b, err := readPast(path)
 	h.carve(b)
 	return err
-}
-
-// readWhole reads a file; of one that is larger than any of the journal's it reads nothing.
-func readWhole(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil || info.Size() > maxCarve {
-		return nil, err
-	}
-	return os.ReadFile(path)
 }
 
 // dump has a child read a bbolt file; what it could not read before it died is carved.

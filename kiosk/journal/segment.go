@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -29,9 +30,11 @@ type segment struct {
 	last     custody.Head // at open, and where it is sealed; of the one being written, see Journal.Head
 	size     int64        // of the log, at open
 	sealed   bool
-	followed bool      // others come after it
-	ready    bool      // it says so itself
+	followed bool      // files of a later one are in the folder: unfinished ones, perhaps
+	ready    bool      // it says itself that the next one was finished
 	rebuild  bool      // bbolt was lost: the log is the only witness
+	behind   bool      // bbolt may lack its last transaction, and does not itself tell
+	mending  mending   // what was done to its files at open
 	began    time.Time // when its first record was made
 	at       time.Time // when its last record was made; sealed only
 	db       *bbolt.DB
@@ -51,7 +54,7 @@ func (s *segment) origin() origin { return origin{s.chain, s.first, s.previous} 
 // Names inside a segment's bbolt file.
 var (
 	bucketMeta     = []byte("meta")
-	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record bytes
+	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record: see rows.go
 	bucketNonces   = []byte("nonces")   // generations of nonces: see nonces.go
 	bucketComments = []byte("comments") // sequence → salt, text
 	bucketDays     = []byte("days")     // day, 4 bytes → responses issued, sequence of the last change: see days.go
@@ -122,6 +125,40 @@ func guarded(do func() error) (err error) {
 	return do()
 }
 
+// Where the two meta pages of a bbolt file stand in its first two pages, and what they
+// hold: see bbolt's own common.Meta. They are in the machine's byte order.
+const (
+	metaBegin = 16
+	metaID    = metaBegin + 48 // of the transaction
+	metaSum   = metaBegin + 56 // FNV-1a, 64 bits
+	metaEnd   = metaSum + 8
+)
+
+// fellBack reports whether a bbolt file may lack its last transaction. The two meta pages
+// tell of the last two; where the newer one cannot be read bbolt goes back to the older one
+// without a word.
+func fellBack(path string, pageSize int) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, unread(path, err)
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	var id [2]uint64
+	for i := range id {
+		b := make([]byte, metaEnd)
+		if _, err := f.ReadAt(b, int64(i*pageSize)); hindered(err) {
+			return false, unread(path, err)
+		}
+		sum := fnv.New64a()
+		_, _ = sum.Write(b[metaBegin:metaSum]) // a hash never fails
+		if sum.Sum64() != binary.NativeEndian.Uint64(b[metaSum:]) {
+			return true, nil
+		}
+		id[i] = binary.NativeEndian.Uint64(b[metaID:])
+	}
+	return id[0] != id[1]+1 && id[1] != id[0]+1, nil
+}
+
 // makeSegment makes the buckets of a new bbolt file.
 func makeSegment(tx *bbolt.Tx, kiosk survey.KioskID, o origin) error {
 	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketNonces, bucketComments, bucketDays} {
@@ -155,14 +192,6 @@ func readOrigin(tx *bbolt.Tx) (kiosk survey.KioskID, o origin, err error) {
 	return survey.KioskID(meta.Get(keyKiosk)), o, nil
 }
 
-// lastIn is the last record in a bbolt file; before is what comes before its first one.
-func lastIn(tx *bbolt.Tx, before custody.Head) custody.Head {
-	if k, v := tx.Bucket(bucketRecords).Cursor().Last(); k != nil {
-		return custody.Head{Sequence: sequenceOf(k), Hash: custody.HashRecord(v)}
-	}
-	return before
-}
-
 // before is the head of the chain before the segment's first record.
 func (o origin) before() custody.Head { return custody.Head{Sequence: o.first - 1, Hash: o.previous} }
 
@@ -173,23 +202,6 @@ func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 // view reads the segment; what damage does comes back as ErrDamaged.
 func (s *segment) view(read func(*bbolt.Tx) error) error {
 	return guarded(func() error { return s.db.View(read) })
-}
-
-// each visits the segment's records in order, from a sequence on.
-func (s *segment) each(from uint64, visit func(*custody.Record) error) error {
-	return s.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketRecords).Cursor()
-		for k, v := c.Seek(sequenceKey(from)); k != nil; k, v = c.Next() {
-			r := custody.DecodeRecord(v)
-			if r.Fault != nil {
-				return fmt.Errorf("%w: record %d: %w", ErrDamaged, sequenceOf(k), r.Fault)
-			}
-			if err := visit(&r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 func (s *segment) before() custody.Head { return s.origin().before() }

@@ -95,8 +95,8 @@ func TestAFullSegmentIsSealedAndTheNextGoesOn(t *testing.T) {
 	check := func(j *Journal) {
 		t.Helper()
 		found(t, j, 0, 60)
-		if n := sendAll(t, j, 1); n != 60 || j.Head() != head || j.Oldest() != 1 {
-			t.Fatalf("%d records to send, head %d, oldest %d", n, j.Head().Sequence, j.Oldest())
+		if n := sendAll(t, j, 1); n != 60 || j.Head() != head || j.firstKept() != 1 {
+			t.Fatalf("%d records to send, head %d, the first is %d", n, j.Head().Sequence, j.firstKept())
 		}
 		e, appended, err := j.Append(context.Background(), draft("3"))
 		if err != nil || appended || e.ID.Sequence != 4 {
@@ -129,7 +129,9 @@ func TestAStopWhileASegmentIsBegun(t *testing.T) {
 	j := segmented(t, dir, 60)
 	for i := 60; j.active().first != j.Head().Sequence+1; i++ { // until a segment was just begun
 		press(t, j, strconv.Itoa(i))
-		time.Sleep(2 * time.Millisecond) // the press is answered before its segment is sealed
+		if _, _, err := j.Append(context.Background(), draft("0")); err != nil { // answered once the press's segment is sealed, if it is full
+			t.Fatal(err)
+		}
 	}
 	chain, head, last := j.Chain(), j.Head(), j.active().number
 	fresh := copyFolder(t, dir)
@@ -299,8 +301,8 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 	if h, err := j.HashAt(second.Sequence - 1); err != nil || !h.IsZero() {
 		t.Fatalf("the hash of one before it: %v %v", h, err)
 	}
-	if j.Oldest() != second.Sequence+1 {
-		t.Fatalf("the oldest is %d", j.Oldest())
+	if j.firstKept() != second.Sequence+1 {
+		t.Fatalf("the first is %d", j.firstKept())
 	}
 	space.Free = 900 << 20
 	third := j.segments()[0].last
@@ -323,7 +325,7 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := openTest(t, dir, small, func(o *Options) { o.Chain = chain })
-	if again.Head() != head || sendAll(t, again, again.Oldest()) != head.Sequence-third.Sequence {
+	if again.Head() != head || sendAll(t, again, again.firstKept()) != head.Sequence-third.Sequence {
 		t.Fatal("after a stop it is another journal")
 	}
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,8 +11,12 @@ import (
 	"time"
 )
 
-// Space is how much room a disk has, in bytes. A Total of 0 means that it is not known.
+// Space is how much room a disk has, in bytes: Total is what is used and what is Free. What
+// the system keeps back for itself is neither. A Total of 0 means that it is not known.
 type Space struct{ Free, Total int64 }
+
+// halfFull reports whether more is used than free.
+func (s Space) halfFull() bool { return s.Free < s.Total-s.Free }
 
 // The limits, where the options do not say otherwise.
 const (
@@ -23,12 +28,13 @@ const (
 
 // Files in the journal's folder besides the segments.
 const (
-	lockFile    = "lock"
-	stateFile   = "state"   // how the last life ended: see state.go
-	ballastFile = "ballast" // room set aside, given up when the disk is full and the journal must be repaired
-	refusedFile = "refused" // presses refused because the disk was full
-	goneFile    = "gone"    // and the chain: records up to which were let go
-	issuedFile  = "issued"  // and the chain: numbers that may have been given out: see reserve.go
+	lockFile     = "lock"
+	stateFile    = "state"    // how the last life ended: see state.go
+	ballastFile  = "ballast"  // room set aside, given up when the disk is full and the journal must be repaired
+	refusedFile  = "refused"  // presses refused because the disk was full
+	goneFile     = "gone"     // and the chain: records up to which were let go
+	strandedFile = "stranded" // and the chain: the record that the centre wants and that was let go: see stranded.go
+	issuedFile   = "issued"   // and the chain: numbers that may have been given out: see reserve.go
 )
 
 // full reports whether a press would take the room that repair needs.
@@ -59,9 +65,16 @@ func (j *Journal) holdBallast() {
 // counter is a number kept in a file of fixed size, written in place: it needs no room
 // on a full disk. Two slots are written in turn, so that a torn write leaves the other.
 type counter struct {
-	f     *os.File
-	value uint64
-	slot  int64
+	f *os.File
+	slots
+}
+
+// slots are what a counter's file holds.
+type slots struct {
+	value uint64 // the greater of the numbers that are whole
+	slot  int64  // where it stands
+	known bool   // there is one
+	bad   bool   // a slot was written and cannot be read: its number may have been greater
 }
 
 const counterSlot = 512 // a sector: torn as a whole
@@ -74,7 +87,7 @@ func openCounter(path string) (*counter, error) {
 	c := &counter{f: f}
 	b := make([]byte, 2*counterSlot)
 	if n, _ := f.ReadAt(b, 0); n == len(b) { // short of that there is nothing to read
-		c.value, c.slot = readSlots(b)
+		c.slots = readSlots(b)
 		return c, nil
 	}
 	// New, or cut short: it is made whole, with its folder entry.
@@ -87,15 +100,18 @@ func openCounter(path string) (*counter, error) {
 	return c, nil
 }
 
-// readSlots is the greater of the numbers that are whole, and where it stands.
-func readSlots(b []byte) (value uint64, slot int64) {
+func readSlots(b []byte) (s slots) {
 	for i := int64(0); len(b) >= counterSlot; i++ {
-		if v := binary.BigEndian.Uint64(b); crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) && v >= value {
-			value, slot = v, i
+		v, whole := binary.BigEndian.Uint64(b), crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:])
+		switch {
+		case whole && v >= s.value:
+			s.value, s.slot, s.known = v, i, true
+		case !whole && !bytes.Equal(b[:12], make([]byte, 12)):
+			s.bad = true
 		}
 		b = b[counterSlot:]
 	}
-	return value, slot
+	return s
 }
 
 // set writes the number, durably.
@@ -109,6 +125,6 @@ func (c *counter) set(v uint64) error {
 	if err := datasync(c.f); err != nil {
 		return err
 	}
-	c.value, c.slot = v, slot
+	c.slots = slots{value: v, slot: slot, known: true}
 	return nil
 }

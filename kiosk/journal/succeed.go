@@ -16,17 +16,20 @@ import (
 )
 
 // succeed begins a new chain where the old one cannot go on: nobody can say which was
-// its last number. All files are moved into a folder of their own; what can be read of
-// them is written anew as sealed segments, so that it can still be sent; and the new
-// chain's first record says what may be lost. It may be stopped at any moment: the next
-// start finds the files, wherever they are, and does it again.
+// its last number, or the centre lacks what was let go. All files are moved into a folder of
+// their own; what can be read of them is written anew as sealed segments, so that it can
+// still be sent; and the new chain's first record says what may be lost. It may be stopped at
+// any moment: the next start finds the files, wherever they are, and does it again.
 func (j *Journal) succeed(why error) error {
-	old := j.opts.Chain
+	_ = os.Remove(filepath.Join(j.dir, ballastFile)) // this is what it was for
 	h, err := j.collect()
 	if err != nil {
 		return err
 	}
-	if old.IsZero() {
+	old, left := j.opts.Chain, (*stranded)(nil)
+	if errors.As(why, &left) {
+		old = left.chain
+	} else if old.IsZero() {
 		old = h.longest()
 	}
 	if old.IsZero() { // a kiosk that never had a journal, and rubbish in its folder
@@ -39,6 +42,9 @@ func (j *Journal) succeed(why error) error {
 	if err := j.reserved(&s); err != nil {
 		return err
 	}
+	if left != nil { // the chain is whole
+		s.Reserved, s.Unbounded = left.last, false
+	}
 	if err := j.moveAside(); err != nil {
 		return err
 	}
@@ -46,27 +52,81 @@ func (j *Journal) succeed(why error) error {
 	for chain, signed := range h.receipts {
 		j.marks.set(chain, signed, false)
 	}
-	earlier := slices.DeleteFunc(h.lineage, func(d descent) bool { return d.Succession.Predecessor == old }) // of a rescue that was stopped
-	number, islands, err := j.rescue(h, &s)
-	if err != nil {
+	said := s
+	full := j.follow(h, &s)
+	if err = full; noRoom(full) {
+		s = said // nothing of the old chain is here any more
+		err = j.follow(&haul{lineage: h.lineage}, &s)
+	}
+	if err == nil {
+		j.tellOfSuccession(&s, left, full)
+	}
+	return err
+}
+
+// follow writes what was found, and begins the chain that follows. Where the disk is too
+// full for that, nothing of it is left: what it was made from stands in a folder of its own.
+func (j *Journal) follow(h *haul, s *custody.Succession) error {
+	number, islands, err := j.rescue(h, s)
+	if err == nil {
+		err = j.begin(number, newChain())
+	}
+	earlier := slices.DeleteFunc(slices.Clone(h.lineage), func(d descent) bool { return d.Succession.Predecessor == s.Predecessor }) // of a rescue that was stopped
+	if err == nil {
+		err = j.writeLineage(append(earlier, descent{j.chain, *s}))
+	}
+	if err == nil {
+		err = j.declare(s, earlier, islands, h)
+	}
+	if noRoom(err) {
+		if uncleared := j.clear(); uncleared != nil {
+			return fmt.Errorf("make room after %v: %w", err, uncleared)
+		}
+	}
+	return err
+}
+
+// clear deletes all segments.
+func (j *Journal) clear() error {
+	if err := j.closeSegments(); err != nil {
 		return err
 	}
-	if err := j.begin(number, newChain()); err != nil {
-		return err
+	numbers, err := numbersIn(j.dir)
+	for _, n := range numbers {
+		for _, name := range []string{dbName(n), logName(n)} {
+			if gone := os.Remove(filepath.Join(j.dir, name)); !errors.Is(gone, os.ErrNotExist) {
+				err = errors.Join(err, gone)
+			}
+		}
 	}
-	if err := j.writeLineage(append(earlier, descent{j.chain, s})); err != nil {
-		return err
+	return errors.Join(err, syncDir(j.dir))
+}
+
+// tellOfSuccession tells people what became of the old chain. full says why nothing of it
+// could be written anew; nil = it was.
+func (j *Journal) tellOfSuccession(s *custody.Succession, left *stranded, full error) {
+	vi, en := fmt.Sprintf("có thể mất nhiều nhất %d", s.Lost()), fmt.Sprintf("at most %d may be lost", s.Lost())
+	if s.Unbounded {
+		vi, en = "không còn gì cho biết đã mất bao nhiêu", "nothing is left that says how many are lost"
 	}
-	if err := j.declare(&s, earlier, islands, h); err != nil {
-		return err
+	switch {
+	case full != nil:
+		j.opts.OnEvent(survey.Words{
+			survey.Vietnamese: fmt.Sprintf("nhật ký %s không dùng tiếp được và ổ đĩa không còn chỗ để dựng lại (%v); các tệp cũ còn nguyên trong thư mục damaged-…, gửi chúng bằng hailong salvage; %s; bắt đầu chuỗi mới %s",
+				s.Predecessor, full, vi, j.chain),
+			survey.English: fmt.Sprintf("journal %s cannot go on, and the disk has no room to write it anew (%v); its files are untouched in a damaged-… folder, send them with hailong salvage; %s; chain %s begins",
+				s.Predecessor, full, en, j.chain),
+		})
+	case left != nil:
+		j.opts.OnEvent(left.words(j.chain))
+	default:
+		j.opts.OnEvent(survey.Words{
+			survey.Vietnamese: fmt.Sprintf("nhật ký %s bị hỏng; đọc lại được đến bản ghi %d và %d bản ghi sau đó; %s; bắt đầu chuỗi mới %s",
+				s.Predecessor, s.Last, s.Salvaged, vi, j.chain),
+			survey.English: fmt.Sprintf("journal %s is damaged; it was read up to record %d, and %d records after that; %s; chain %s begins",
+				s.Predecessor, s.Last, s.Salvaged, en, j.chain),
+		})
 	}
-	j.opts.OnEvent(survey.Words{
-		survey.Vietnamese: fmt.Sprintf("nhật ký %s bị hỏng; đọc lại được đến bản ghi %d và %d bản ghi sau đó; có thể mất nhiều nhất %d; bắt đầu chuỗi mới %s",
-			old, s.Last, s.Salvaged, s.Lost(), j.chain),
-		survey.English: fmt.Sprintf("journal %s is damaged; it was read up to record %d, and %d records after that; at most %d may be lost; chain %s begins",
-			old, s.Last, s.Salvaged, s.Lost(), j.chain),
-	})
-	return nil
 }
 
 func newChain() (chain survey.Chain) {
@@ -85,13 +145,16 @@ func (h *haul) longest() (chain survey.Chain) {
 	return chain
 }
 
-// reserved reads up to which number the old chain can have gone.
+// reserved reads up to which number the old chain can have gone, if that is still known.
 func (j *Journal) reserved(s *custody.Succession) error {
 	c, err := j.openIssued(s.Predecessor)
 	if err != nil {
 		return err
 	}
-	s.Reserved = c.value
+	s.Reserved, s.Unbounded = c.value, !c.known
+	if c.bad { // it may have been the newer one
+		s.Reserved += block + maxGroup
+	}
 	return c.f.Close()
 }
 
@@ -101,14 +164,17 @@ func (j *Journal) moveAside() error {
 	if err != nil {
 		return fmt.Errorf("set the damaged journal aside: %w", err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool {
+		return e.IsDir() || !strings.Contains(e.Name(), ".db") && !strings.Contains(e.Name(), ".log")
+	})
+	if len(entries) == 0 {
+		return nil // they were moved before, and there was no room for more
+	}
 	to := filepath.Join(j.dir, "damaged-"+j.opts.Now().UTC().Format("20060102T150405.000"))
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return fmt.Errorf("set the damaged journal aside: %w", err)
 	}
 	for _, e := range entries {
-		if e.IsDir() || !strings.Contains(e.Name(), ".db") && !strings.Contains(e.Name(), ".log") {
-			continue
-		}
 		if err := os.Rename(filepath.Join(j.dir, e.Name()), filepath.Join(to, e.Name())); err != nil {
 			return fmt.Errorf("set the damaged journal aside: %w", err)
 		}
@@ -129,13 +195,9 @@ func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []cu
 			next++
 		}
 	}
-	at := custody.Head{} // the end of what is there from the chain's kept beginning on
-	if o, ok := h.origins[s.Predecessor]; ok {
-		if gone, err := j.wasLetGo(s.Predecessor, o.first); err != nil {
-			return 0, nil, err
-		} else if gone {
-			at = o.before()
-		}
+	at, err := j.endOfGone(h, s.Predecessor) // the end of what is there from the chain's kept beginning on
+	if err != nil {
+		return 0, nil, err
 	}
 	for _, run := range h.runs(s.Predecessor) {
 		if err := j.writeSealed(next, run, h); err != nil {
@@ -152,6 +214,25 @@ func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []cu
 	s.Last, s.LastSum = at.Sequence, at.Hash
 	s.Salvaged = uint64(len(islands))
 	return next, islands, nil
+}
+
+// endOfGone is up to where a chain was let go and the centre has it: what follows can be
+// sent. Where the centre lacks it, that is nothing: how much the centre has is the centre's
+// to say, and may change with the next backup that is brought back.
+func (j *Journal) endOfGone(h *haul, chain survey.Chain) (custody.Head, error) {
+	o, found := h.origins[chain]
+	if !found {
+		return custody.Head{}, nil
+	}
+	wanted, err := j.wants(chain)
+	if err != nil || wanted > 0 {
+		return custody.Head{}, err
+	}
+	gone, err := j.wasLetGo(chain, o.first)
+	if err != nil || !gone {
+		return custody.Head{}, err
+	}
+	return o.before(), nil
 }
 
 // before are the chains that a chain follows, the oldest first: those that it names, or

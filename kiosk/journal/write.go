@@ -260,7 +260,7 @@ func (g *group) putNotes() (noted bool, err error) {
 // its nonce already.
 func (g *group) add(d survey.Draft, payload []byte) error {
 	if seq := g.nonces[d.Nonce]; seq != 0 {
-		return g.again(g.records, g.texts, seq)
+		return g.again(seq)
 	}
 	if found, err := g.addAgain(d.Nonce); found || err != nil {
 		return err
@@ -290,8 +290,12 @@ func (g *group) add(d survey.Draft, payload []byte) error {
 
 // addAgain answers with the record of a nonce that one of the segments holds.
 func (g *group) addAgain(nonce survey.Nonce) (found bool, err error) {
-	if seq := g.s.nonces.find(g.tx, nonce); seq != 0 {
-		return true, g.again(g.records, g.texts, seq)
+	seq, err := g.s.nonces.find(g.tx, nonce)
+	if err != nil {
+		return false, err
+	}
+	if seq != 0 {
+		return true, g.again(seq)
 	}
 	e, found, err := g.j.findSealed(nonce)
 	if found {
@@ -300,8 +304,8 @@ func (g *group) addAgain(nonce survey.Nonce) (found bool, err error) {
 	return found, err
 }
 
-func (g *group) again(records, texts *bbolt.Bucket, seq uint64) error {
-	e, err := entryOf(records.Get(sequenceKey(seq)), texts.Get(sequenceKey(seq)))
+func (g *group) again(seq uint64) error {
+	e, err := entryAt(g.tx, seq)
 	g.answers = append(g.answers, answer{entry: e})
 	return err
 }
@@ -344,27 +348,6 @@ func (g *group) put(r custody.Record, comment []byte) (custody.Record, error) {
 	return r, nil
 }
 
-// rows are the buckets that one transaction writes records into.
-type rows struct{ records, texts *bbolt.Bucket }
-
-func rowsOf(tx *bbolt.Tx) rows {
-	r := rows{tx.Bucket(bucketRecords), tx.Bucket(bucketComments)}
-	r.records.FillPercent = 1 // sequences only ever grow
-	return r
-}
-
-// put stores a record's row and its comment's.
-func (g rows) put(r *custody.Record, comment []byte) error {
-	key := sequenceKey(r.Sequence)
-	if err := g.records.Put(key, r.Bytes); err != nil {
-		return err
-	}
-	if comment == nil {
-		return nil
-	}
-	return g.texts.Put(key, comment)
-}
-
 // newComment salts a text: the row to store and the commitment for the record.
 func newComment(text string, seq uint64) ([]byte, *survey.Hash, error) {
 	if text == "" {
@@ -376,21 +359,4 @@ func newComment(text string, seq uint64) ([]byte, *survey.Hash, error) {
 	}
 	h := c.Commit()
 	return append(c.Salt[:], text...), &h, nil
-}
-
-// entryOf reads a stored record with its comment row. The bytes may be bbolt's own. Of a
-// salvaged record it is the entry of the record inside, under that one's identity.
-func entryOf(record, comment []byte) (survey.Entry, error) {
-	r := custody.DecodeRecord(append([]byte(nil), record...))
-	if inner, ok := r.Issued(); ok {
-		r = inner
-	}
-	e, err := r.Entry()
-	if err != nil {
-		return survey.Entry{}, fmt.Errorf("%w: record %d: %w", ErrDamaged, r.Sequence, err)
-	}
-	if len(comment) > 16 {
-		e.Comment = string(comment[16:])
-	}
-	return e, nil
 }

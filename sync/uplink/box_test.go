@@ -25,10 +25,13 @@ var hasty = Tuning{
 type box struct {
 	t       *testing.T
 	key     ed25519.PrivateKey
+	dir     string // of the journal
 	journal *journal.Journal
 	bus     *centreBus
+	over    Bus // what the uplink runs over; nil = bus
 	uplink  *Uplink
 	beat    time.Duration // between heartbeats; set before renew
+	tuning  Tuning        // the same
 	ctx     context.Context
 	stop    func()
 	presses int
@@ -41,24 +44,60 @@ func newBox(t *testing.T) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{t: t, key: key, bus: newCentreBus(t, public)}
-	if b.journal, err = journal.Open(t.TempDir(), journal.Options{Kiosk: b.bus.kiosk}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := b.journal.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	b := &box{t: t, key: key, bus: newCentreBus(t, public), dir: t.TempDir(), tuning: hasty}
+	b.open(journal.Options{})
 	b.renew()
 	return b
+}
+
+// open opens the journal; it is closed with the test.
+func (b *box) open(o journal.Options) {
+	b.t.Helper()
+	o.Kiosk = b.bus.kiosk
+	j, err := journal.Open(b.dir, o)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.journal = j
+	b.t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			b.t.Error(err)
+		}
+	})
+}
+
+// reopen opens the journal anew, and makes the uplink over it.
+func (b *box) reopen(o journal.Options) {
+	b.t.Helper()
+	if err := b.journal.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.open(o)
+	b.renew()
+}
+
+// settledBox is one whose presses the centre has.
+func settledBox(t *testing.T, presses int) *box {
+	t.Helper()
+	b := newBox(t)
+	b.press(presses)
+	b.carry()
+	return b
+}
+
+// carry runs the uplink with the link up until the centre has all.
+func (b *box) carry() {
+	b.t.Helper()
+	b.run()
+	b.up()
+	b.settled()
 }
 
 // renew makes the uplink anew over the same journal, as a start of the program does.
 func (b *box) renew() {
 	b.uplink = New(Options{
 		Kiosk: b.bus.kiosk, Key: b.key, CentreKey: b.bus.sign.Public().(ed25519.PublicKey), Journal: b.journal,
-		Tuning: hasty, Seed: 1, Heartbeat: b.beat, Beat: b.heartbeat, Log: slog.New(slog.DiscardHandler),
+		Tuning: b.tuning, Seed: 1, Heartbeat: b.beat, Beat: b.heartbeat, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -75,7 +114,11 @@ func (b *box) run() {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- b.uplink.Run(ctx, b.bus) }()
+	over := b.over
+	if over == nil {
+		over = b.bus
+	}
+	go func() { done <- b.uplink.Run(ctx, over) }()
 	b.ctx = ctx
 	b.stop = sync.OnceFunc(func() {
 		cancel()

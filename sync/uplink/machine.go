@@ -94,6 +94,7 @@ const (
 	Ahead   Alarm = "the centre has more records than this journal: the journal is an old copy"
 	Receded Alarm = "the centre's mark went down without a new epoch: its store may have been replaced by hand"
 	Refused Alarm = "the centre refused a batch"
+	Unread  Alarm = "the journal cannot give what the centre lacks"
 )
 
 // Machine decides what the uplink does. Not safe for concurrent use.

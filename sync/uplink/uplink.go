@@ -47,6 +47,9 @@ type Bus interface {
 	Subscribe(subject string, hear func(data []byte)) (stop func(), err error)
 }
 
+// ErrNobody says that nobody listens where a request went. A [Bus] returns it.
+var ErrNobody = errors.New("nobody listens there")
+
 // The size of a batch: small enough for a slow line, large enough that the bus is
 // never the bottleneck.
 const (
@@ -286,6 +289,9 @@ func (u *Uplink) send(ctx context.Context, first uint64) heard {
 	b, err := u.Journal.Batch(first, u.machine.Durable(), maxBatchRecords, maxBatchBytes, u.Kiosk, u.Key)
 	if err != nil || b == nil {
 		u.Log.Error("the journal cannot be read for sending", "from", first, "error", err)
+		if err != nil {
+			u.trouble(string(Unread) + ": " + err.Error())
+		}
 		return heard{Event: Event{Kind: Failed, First: first}}
 	}
 	taken, err := u.bus.Request(wire.Batch(u.Kiosk), b.Message())
@@ -332,116 +338,4 @@ func acknowledged(ctx context.Context, taken func(context.Context) ([]byte, erro
 		return errors.New("no stream took it")
 	}
 	return nil
-}
-
-// ask asks for the mark in the background.
-func (u *Uplink) ask(ctx context.Context) {
-	asked := u.Now()
-	answered, err := u.bus.Request(wire.Mark(u.Kiosk), custody.MarkRequest{Chain: u.Journal.Chain()}.Encode())
-	u.under.Add(1)
-	go func() {
-		defer u.under.Done()
-		wait, cancel := context.WithTimeout(ctx, u.Tuning.AskAnswer)
-		defer cancel()
-		var mark []byte
-		if err == nil {
-			mark, err = answered(wait)
-		}
-		if err != nil {
-			u.say(ctx, heard{Event: Event{Kind: Unmarked}, alive: errors.Is(err, ErrNobody)})
-			return
-		}
-		u.touched(asked, u.Now(), mark)
-		u.hearReceipt(ctx, Marked, mark)
-	}()
-}
-
-// touched tells of a contact, if the answer is the centre's.
-func (u *Uplink) touched(asked, answered time.Time, mark []byte) {
-	if u.Contact == nil {
-		return
-	}
-	if r, err := u.open(mark); err == nil && r.ServerTime > 0 {
-		u.Contact(asked, answered, r.At())
-	}
-}
-
-// hearReceipt turns bytes into an event, if they are the centre's word about our chain.
-func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
-	r, err := u.open(data)
-	if err != nil {
-		level := slog.LevelWarn
-		if errors.Is(err, errElse) {
-			level = slog.LevelDebug // another chain of this kiosk shares the connection
-		}
-		u.Log.Log(ctx, level, "receipt ignored", "error", err)
-		if kind == Marked {
-			u.say(ctx, heard{Event: Event{Kind: Unmarked}})
-		}
-		return
-	}
-	if r.Started {
-		u.say(ctx, heard{Event: Event{Kind: Greeted}})
-		return
-	}
-	if head := u.Journal.Head(); u.Past && r.Durable > head.Sequence {
-		r.Durable, r.DurableSum = head.Sequence, head.Hash
-	}
-	if head := u.Journal.Head(); u.Past && r.Backup > head.Sequence {
-		r.Backup, r.BackupSum = head.Sequence, head.Hash
-	}
-	e := Event{Kind: kind, Receipt: r}
-	if r.Durable > 0 {
-		have, err := u.Journal.HashAt(r.Durable)
-		if err != nil {
-			u.Log.Warn("receipt not compared with the journal", "error", err)
-			return
-		}
-		e.Differs = !have.IsZero() && have != r.DurableSum // one that was let go long ago says nothing
-	}
-	u.say(ctx, heard{Event: e, signed: data})
-}
-
-// ErrNobody says that nobody listens where a request went. A [Bus] returns it.
-var ErrNobody = errors.New("nobody listens there")
-
-// errElse says that a receipt is about something else.
-var errElse = errors.New("a receipt of something else")
-
-// open verifies a receipt and that it is about this journal.
-func (u *Uplink) open(data []byte) (custody.Receipt, error) {
-	if data == nil {
-		return custody.Receipt{}, nil
-	}
-	r, err := custody.OpenReceipt(data, u.CentreKey)
-	if err != nil {
-		return r, err
-	}
-	if r.Kiosk != u.Kiosk || r.Chain != u.Journal.Chain() && !r.Started {
-		return r, fmt.Errorf("%w: it is about kiosk %s, chain %s", errElse, r.Kiosk, r.Chain)
-	}
-	return r, nil
-}
-
-func (u *Uplink) keep(h heard) {
-	u.Journal.SetReceipt(h.signed)
-	if u.OnReceipt != nil {
-		u.OnReceipt(h.Receipt)
-	}
-	s := u.State()
-	s.Durable, s.Receipt = u.machine.Durable(), time.Now()
-	if s.Up && h.Receipt.Refused == "" {
-		s.Problem = ""
-	}
-	u.state.Store(&s)
-}
-
-func (u *Uplink) raise(why Alarm, h heard) {
-	u.Log.Error("alarm", "why", string(why), "durable", h.Receipt.Durable, "refused", h.Receipt.Refused)
-	s := u.State()
-	s.Problem = string(why)
-	if h.Receipt.Refused != "" {
-		s.Problem += ": " + h.Receipt.Refused
-	}
-	u.state.Store(&s)
 }

@@ -61,11 +61,7 @@ func TestAFullStreamIsTriedAgain(t *testing.T) {
 		{"no line", faults{cut: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBox(t)
-			b.press(20)
-			b.run()
-			b.up()
-			b.settled()
+			b := settledBox(t, 20)
 			b.bus.set(c.faults)
 			before := b.bus.requests()
 			b.press(20)
@@ -125,11 +121,7 @@ func TestTheLinkGoesDownAndUp(t *testing.T) {
 
 // Only the centre's word about this very journal moves the mark.
 func TestOtherPeoplesReceiptsAreIgnored(t *testing.T) {
-	b := newBox(t)
-	b.press(10)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 10)
 	b.bus.set(faults{full: true}) // nothing moves the mark by itself from here on
 	b.press(10)
 	head := b.journal.Head()
@@ -198,11 +190,7 @@ func TestAlarmsAreTold(t *testing.T) {
 		{"a refusal, with its reason", func(r *custody.Receipt) { r.Refused = "the signature" }, string(Refused) + ": the signature"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBox(t)
-			b.press(10)
-			b.run()
-			b.up()
-			b.settled()
+			b := settledBox(t, 10)
 			b.bus.mu.Lock()
 			r := b.bus.receipt(b.journal.Chain(), c.change)
 			b.bus.mu.Unlock()
@@ -227,11 +215,7 @@ func TestAlarmsAreTold(t *testing.T) {
 
 // A restored centre has a new epoch and less than it had: everything after goes again.
 func TestARestoredCentreIsFilledAgainByItself(t *testing.T) {
-	b := newBox(t)
-	b.press(40)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 40)
 	b.bus.restore(b.journal.Chain(), 7)
 	b.until("the centre is filled again", func() error { return b.bus.holds(b.journal.Chain(), b.journal.Head()) })
 	b.settled()
@@ -239,11 +223,7 @@ func TestARestoredCentreIsFilledAgainByItself(t *testing.T) {
 
 // An epoch's late word does not bring the old life back.
 func TestALateReceiptOfAnOldLifeMovesNothing(t *testing.T) {
-	b := newBox(t)
-	b.press(40)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 40)
 	old := b.journal.Receipt()
 	b.bus.restore(b.journal.Chain(), 7)
 	b.settled()
@@ -267,11 +247,7 @@ func TestALateReceiptOfAnOldLifeMovesNothing(t *testing.T) {
 // The last batch arrived, and both words about it are lost: the centre is asked long
 // before the bus's acknowledgement is given up.
 func TestAllWordsAboutTheLastBatchAreLost(t *testing.T) {
-	b := newBox(t)
-	b.press(5)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 5)
 	b.bus.set(faults{unacked: 100, silent: 100})
 	b.press(1)
 	head := b.journal.Head()
@@ -282,11 +258,7 @@ func TestAllWordsAboutTheLastBatchAreLost(t *testing.T) {
 
 // A line over which nothing comes back is given up, however alive it seems.
 func TestADeafConnectionIsGivenUp(t *testing.T) {
-	b := newBox(t)
-	b.press(5)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 5)
 	given := func() int {
 		b.bus.mu.Lock()
 		defer b.bus.mu.Unlock()
@@ -308,11 +280,7 @@ func TestADeafConnectionIsGivenUp(t *testing.T) {
 }
 
 func TestTheReceiptIsWhereTheNextStartBegins(t *testing.T) {
-	b := newBox(t)
-	b.press(10)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 10)
 	b.stop()
 	b.renew()
 	if d := b.uplink.State().Durable; d != 10 {
@@ -324,9 +292,7 @@ func TestTheReceiptIsWhereTheNextStartBegins(t *testing.T) {
 		t.Fatalf("with a receipt that is not this centre's it begins at %d, want 0", d)
 	}
 	b.press(5)
-	b.run()
-	b.up()
-	b.settled()
+	b.carry()
 }
 
 // A stop does not wait for answers that never come.
@@ -392,28 +358,28 @@ func (f forgetful) HashAt(seq uint64) (survey.Hash, error) {
 
 // Of a chain that was salvaged the centre may have more than was found, and is right.
 func TestTheCentreHasMoreOfASalvagedChain(t *testing.T) {
-	b := newBox(t)
-	b.press(10)
-	b.run()
-	b.up()
-	b.settled()
+	b := settledBox(t, 10)
 	b.stop()
 	b.bus.mu.Lock()
 	signed := b.bus.receipt(b.journal.Chain(), nil)
 	b.bus.mu.Unlock()
 	for _, past := range []bool{true, false} {
-		b.renew()
-		b.uplink.Past = past
-		b.uplink.Journal = found{b.journal, 6}
-		b.uplink.machine = NewMachine(hasty, 1)
-		b.uplink.machine.Step(time.Now(), Event{Kind: Started, Head: 6})
-		events := make(chan heard, 1)
-		b.uplink.events = events
-		b.uplink.hearReceipt(context.Background(), Marked, signed)
-		h := <-events
-		actions := b.uplink.machine.Step(time.Now(), h.Event)
-		if alarmed := len(actions) > 0 && actions[0].Kind == Raise; alarmed == past {
-			t.Errorf("past %v: it follows %+v", past, actions)
+		for _, known := range []bool{false, true} { // whether the receipt was kept before a stop
+			b.renew()
+			o := b.uplink.Options
+			o.Past, o.Journal = past, found{b.journal, 6}
+			if b.uplink = New(o); !known {
+				b.uplink.machine = NewMachine(hasty, 1)
+				b.uplink.machine.Step(time.Now(), Event{Kind: Started, Head: 6})
+			}
+			events := make(chan heard, 1)
+			b.uplink.events = events
+			b.uplink.hearReceipt(context.Background(), Marked, signed)
+			h := <-events
+			actions := b.uplink.machine.Step(time.Now(), h.Event)
+			if alarmed := len(actions) > 0 && actions[0].Kind == Raise; alarmed == past {
+				t.Errorf("past %v, known %v: it follows %+v", past, known, actions)
+			}
 		}
 	}
 }

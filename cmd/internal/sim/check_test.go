@@ -94,7 +94,7 @@ func (w *world) checkEnd() {
 		}
 	}
 	for kiosk, n := range missing {
-		if most := w.admitted(kiosk, declared); n > most {
+		if most, bounded := w.admitted(kiosk, declared); bounded && n > most {
 			w.fail("I1", "%d thanked presses of kiosk %s are lost, and %d are known to be", n, kiosk, most)
 		}
 	}
@@ -131,9 +131,12 @@ func (w *world) checkKept(p *press, b *box, id survey.RecordID, f found, declare
 		w.tally.disputed++
 	case w.cloned[id.Chain] && b.prog.holds(id) && b.alarmed():
 		w.tally.onTheBox++
-	case ok && id.Sequence > s.Last && id.Sequence <= s.Reserved:
+	case ok && covers(s, id):
 		missing[b.id]++
 		w.tally.lost++
+		if s.Unbounded {
+			w.tally.notKnownLost++
+		}
 	case b.gone && w.centre.store.spokenOf(id):
 		missing[b.id]++
 		w.tally.destroyed++
@@ -146,9 +149,11 @@ func (w *world) checkKept(p *press, b *box, id survey.RecordID, f found, declare
 
 // admitted is how many records of a kiosk are known to be lost, over all its chains:
 // what was salvaged into a chain may be lost again with that. They were declared by a
-// successor, or said by a kiosk that never came back to have been issued.
-func (w *world) admitted(kiosk survey.KioskID, declared map[survey.Chain]custody.Succession) (n uint64) {
+// successor, or said by a kiosk that never came back to have been issued. It is not
+// bounded where a successor says that the number is not known.
+func (w *world) admitted(kiosk survey.KioskID, declared map[survey.Chain]custody.Succession) (n uint64, bounded bool) {
 	after := map[survey.Chain]bool{}
+	bounded = true
 	for _, name := range w.centre.store.order {
 		c := w.centre.store.chains[name]
 		if c.kiosk != kiosk {
@@ -161,10 +166,11 @@ func (w *world) admitted(kiosk survey.KioskID, declared map[survey.Chain]custody
 			if s, err := c.records[i].Succession(); err == nil && !after[s.Predecessor] {
 				after[s.Predecessor] = true
 				n += s.Lost()
+				bounded = bounded && !s.Unbounded
 			}
 		}
 	}
-	return n
+	return n, bounded
 }
 
 func sum(days map[survey.Date]uint64) (n uint64) {

@@ -25,6 +25,8 @@ const (
 	crashThanked
 	syncError
 	damagedDatabase
+	wornDatabase
+	damagedReservation
 	damagedLog
 	lostLog
 	damagedBoth
@@ -84,7 +86,7 @@ const (
 func (f fault) String() string {
 	return [...]string{
 		"kiosk killed", "kiosk's power cut", "crash while numbers are reserved", "crash between write and thanks", "crash right after the thanks",
-		"sync fails (unknown outcome)", "database damaged", "log damaged", "log missing", "both damaged", "both missing", "kiosk's disk full",
+		"sync fails (unknown outcome)", "database damaged", "database a transaction back", "reservation damaged", "log damaged", "log missing", "both damaged", "both missing", "kiosk's disk full",
 		"clock at 1970", "clock ten years ahead", "clock a day behind", "clock steps", "card copied, both go on", "kiosk destroyed", "thanks not heard",
 		"line cut", "line dark, unnoticed", "slow line", "word of the centre lost", "word twice", "word late", "bus's acknowledgement lost",
 		"stream full", "bus stopped", "bus's host without power", "stream wiped", "message lost by the bus", "message flipped",
@@ -151,6 +153,7 @@ type tally struct {
 	cases                                        map[custody.Case]int
 	runs, presses, thanked, counted              int
 	lost, declared, salvaged, disputed, onTheBox int
+	notKnown, notKnownLost                       int
 	repeats, doubled                             int
 	destroyed, unheard                           int
 	pruned, batches, receipts, asked, rejected   int
@@ -198,7 +201,8 @@ type figure struct {
 func (t *tally) figures() []figure {
 	return []figure{
 		{"runs", t.runs}, {"presses", t.presses}, {"thanked", t.thanked}, {"counted, held or left out", t.counted},
-		{"thanked and lost, declared", t.lost}, {"declared at most", t.declared}, {"salvaged", t.salvaged},
+		{"thanked and lost, declared", t.lost}, {"declared at most", t.declared}, {"losses said to be not known", t.notKnown},
+		{"thanked and lost in one of these", t.notKnownLost}, {"salvaged", t.salvaged},
 		{"salvaged and there already", t.repeats}, {"twice across a declared loss", t.doubled},
 		{"disputed (copied card)", t.disputed}, {"disputed, still on the box", t.onTheBox}, {"records forgotten after backup", t.pruned},
 		{"lost with a destroyed kiosk, number known", t.destroyed}, {"lost after its last word", t.unheard},
@@ -259,10 +263,10 @@ var known = survey.Hash{1}
 
 // touch is one press, or several at once.
 func (w *world) touch(b *box) {
-	var group []*press
+	var list []*press
 	n := 1
 	if w.chance(30) {
-		n += w.rnd.IntN(4)
+		n += w.rnd.IntN(group)
 	}
 	for range n {
 		p := &press{number: len(w.presses), box: b, form: known, thanked: map[*box][]recordAt{}}
@@ -279,9 +283,9 @@ func (w *world) touch(b *box) {
 		p.nonce, p.payload = survey.KeyNonce(fmt.Sprint(p.number)), custody.EncodeResponse(&resp)
 		w.presses = append(w.presses, p)
 		w.byNonce[p.nonce] = p
-		group = append(group, p)
+		list = append(list, p)
 	}
-	b.press(group...)
+	b.press(list...)
 }
 
 // destroy ends a box for good; not one that was copied, or nobody could tell whose loss

@@ -46,15 +46,15 @@ type box struct {
 type program struct {
 	box     *box
 	dead    bool
-	retired []*journal
-	journal *journal
+	retired []*opened
+	journal *opened
 	links   []*link
 	nonces  map[survey.Nonce]recordAt
 	saved   map[recordAt]bool // records of earlier chains that the present one holds
 }
 
-// journal is an open one.
-type journal struct {
+// opened is a journal that is open.
+type opened struct {
 	files   *files
 	records []custody.Record // those not pruned
 	ledger  *custody.Ledger
@@ -74,19 +74,16 @@ func (c *card) begin(w *world) *files {
 	fs := &files{before: &custody.Ledger{}}
 	w.fill(fs.chain[:])
 	c.journals = append(c.journals, fs)
-	c.chain, c.reserved = fs.chain, 0
+	c.chain, c.reserved = fs.chain, reservation{}
 	return fs
 }
 
-func (j *journal) head() custody.Head {
-	if n := len(j.records); n > 0 {
-		return custody.Head{Sequence: j.records[n-1].Sequence, Hash: j.records[n-1].Hash}
-	}
-	return j.files.pruned
+func (j *opened) head() custody.Head {
+	return headOf(j.records, j.files.pruned)
 }
 
 // at is the record with that sequence; nil where the journal does not hold it.
-func (j *journal) at(sequence uint64) *custody.Record {
+func (j *opened) at(sequence uint64) *custody.Record {
 	i := sequence - j.files.pruned.Sequence - 1
 	if i >= uint64(len(j.records)) {
 		return nil
@@ -95,7 +92,7 @@ func (j *journal) at(sequence uint64) *custody.Record {
 }
 
 // hashAt is the hash of a record, zero where the journal does not know it any more.
-func (j *journal) hashAt(sequence uint64) survey.Hash {
+func (j *opened) hashAt(sequence uint64) survey.Hash {
 	if r := j.at(sequence); r != nil {
 		return r.Hash
 	}
@@ -106,15 +103,15 @@ func (j *journal) hashAt(sequence uint64) survey.Hash {
 }
 
 // load reads an open journal from its records.
-func load(w *world, fs *files, run []custody.Record) *journal {
-	j := &journal{files: fs, ledger: fs.before.Clone()}
+func load(w *world, fs *files, run []custody.Record) *opened {
+	j := &opened{files: fs, ledger: fs.before.Clone()}
 	for i := range run {
 		j.add(w, run[i])
 	}
 	return j
 }
 
-func (j *journal) add(w *world, r custody.Record) {
+func (j *opened) add(w *world, r custody.Record) {
 	j.records = append(j.records, r)
 	if w.opts.broken == ledgerWithoutClocks && r.Kind == custody.ClockRecord {
 		return
@@ -135,7 +132,7 @@ func (b *box) start() {
 	case !whole && b.w.opts.broken == startsAnew:
 		fs.pruned, fs.before = custody.Head{}, &custody.Ledger{}
 		fs.restore(b.w, nil)
-		b.card.reserved = 0
+		b.card.reserved = reservation{}
 		p.journal = load(b.w, fs, nil)
 	case !whole:
 		p.succeed(fs)
@@ -245,9 +242,9 @@ func (p *program) each(e uplink.Event) {
 
 // press is a finger or a phone: it is answered, or it tries again with the same key, or
 // goes away.
-func (b *box) press(group ...*press) {
+func (b *box) press(list ...*press) {
 	var fresh []*press
-	for _, p := range group {
+	for _, p := range list {
 		p.tries++
 		switch {
 		case b.prog == nil:

@@ -11,7 +11,7 @@ import (
 // without goroutines.
 type link struct {
 	p       *program
-	j       *journal
+	j       *opened
 	machine *uplink.Machine
 	kept    custody.Receipt // the latest
 	alarms  map[uplink.Alarm]int64
@@ -24,7 +24,7 @@ const (
 	busWait    = 10 * second
 )
 
-func newLink(p *program, j *journal) *link {
+func newLink(p *program, j *opened) *link {
 	l := &link{p: p, j: j, machine: uplink.NewMachine(p.box.w.opts.tuning, p.box.w.rnd.Uint64()), alarms: map[uplink.Alarm]int64{}}
 	if signed := j.files.receipt.seen; signed != nil {
 		r, err := custody.OpenReceipt(signed, p.box.w.centre.public)
@@ -32,9 +32,6 @@ func newLink(p *program, j *journal) *link {
 			p.box.w.fail("receipt", "a receipt kept cannot be opened: %v", err)
 		}
 		l.kept = l.within(r)
-	}
-	if pruned := j.files.pruned; l.kept.Durable < pruned.Sequence { // the last word is lost, but it was said
-		l.kept = custody.Receipt{Durable: pruned.Sequence, DurableSum: pruned.Hash}
 	}
 	l.machine.Step(time.Time{}, uplink.Event{Kind: uplink.Started, Head: j.head().Sequence, Receipt: l.kept})
 	return l
@@ -159,22 +156,18 @@ func (l *link) receipt(kind uplink.EventKind, r custody.Receipt, signed []byte) 
 		return
 	}
 	r = l.within(r)
-	e := uplink.Event{Kind: kind, Receipt: r}
-	pruned := l.j.files.pruned.Sequence
-	switch {
-	case l.p.box.w.opts.broken == forgetsBoundary && r.Durable > 0 && r.Durable <= pruned:
-		e.Differs = true // a hash that is not known is taken for another
-	case r.Durable >= max(pruned, 1): // hashes of what was forgotten are not known any more
-		e.Differs = l.j.hashAt(r.Durable) != r.DurableSum
+	have := l.j.hashAt(r.Durable)
+	e := uplink.Event{Kind: kind, Receipt: r, Differs: uplink.Differs(r, have)}
+	if l.p.box.w.opts.broken == forgetsBoundary {
+		e.Differs = have != r.DurableSum // a hash that is not known is taken for another
 	}
 	l.hear(said{e, signed})
 }
 
-// within is the centre's word as far as it is about records that are here: of a chain
-// that was damaged, the centre may have more than is left.
+// within is the uplink's rule for the centre's word about an earlier chain.
 func (l *link) within(r custody.Receipt) custody.Receipt {
-	if head := l.j.head(); l.j.files.retired && r.Durable > head.Sequence && l.p.box.w.opts.broken != retiredIsCopy {
-		r.Durable, r.DurableSum = head.Sequence, head.Hash
+	if l.j.files.retired && l.p.box.w.opts.broken != retiredIsCopy {
+		r = uplink.Within(r, l.j.head())
 	}
 	return r
 }
@@ -193,6 +186,7 @@ func (l *link) keep(s said) {
 		l.j.files.receipt.seen = s.signed
 		if w.chance(30) {
 			l.j.files.receipt.synced = s.signed
+			l.j.files.db.before = len(l.j.files.db.frames) // a transaction of its own
 		}
 	}
 	w.checkReceipt(l)

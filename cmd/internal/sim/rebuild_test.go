@@ -15,23 +15,28 @@ func (p *program) succeed(fs *files) {
 	b, w := p.box, p.box.w
 	w.count(succession)
 	found := fs.found()
-	s := custody.Succession{Predecessor: fs.chain, Reserved: b.card.reserved, Reason: "both files are damaged"}
+	s := custody.Succession{Predecessor: fs.chain, Reserved: b.card.reserved.most(), Reason: "both files are damaged"}
+	s.Unbounded = b.card.reserved.lost && w.opts.broken != saysBounded
 	run := unbroken(fs, found, &s)
 	var islands []custody.Record
 	for _, seq := range slices.Sorted(maps.Keys(found)) {
 		if seq > s.Last {
 			islands = append(islands, found[seq])
 		}
+		s.Reserved = max(s.Reserved, seq)
 	}
 	s.Salvaged = uint64(len(islands))
 	b.card.losses = append(b.card.losses, s)
 	w.tally.declared += int(s.Lost())
+	if s.Unbounded {
+		w.tally.notKnown++
+	}
 	w.tally.salvaged += len(islands)
-	w.tell("%s begins anew after chain %x: last %d, salvaged %d, reserved %d", b.name, fs.chain[:3], s.Last, s.Salvaged, s.Reserved)
+	w.tell("%s begins anew after chain %x: last %d, salvaged %d, reserved %d, unbounded: %v", b.name, fs.chain[:3], s.Last, s.Salvaged, s.Reserved, s.Unbounded)
 
 	b.retire(fs, run)
 	next := b.card.begin(w)
-	b.card.reserved = uint64(len(islands)+len(b.card.losses)) + block
+	b.card.reserved.reserve(uint64(len(islands)+len(b.card.losses)) + block)
 	p.journal = load(w, next, nil)
 	// The latest loss first; those before it are said again, because the records that
 	// said so may lie in what was lost now.
@@ -66,7 +71,7 @@ func unbroken(fs *files, found map[uint64]custody.Record, s *custody.Succession)
 		at = custody.Head{Sequence: r.Sequence, Hash: r.Hash}
 		s.From = r.Wall
 	}
-	if len(run) > 0 || !fs.log.gone {
+	if len(run) > 0 || !fs.log.gone || !fs.db.gone {
 		s.Last, s.LastSum = at.Sequence, at.Hash
 	}
 	return run
@@ -87,9 +92,14 @@ func (b *box) retire(fs *files, run []custody.Record) {
 	}
 }
 
+// covers reports whether a succession says that a record of the old chain may be lost.
+func covers(s custody.Succession, id survey.RecordID) bool {
+	return id.Sequence > s.Last && (id.Sequence <= s.Reserved || s.Unbounded)
+}
+
 // declared reports whether a record is inside a loss that the box has declared.
 func (w *world) declared(b *box, id survey.RecordID) bool {
 	return slices.ContainsFunc(b.card.losses, func(s custody.Succession) bool {
-		return s.Predecessor == id.Chain && id.Sequence > s.Last && id.Sequence <= s.Reserved
+		return s.Predecessor == id.Chain && covers(s, id)
 	})
 }

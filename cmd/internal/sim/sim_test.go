@@ -2,6 +2,7 @@ package sim
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -102,14 +103,31 @@ func replay(t *testing.T) {
 	}
 }
 
-// The same number gives the same run, to the last word.
+// The same number gives the same run, to the last word and figure; another number gives
+// another one.
 func TestSimRepeatsItself(t *testing.T) {
 	fullOnly(t)
+	type account struct {
+		told    uint64
+		counted string
+	}
+	of := func(seed uint64) account {
+		total := newTally()
+		w, _ := run(optionsOf(seed, ""), total)
+		return account{w.digest, fmt.Sprint(*total)}
+	}
+	told, counted := map[uint64]uint64{}, map[string]uint64{}
 	for seed := uint64(1); seed <= 5; seed++ {
-		one, errOne := run(optionsOf(seed, ""), newTally())
-		two, errTwo := run(optionsOf(seed, ""), newTally())
-		if one.digest != two.digest || one.now != two.now || (errOne == nil) != (errTwo == nil) {
-			t.Errorf("seed %d ran in two ways", seed)
+		one, two := of(seed), of(seed)
+		if one != two {
+			t.Errorf("seed %d ran in two ways: told %x and %x, counted\n%s\n%s", seed, one.told, two.told, one.counted, two.counted)
 		}
+		if other, ok := told[one.told]; ok {
+			t.Errorf("seeds %d and %d tell the same", other, seed)
+		}
+		if other, ok := counted[one.counted]; ok {
+			t.Errorf("seeds %d and %d count the same", other, seed)
+		}
+		told[one.told], counted[one.counted] = seed, seed
 	}
 }

@@ -1,14 +1,33 @@
-// Package sim runs kiosks, bus and centre in one goroutine, from one number: clock,
-// disks and network are models that fail as the number says, and what decides (records
-// and signatures, the uplink's machine, the intake's steps, admission, ledgers) is the
-// code of the programs. A seed that fails once fails always.
+// Package sim runs kiosks, bus and centre in one goroutine, from one number: time passes
+// and things fail as the number says. A seed that fails once fails always.
+//
+// What decides without touching anything is the code of the programs: records, hashes,
+// signatures, batches, receipts, successions, admission and the ledger of days (custody),
+// which of a journal's files completes the other (journal.Reconcile), the uplink's machine
+// and what it makes of the centre's word (uplink.Within, uplink.Differs), what the intake
+// makes of deliveries and answers to them (intake.Admit, intake.Settle).
+//
+// All else is a model, and a mistake in the real thing is not seen here:
+//
+//   - the journal around its rule: its files are lists of records; when they are written
+//     and synced, when numbers are reserved, how a key sent again is found, what is
+//     salvaged and declared after damage, and what may be forgotten is said once more
+//   - the kiosk's clock; the uplink's runner around the machine; the bus
+//   - the intake's order of commit, receipt and acknowledgement; the store, which keeps
+//     what admission says in memory; backup and restore
+//   - closings, which the checker counts by itself from the records
+//
+// The packages' own tests and cmd/internal/fault try the real ones. Some things never
+// happen here: a journal's two files never contradict each other, a copied card is not
+// damaged besides, and what was declared as lost is not forgotten by the kiosk.
 //
 // A run has two phases. In the first, faults happen. Then they stop, and within a bound
 // of simulated time everything must have come over. What must hold is in check_test.go,
-// what goes wrong in faults_test.go, and the proof that it is seen in control_test.go.
+// what goes wrong in faults_test.go. That it is seen is shown in control_test.go: some
+// controls put another answer in the place of a program's rule, the others break a model.
 //
 //	go test ./cmd/internal/sim                                            some seeds, and the controls
-//	HAILONG_SIM_RUNS=10000 go test ./cmd/internal/sim -run Sim -v -timeout 30m
+//	HAILONG_SIM_RUNS=10000 go test ./cmd/internal/sim -run Sim -v -timeout 60m
 //	go test ./cmd/internal/sim -run Sim -v -sim.seed=N                     one seed, with its story
 //	go test ./cmd/internal/sim -run Sim -v -sim.seed=N -sim.off='…'        the same in a control
 package sim

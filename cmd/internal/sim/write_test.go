@@ -5,8 +5,11 @@ import (
 	"hailong/sync/uplink"
 )
 
-// block is how many numbers are reserved at a time.
-const block = 16
+// block is how many numbers are reserved at a time, group the most presses at once.
+const (
+	block = 16
+	group = 4
+)
 
 // next seals the record that follows the journal and those written with it.
 func (p *program) next(with []custody.Record, i int, r custody.Record) custody.Record {
@@ -26,9 +29,9 @@ func (p *program) next(with []custody.Record, i int, r custody.Record) custody.R
 func (p *program) write(records []custody.Record, thanks func()) (done bool) {
 	w, fs := p.box.w, p.journal.files
 	last := records[len(records)-1].Sequence
-	if last > p.box.card.reserved {
+	if last > p.box.card.reserved.last {
 		if w.opts.broken != reservesNothing {
-			p.box.card.reserved = last + block
+			p.box.card.reserved.reserve(last + block)
 		}
 		if p.crashes(crashReserving, 15) {
 			return false
@@ -109,6 +112,12 @@ func (b *box) damage(fs *files) {
 	w := b.w
 	if w.hits(damagedDatabase, 15) {
 		fs.db.gone = true
+	}
+	if w.hits(wornDatabase, 15) {
+		fs.db.wear()
+	}
+	if w.hits(damagedReservation, 15) {
+		b.card.reserved.damage(w)
 	}
 	if w.hits(damagedLog, 20) {
 		fs.log.flip(w)

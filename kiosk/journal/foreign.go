@@ -1,0 +1,181 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.etcd.io/bbolt"
+
+	"hailong/survey"
+)
+
+// Somebody may put another box's journal into this one's folder. It is not written, not
+// mended and not read for records: it goes out of the folder as it is.
+
+// owner says who wrote a bbolt file. The zero owner is not known.
+type owner struct {
+	kiosk survey.KioskID
+	chain survey.Chain
+}
+
+// whose reads who wrote a bbolt file, without changing it.
+func whose(path string) (by owner, err error) {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return owner{}, err
+	}
+	db, err := openDB(path, true)
+	if err != nil {
+		return owner{}, err
+	}
+	err = (&segment{db: db}).view(func(tx *bbolt.Tx) error {
+		kiosk, o, err := readOrigin(tx)
+		by = owner{kiosk, o.chain}
+		return err
+	})
+	return by, errors.Join(err, db.Close())
+}
+
+// whose reads who wrote a bbolt file, as far as it can be read: in a child process, if
+// something in the folder is deadly.
+func (j *Journal) whose(path string) (by owner) {
+	if j.opts.Child == nil || j.was == closed || j.was == opening {
+		by, _ = whose(path) // what is wrong with it is met again when it is opened
+		return by
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), childWait)
+	defer cancel()
+	out, err := j.opts.Child(ctx, childWhose, path).Output()
+	kiosk, chain, _ := bytes.Cut(bytes.TrimSpace(out), []byte(" "))
+	if err != nil || by.chain.UnmarshalText(chain) != nil {
+		return owner{}
+	}
+	by.kiosk = survey.KioskID(kiosk)
+	return by
+}
+
+func (j *Journal) isForeign(o owner) bool { return o.kiosk != "" && o.kiosk != j.opts.Kiosk }
+
+// foreignFolder is the beginning of the names of the folders, beside the journal's own,
+// that hold other kiosks' journals.
+func foreignFolder(dir string) string { return filepath.Clean(dir) + ".foreign-" }
+
+// sendAway moves the files of another kiosk's journal out of the folder, unaltered. why
+// says whose they were; nil = there were none.
+func (j *Journal) sendAway() (why, err error) {
+	other, names, err := j.foreign()
+	if other.kiosk == "" || err != nil {
+		return nil, err
+	}
+	to := foreignFolder(j.dir) + j.opts.Now().UTC().Format("20060102T150405.000")
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
+	}
+	for _, name := range names {
+		if err := os.Rename(filepath.Join(j.dir, name), filepath.Join(to, name)); err != nil {
+			return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
+		}
+	}
+	if err := errors.Join(syncDir(to), syncDir(j.dir), syncDir(filepath.Dir(to))); err != nil {
+		return nil, err
+	}
+	j.opts.OnEvent(survey.Words{
+		survey.Vietnamese: fmt.Sprintf("trong thư mục nhật ký có nhật ký của thiết bị khác: %s, còn thiết bị này là %s; đã để riêng nguyên vẹn, không sửa gì, thành thư mục %s cạnh thư mục nhật ký",
+			other.kiosk, j.opts.Kiosk, filepath.Base(to)),
+		survey.English: fmt.Sprintf("the journal's folder held the journal of another kiosk: %s, and this kiosk is %s; it was set aside unaltered as the folder %s beside the journal's",
+			other.kiosk, j.opts.Kiosk, filepath.Base(to)),
+	})
+	return fmt.Errorf("%w: its folder held the journal of kiosk %s, and this kiosk is %s", ErrDamaged, other.kiosk, j.opts.Kiosk), nil
+}
+
+// foreign finds another kiosk's segments in the folder, and the names of what must go:
+// their files, or, where nothing else of a journal lies there, all that lies beside them.
+// The bbolt files, which tell whose they are, go last: it may be stopped at any moment.
+func (j *Journal) foreign() (other owner, names []string, err error) {
+	numbers, err := numbersIn(j.dir)
+	if err != nil {
+		return owner{}, nil, err
+	}
+	chains := map[survey.Chain]bool{}
+	var dbs []string
+	for _, n := range numbers {
+		if o := j.whose(filepath.Join(j.dir, dbName(n))); j.isForeign(o) {
+			other, chains[o.chain] = o, true
+			dbs = append(dbs, dbName(n))
+		}
+	}
+	if len(dbs) == 0 {
+		return owner{}, nil, nil
+	}
+	whole, err := j.allForeign(chains)
+	if err != nil {
+		return owner{}, nil, err
+	}
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return owner{}, nil, fmt.Errorf("look into the journal's folder: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		log := strings.HasSuffix(name, ".log") && chains[chainOf(filepath.Join(j.dir, name))]
+		if (log || whole && !stays(name, chains)) && !slices.Contains(dbs, name) {
+			names = append(names, name)
+		}
+	}
+	return other, append(names, dbs...), nil
+}
+
+// stays reports whether a file is this kiosk's, or nobody's, whoever's journal lies in the
+// folder. Small files are named by what they hold and its chain.
+func stays(name string, foreign map[survey.Chain]bool) bool {
+	kind, of, _ := strings.Cut(name, "-")
+	switch kind {
+	case lockFile, stateFile, ballastFile, lineageFile:
+		return true
+	case issuedFile, goneFile, strandedFile:
+		for chain := range foreign {
+			if chain.String()[:8] == of {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// allForeign reports whether every file of a journal, also in the folders where damaged
+// ones lie, is another kiosk's. What does not tell may be this one's.
+func (j *Journal) allForeign(chains map[survey.Chain]bool) (all bool, err error) {
+	all = true
+	err = filepath.WalkDir(j.dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || d.IsDir() || !all:
+		case strings.Contains(d.Name(), ".log"):
+			all = chains[chainOf(path)] || strings.Contains(d.Name(), ".log.cut-")
+		case strings.Contains(d.Name(), ".db"):
+			all = j.isForeign(j.whose(path))
+		}
+		return err
+	})
+	return all, err
+}
+
+// chainOf is the chain that a log says it holds; zero if it does not say it.
+func chainOf(path string) survey.Chain {
+	f, err := os.Open(path)
+	if err != nil {
+		return survey.Chain{}
+	}
+	defer func() { _ = f.Close() }() // it is only read
+	o, err := readLogHeader(f)
+	if err != nil {
+		return survey.Chain{}
+	}
+	return o.chain
+}
