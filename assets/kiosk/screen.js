@@ -2,8 +2,9 @@
 // it a press stays on the page. Nothing is kept in the browser: no storage, no cookie.
 //
 // The body's data-view says what is shown: ask → wait → thanks → ask, or
-// ask → wait → failed → …; out while the program cannot be reached. Thanks are shown
-// for status 201 only, and look the same and last the same for every answer.
+// ask → wait → failed → …; out while the program cannot be reached or cannot record,
+// starting until it can. Thanks are shown for status 201 only, and look the same and last
+// the same for every answer.
 //
 // A visit has one key, whatever is pressed in it: where it is not known whether the
 // first press was kept, another face must not make a second citizen of the same one.
@@ -188,5 +189,5 @@
 
   if (asks) field('key').value = newKey();
   if (asks && lang !== home) later(reset, idle);
-  setInterval(look, asks ? 10000 : 3000);
+  setInterval(look, {ask: 10000, starting: 1000}[first.dataset.view] || 3000);
 })();

@@ -358,7 +358,13 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	s := newStand(t)
 	v := visit(t, ctx, s.listen(t))
 	s.Hide()
+	v.sees("starting")
+	v.until(`document.readyState === 'complete'`) // with its styles
+	v.measure("starting", 0)
+	v.save("starting.png")
+	s.state.set(errors.New("disk full"))
 	v.sees("out")
+	v.until(`document.readyState === 'complete'`)
 	v.measure("out", 0)
 	v.save("out.png")
 	s.state.set(&NotEnrolled{Why: both("trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY", "the code is wrong")})

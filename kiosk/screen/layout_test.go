@@ -20,7 +20,7 @@ func browserLayout(t *testing.T, ctx context.Context) {
 		name          string
 		width, height int64
 		face          float64 // least width and height of a face's button, in CSS pixels
-	}{{"panel", 800, 480, 140}, {"desk", 1280, 800, 220}, {"hall", 1920, 1080, 300}, {"tablet", 768, 1024, 108}, {"tablet-wide", 1024, 768, 160}, {"phone", 390, 844, 84}}
+	}{{"panel", 800, 480, 140}, {"desk", 1280, 800, 220}, {"hall", 1920, 1080, 300}, {"tablet", 768, 1024, 108}, {"tablet-wide", 1024, 768, 160}, {"phone", 390, 844, 84}, {"small-phone", 360, 740, 64}}
 	for _, c := range []struct{ questionnaire, lang string }{{"quick", "vi"}, {"quick", "en"}, {"quick4", "vi"}, {"quick3", "vi"}} {
 		s := newStand(t, func(_ *Options, set *Settings) { set.Questionnaire, set.Thanks = c.questionnaire, time.Hour })
 		v := visit(t, ctx, s.listen(t)+"/?lang="+c.lang)

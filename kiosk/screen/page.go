@@ -23,6 +23,7 @@ const (
 	keptFor   = 5
 	failedFor = 30
 	outFor    = 5
+	startFor  = 1
 )
 
 // view is what the page's template is given.
@@ -42,6 +43,7 @@ type view struct {
 
 	Scripted bool         // the page uses the script
 	Home     int          // seconds until the page goes to the first screen; 0 = it stays
+	Mark     string       // a short sign for the staff, on the first screen; "" = all is well
 	Code     string       // a short reason for the operator, on the out-of-service page
 	Reason   survey.Words // the same as a sentence; nil = the code alone
 	Revision string
@@ -150,7 +152,8 @@ func (s *Screen) front(c *fiber.Ctx) error {
 		return s.message(c, "away", fiber.StatusForbidden)
 	}
 	v := now.ask(s.words, survey.Lang(strings.Clone(c.Query("lang"))))
-	v.Key = newKey()
+	v.Key, v.Mark = newKey(), s.mark()
+	v.Revision += v.Mark
 	return s.render(c, fiber.StatusOK, v)
 }
 
@@ -168,10 +171,13 @@ func (s *Screen) outOfService(c *fiber.Ctx) error {
 	why := s.whyOut()
 	v := s.view("")
 	v.View, v.Scripted, v.Home, v.Code, v.Revision = "out", true, outFor, why.code, s.outRevision(why)
-	if why.kind == notEnrolled {
+	switch why.kind {
+	case starting:
+		v.View, v.Home = "starting", startFor
+	case notEnrolled:
 		v.Reason = notYet
 		if !s.strange(c) {
-			v.Reason = Told(&NotEnrolled{Why: why.told})
+			v.Reason = told(&NotEnrolled{Why: why.told})
 		}
 	}
 	return s.render(c, why.kind.status, v)
@@ -208,7 +214,7 @@ func (s *Screen) revision(c *fiber.Ctx) error {
 	if now == nil || s.unready() != nil {
 		return c.SendString(s.outRevision(s.whyOut()))
 	}
-	return c.SendString(now.revision)
+	return c.SendString(now.revision + s.mark())
 }
 
 // outRevision changes with the reason, so that the page does.

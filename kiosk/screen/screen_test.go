@@ -244,3 +244,36 @@ func TestAPanicIsAFaultOfOursAndIsLogged(t *testing.T) {
 		t.Errorf("%d %s; log: %s", a.StatusCode, a.text, log.String())
 	}
 }
+
+// A kiosk that the centre refuses goes on recording and shows the citizen the same page.
+// The staff sees a small sign, and whoever asks for its health is told what to do.
+func TestAKioskThatTheCentreRefusesSaysSoToItsStaff(t *testing.T) {
+	s := newStand(t)
+	look := func() (page, revision, ready, elsewhere string) {
+		t.Helper()
+		a := s.get(t, "/readyz")
+		if a.StatusCode != 200 || !strings.HasPrefix(a.text, "ok\n") {
+			t.Errorf("ready: %d %s", a.StatusCode, a.text)
+		}
+		return s.get(t, "/").text, s.get(t, "/revision").text, a.text, s.get(t, "/readyz", "X-Forwarded-For", "203.0.113.9").text
+	}
+	before, calm, ready, _ := look()
+	if strings.Contains(before, "E4") || ready != "ok\n" {
+		t.Errorf("a kiosk in good order says %s\n%s", ready, before)
+	}
+	why := both("trung tâm không chấp nhận thiết bị này nữa", "the centre does not accept this kiosk any more")
+	s.state.now = Status{Link: Link{Refused: true, Problem: why}}
+	page, revision, ready, elsewhere := look()
+	if !strings.Contains(page, `<code class="mark" aria-hidden="true">E4</code></footer>`) || !strings.Contains(page, `data-revision="`+revision+`"`) || revision == calm {
+		t.Errorf("revision %q, before %q; the page is\n%s", revision, calm, page)
+	}
+	if strings.Contains(page, "trung tâm") || strings.Contains(page, "centre does") || !strings.Contains(page, "Không ghi tên") {
+		t.Errorf("a citizen reads\n%s", page)
+	}
+	if ready != "ok\n"+why["vi"]+"\n"+why["en"]+"\n" || elsewhere != "ok\n" {
+		t.Errorf("ready: %q here, %q elsewhere", ready, elsewhere)
+	}
+	if a := s.post(t, press(5, "k1")); a.StatusCode != 201 {
+		t.Errorf("a press: %d %s", a.StatusCode, a.text)
+	}
+}

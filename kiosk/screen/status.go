@@ -38,11 +38,20 @@ func (e *NotEnrolled) Text(lang survey.Lang) string {
 	return notYet.In(lang) + ": " + e.Why.In(lang)
 }
 
-// ErrStarting says that the program has begun and will be ready at once.
-var ErrStarting = errors.New("the kiosk is starting")
+// ErrStarting says that the program has begun and will be ready by itself.
+var ErrStarting error = &begun{}
 
-// Told is what an error says to operators: in both languages where it has words in both.
-func Told(err error) survey.Words {
+// begun is the type of ErrStarting.
+type begun struct{}
+
+// Error is the reason in English.
+func (e *begun) Error() string { return e.Text(survey.English) }
+
+// Text is the reason in one language.
+func (*begun) Text(lang survey.Lang) string { return starting.title.In(lang) }
+
+// told is what an error says to operators: in both languages where it has words in both.
+func told(err error) survey.Words {
 	if err == nil {
 		return nil
 	}
@@ -78,7 +87,8 @@ type Clock struct {
 type Link struct {
 	Connected bool
 	Since     time.Time    // when it became so; zero = never tried
-	Problem   survey.Words // a sentence that says why the centre cannot be reached; nil = all is well
+	Refused   bool         // the centre does not accept this kiosk any more; it goes on recording
+	Problem   survey.Words // a sentence that says what is wrong with it; nil = all is well
 }
 
 // statusBody is Status in the words of the interface.
@@ -144,16 +154,28 @@ func (s *Screen) status(c *fiber.Ctx) error {
 func healthz(c *fiber.Ctx) error { return c.SendString("ok\n") }
 
 // readyz says whether a press can be recorded; why not is told to the kiosk's own
-// machine alone, since it may name files.
+// machine alone, since it may name files. A kiosk that the centre refuses is ready, since
+// it records; that somebody must see to it is told there, too.
 func (s *Screen) readyz(c *fiber.Ctx) error {
 	why := s.unready()
-	if why == nil {
-		return c.SendString("ok\n")
+	if why != nil {
+		if s.strange(c) {
+			why.told = nil
+		}
+		return send(c, why)
 	}
-	if s.strange(c) {
-		why.told = nil
+	if link := s.options.State.Status().Link; link.Refused && !s.strange(c) {
+		return c.SendString("ok\n" + link.Problem.In(survey.Vietnamese) + "\n" + link.Problem.In(survey.English) + "\n")
 	}
-	return send(c, why)
+	return c.SendString("ok\n")
+}
+
+// mark is a short sign for the staff on the page in service; "" = all is well.
+func (s *Screen) mark() string {
+	if s.options.State.Status().Link.Refused {
+		return "E4"
+	}
+	return ""
 }
 
 // unready is the reason why presses cannot be recorded, nil when they can.
@@ -168,7 +190,7 @@ func (s *Screen) unready() *failure {
 	case errors.Is(err, kiosk.ErrFull):
 		return &failure{kind: diskFull, code: "E3", cause: err}
 	case err != nil:
-		return &failure{kind: cannotRecord, code: "E2", told: Told(err), cause: err}
+		return &failure{kind: cannotRecord, code: "E2", told: told(err), cause: err}
 	case s.shown.Load() == nil:
 		return &failure{kind: starting, code: "E0"}
 	}

@@ -83,7 +83,7 @@ func TestNoSimulatedPastAfterARealPress(t *testing.T) {
 	dir := t.TempDir()
 	d := start(t, config(dir))
 	d.press("1", 5)
-	d.counted(1)
+	d.counted(1, 0)
 	d.stop()
 	d = start(t, config(dir, func(c *demo.Config) { c.Empty = false }))
 	if n := simulated(d, d.Info.Token); n != 0 {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,12 +53,13 @@ type App struct {
 
 	trouble atomic.Pointer[error] // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts] // nil until the journal is open
+	greeted sync.Once             // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
 
-// New makes the kiosk ready to run: settings, key and address. A kiosk that was taken
-// in before opens its journal here, so that a bad one is reported at once.
+// New makes the kiosk ready to run: settings, key and address. The journal is left to
+// Run: it may take its time, and the page must say so meanwhile.
 func New(c Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -84,13 +86,13 @@ func (a *App) prepare() (err error) {
 		return err
 	}
 	a.catalogue = survey.NewCatalogue(questionnaires...)
+	wrong := survey.Problem{Path: "screen.questionnaire", Value: a.config.Screen.Questionnaire}
 	if v, ok := a.catalogue.Find(a.config.Screen.Questionnaire); !ok {
-		return survey.Problems{{
-			Path: "screen.questionnaire", Value: a.config.Screen.Questionnaire,
-			Vi: "không có phiếu hỏi này; có: " + a.catalogue.Codes(), En: "there is no such questionnaire; there are: " + a.catalogue.Codes(),
-		}}
+		wrong.Vi, wrong.En = "không có phiếu hỏi này; có: "+a.catalogue.Codes(), "there is no such questionnaire; there are: "+a.catalogue.Codes()
+		return wrong
 	} else if len(v.Headline()) == 0 {
-		return fmt.Errorf("questionnaire %s has no question to show", v.Code)
+		wrong.Vi, wrong.En = "phiếu này không có câu hỏi nào để hiện", "this questionnaire has no question to show"
+		return wrong
 	}
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
@@ -106,9 +108,6 @@ func (a *App) prepare() (err error) {
 	} else {
 		a.keepOut(screen.ErrStarting)
 		if err := a.checkRole(); err != nil {
-			return err
-		}
-		if err := a.open(); err != nil {
 			return err
 		}
 	}
@@ -133,7 +132,7 @@ func (a *App) Addr() string { return a.listener.Addr().String() }
 func (a *App) Kiosk() survey.KioskID { return a.identity.Kiosk() }
 
 // Unit is the unit of the kiosk's first counter, as the centre named it; "" before the
-// kiosk was taken in.
+// kiosk was taken in and its journal is open.
 func (a *App) Unit() survey.UnitCode {
 	if a.working.Load() == nil {
 		return ""
@@ -141,8 +140,10 @@ func (a *App) Unit() survey.UnitCode {
 	return a.identity.Enrolment.Counters[0].Unit
 }
 
-// Run serves until ctx ends. A journal that failed to write is not written to again: it
-// is closed, looked at and opened anew, and the screen is out of service meanwhile.
+// Run serves until ctx ends. While the journal cannot be opened the screen is out of
+// service and says so; Run ends because of it only at the start, and only where a person
+// must mend something before another try can help. A journal that failed to write is not
+// written to again: it is closed, looked at and opened anew.
 func (a *App) Run(ctx context.Context) (err error) {
 	stop := a.keepDiary()
 	defer func() { stop(err) }()
@@ -150,14 +151,16 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer cancel(nil)
 	go func() { cancel(a.screen.Serve(a.listener)) }()
 	defer a.stopServing()
-	if a.working.Load() == nil {
+	if a.identity.Enrolment == nil {
 		if err := a.enrol(ctx); err != nil {
 			return unlessDone(ctx, err)
 		}
-		if err := a.open(); err != nil {
-			return err
-		}
+		a.keepOut(screen.ErrStarting)
 	}
+	if err := a.openJournal(ctx); err != nil {
+		return unlessDone(ctx, err)
+	}
+	a.greeted.Do(a.greet)
 	if err := a.show(); err != nil {
 		return err
 	}

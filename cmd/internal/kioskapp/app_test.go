@@ -1,6 +1,7 @@
 package kioskapp_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -19,12 +20,17 @@ import (
 	"hailong/survey"
 )
 
-// refused makes a kiosk that must not start.
+// refused makes a kiosk that must not start, or must end by itself.
 func refused(t *testing.T, c kioskapp.Config, want error, words ...string) {
 	t.Helper()
 	app, err := kioskapp.New(c, kioskapp.Options{})
 	if err == nil {
-		t.Fatal("it started", app.Close())
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err = errors.Join(app.Run(ctx), app.Close())
+	}
+	if err == nil {
+		t.Fatal("it started")
 	}
 	if want != nil && !errors.Is(err, want) {
 		t.Errorf("%v, want %v", err, want)
@@ -55,11 +61,7 @@ func TestAKioskNeverStartsAnewOverItsOwnTraces(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := chainOf(t, dir)
-		k := startKiosk(t, settings(dir, centre.base))
-		k.ready(t)
-		if n := k.press(t, "next"); n != 2 { // the first record says what it follows, and what may be lost
-			t.Fatalf("the next press is %d, want 2", n)
-		}
+		goesOn(t, settings(dir, centre.base), 2) // the first record says what it follows, and what may be lost
 		if after := chainOf(t, dir); after == before {
 			t.Fatal("the old chain goes on: its numbers would be used twice")
 		}
@@ -87,11 +89,7 @@ func TestAKioskNeverStartsAnewOverItsOwnTraces(t *testing.T) {
 		if err := os.Remove(filepath.Join(dir, identity.FirstCopy)); err != nil {
 			t.Fatal(err)
 		}
-		k := startKiosk(t, settings(dir, centre.base))
-		k.ready(t)
-		if n := k.press(t, "next"); n != 3 {
-			t.Fatalf("the next press is %d, want 3", n)
-		}
+		goesOn(t, settings(dir, centre.base), 3)
 	})
 }
 
@@ -106,12 +104,11 @@ func TestTheJournalsOfTwoKiosksAreSwapped(t *testing.T) {
 	}
 	chains := []survey.Chain{chainOf(t, one), chainOf(t, two)}
 	for i, dir := range []string{one, two} {
-		k := startKiosk(t, settings(dir, centre.base))
-		k.ready(t)
-		if n := k.press(t, "next"); n != 2 || slices.Contains(chains, chainOf(t, dir)) {
-			t.Errorf("kiosk %d: press %d of chain %s", i+1, n, chainOf(t, dir))
+		k := goesOn(t, settings(dir, centre.base), 2)
+		if slices.Contains(chains, chainOf(t, dir)) {
+			t.Errorf("kiosk %d goes on with chain %s", i+1, chainOf(t, dir))
 		}
-		aside, err := filepath.Glob(filepath.Join(dir, "journal", "damaged-*", "000001.log"))
+		aside, err := filepath.Glob(filepath.Join(dir, "journal.foreign-*", "000001.log"))
 		if err != nil || len(aside) != 1 {
 			t.Errorf("kiosk %d: the other's journal was set aside as %v, %v", i+1, aside, err)
 		}
@@ -164,8 +161,7 @@ func chainOf(t *testing.T, dir string) survey.Chain {
 func TestTheJournalFailsAndComesBack(t *testing.T) {
 	centre := startCentre(t)
 	dir := t.TempDir()
-	k := startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
+	k := inService(t, settings(dir, centre.base))
 	k.press(t, "before")
 	kept, chain := k.press(t, "twice"), chainOf(t, dir)
 	failFile(t, filepath.Join(dir, "journal", "000001.log"))
@@ -188,19 +184,18 @@ func TestTheJournalFailsAndComesBack(t *testing.T) {
 		return nil
 	})
 }
+
 func TestTheDataFolderIsInUse(t *testing.T) {
 	centre := startCentre(t)
 	dir := t.TempDir()
-	first := startKiosk(t, settings(dir, centre.base))
-	first.ready(t)
-	refused(t, settings(dir, centre.base), journal.ErrLocked, dir, "another program has this journal open")
+	first := inService(t, settings(dir, centre.base))
+	refused(t, settings(dir, centre.base), journal.ErrLocked, dir, "another program has this journal open", "chương trình khác đang mở nhật ký này")
 	first.press(t, "still at work")
 	first.stop()
-	second := startKiosk(t, settings(dir, centre.base))
-	second.ready(t)
-	if n := second.press(t, "next"); n != 2 {
-		t.Fatalf("the next press is %d, want 2", n)
+	if kinds := told(t, dir); count(kinds, kioskapp.DiaryStarted) != 1 || count(kinds, kioskapp.DiaryStopped) != 1 {
+		t.Errorf("the program that was refused wrote into the diary of the other: %v", kinds)
 	}
+	goesOn(t, settings(dir, centre.base), 2)
 }
 
 // A kiosk that cannot reach the centre goes on recording, also after a restart, and says
@@ -208,8 +203,7 @@ func TestTheDataFolderIsInUse(t *testing.T) {
 func TestTheCentreCannotBeReached(t *testing.T) {
 	centre := startCentre(t)
 	dir := t.TempDir()
-	k := startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
+	k := inService(t, settings(dir, centre.base))
 	k.press(t, "with the centre")
 	until(t, "all is sent", func() error {
 		if st := k.status(t); st.Unsent != 0 || st.Receipted != 1 || !st.Link.Connected || st.Link.Problem != nil {
@@ -225,14 +219,16 @@ func TestTheCentreCannotBeReached(t *testing.T) {
 			if st.Link.Connected || st.Link.Problem == nil || !strings.Contains(*st.Link.Problem, "không tới được trung tâm") {
 				return fmt.Errorf("%+v", st)
 			}
+			if _, ready, err := k.get("/readyz"); err != nil || ready != "ok\n" {
+				t.Errorf("a centre that is away is told of as %s %v", ready, err)
+			}
 			if st.Last != uint64(2+life) || st.Receipted != 1 || st.Unsent != uint64(1+life) {
 				t.Fatalf("it counts %+v", st)
 			}
 			return nil
 		})
 		k.stop()
-		k = startKiosk(t, settings(dir, centre.base))
-		k.ready(t)
+		k = inService(t, settings(dir, centre.base))
 	}
 }
 

@@ -11,38 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"hailong/cmd/internal/kioskapp"
 	"hailong/survey"
 )
 
 const configs = "../../../configs/"
-
-// Every settings file of configs/ belongs to one of the two programs, by the first word
-// of its name, and is valid. Those of the aggregator are loaded by its own test.
-func TestEveryExampleFileIsValid(t *testing.T) {
-	paths, err := filepath.Glob(configs + "*.yaml")
-	if err != nil || len(paths) < 4 {
-		t.Fatalf("files %v, %v", paths, err)
-	}
-	for _, path := range paths {
-		program, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".yaml"), "-")
-		switch program {
-		case "kiosk", "gateway":
-			c, err := kioskapp.Load(path)
-			if err != nil {
-				t.Error(err)
-			}
-			if (c.Role == survey.OnlineGateway) != (program == "gateway") {
-				t.Errorf("%s has the role %s", path, c.Role)
-			}
-		case "aggregator":
-		default:
-			t.Errorf("%s: which program is it for? Name it kiosk-…, gateway-… or aggregator-….yaml", path)
-		}
-	}
-}
 
 // The example says which values are the defaults: it is the manual.
 func TestTheExampleShowsTheDefaults(t *testing.T) {
@@ -57,42 +30,6 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 	if none, err := kioskapp.Load(""); err != nil || !reflect.DeepEqual(none, kioskapp.Defaults()) {
 		t.Errorf("without a file: %+v, %v", none, err)
 	}
-}
-
-func TestTheExampleNamesEveryKey(t *testing.T) {
-	b, err := os.ReadFile(configs + "kiosk.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var example map[string]any
-	if err := yaml.Unmarshal(b, &example); err != nil {
-		t.Fatal(err)
-	}
-	if missing := unnamed(reflect.TypeFor[kioskapp.Config](), example, ""); len(missing) > 0 {
-		t.Errorf("kiosk.yaml does not name %s", strings.Join(missing, ", "))
-	}
-	// The control: a key that is taken out is missed.
-	delete(example, "repeat")
-	delete(example["screen"].(map[string]any), "thanks")
-	if got := unnamed(reflect.TypeFor[kioskapp.Config](), example, ""); !reflect.DeepEqual(got, []string{"screen.thanks", "repeat"}) {
-		t.Errorf("without repeat and screen.thanks, %v are missed", got)
-	}
-}
-
-// unnamed are the keys of a settings struct that a file does not name.
-func unnamed(t reflect.Type, file map[string]any, path string) (missing []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		key := f.Tag.Get("yaml")
-		value, there := file[key]
-		switch inner, _ := value.(map[string]any); {
-		case !there:
-			missing = append(missing, path+key)
-		case f.Type.Kind() == reflect.Struct:
-			missing = append(missing, unnamed(f.Type, inner, path+key+".")...)
-		}
-	}
-	return missing
 }
 
 func TestAnUnknownKeyIsNamedWithItsLine(t *testing.T) {

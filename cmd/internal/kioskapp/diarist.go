@@ -2,12 +2,11 @@ package kioskapp
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"hailong/survey"
 	"hailong/survey/custody"
-	"hailong/sync/uplink"
 )
 
 // remark is an event that has no time yet.
@@ -22,7 +21,7 @@ func told(kind DiaryKind, vi, en string) remark { return remark{kind, problem(vi
 type sight struct {
 	wall, mono     time.Duration // the clock: since 1970, and since the program began
 	up             bool          // the centre is reached
-	problem        string        // why it is not, or, while it is, what a person should look at
+	worries        []worry       // why it is not, or, while it is, what a person should look at
 	unsent         uint64
 	skew           time.Duration // the box's clock less the centre's
 	compared       bool          // skew is known
@@ -51,7 +50,7 @@ const step = time.Minute
 func (d *diarist) look(s sight) []remark {
 	if !d.seen {
 		d.seen, d.last = true, s
-		d.last.up, d.last.problem, d.last.compared, d.last.full = false, "", false, false
+		d.last.up, d.last.worries, d.last.compared, d.last.full = false, nil, false, false
 		d.backlog, d.turned = s.unsent, s.refused
 	}
 	var out []remark
@@ -97,10 +96,8 @@ func (d *diarist) link(s sight) (out []remark) {
 	case s.up && !was.up:
 		out = append(out, told(DiaryReached,
 			fmt.Sprintf("đã kết nối tới trung tâm; số bản ghi chờ gửi: %d", max(d.backlog, s.unsent)), fmt.Sprintf("the centre is reached; records that wait to be sent: %d", max(d.backlog, s.unsent))))
-	case !s.up && was.up:
-		out = append(out, lost(s.problem))
-	case !s.up && shutOut(s.problem) && !shutOut(was.problem):
-		out = append(out, lost(s.problem))
+	case !s.up && (was.up || shutOut(s.worries) && !shutOut(was.worries)):
+		out = append(out, lost(s.worries))
 	}
 	if !s.up {
 		d.backlog = s.unsent
@@ -110,46 +107,31 @@ func (d *diarist) link(s sight) (out []remark) {
 		out = append(out, told(DiaryAllSent, fmt.Sprintf("đã gửi hết các bản ghi còn chờ: %d", d.backlog), fmt.Sprintf("all records that waited are sent: %d", d.backlog)))
 		d.backlog = 0
 	}
-	before := was.problem
+	before := was.worries
 	if !was.up {
-		before = ""
+		before = nil
 	}
 	switch {
-	case s.problem != "" && s.problem != before:
-		out = append(out, remark{DiaryAlarm, alarm(s.problem)})
-	case s.problem == "" && before != "":
+	case shutOut(s.worries) && !shutOut(before):
+		out = append(out, remark{DiaryShutOut, notAccepted})
+	case len(s.worries) > 0 && !slices.Equal(s.worries, before):
+		out = append(out, told(DiaryAlarm, "cảnh báo: "+said(s.worries).In(survey.Vietnamese), "alarm: "+said(s.worries).In(survey.English)))
+	case len(s.worries) == 0 && len(before) > 0:
 		out = append(out, told(DiaryAlarmOver, "không còn cảnh báo về trung tâm", "nothing is wrong with the centre any more"))
 	}
 	return out
 }
 
-// shutOut reports whether the message server refuses the kiosk itself.
-func shutOut(problem string) bool { return strings.Contains(problem, "uthorization") }
-
-func lost(problem string) remark {
-	if shutOut(problem) {
-		return told(DiaryShutOut, "trung tâm không cho thiết bị này kết nối: có thể thiết bị đã bị thu hồi; thiết bị vẫn ghi",
-			"the centre does not let this kiosk in: it may have been revoked; it goes on recording")
+// lost tells that the centre is not reached, and why.
+func lost(worries []worry) remark {
+	if shutOut(worries) {
+		return remark{DiaryShutOut, notAccepted}
 	}
-	if problem != "" {
-		problem = " (" + problem + ")"
+	why := problem("", "")
+	if w := said(worries); w != nil {
+		why = problem(" ("+w.In(survey.Vietnamese)+")", " ("+w.In(survey.English)+")")
 	}
-	return told(DiaryLost, "mất kết nối tới trung tâm"+problem+"; thiết bị vẫn ghi và sẽ gửi sau", "the centre is lost"+problem+"; the kiosk goes on recording and sends later")
-}
-
-// alarm is an uplink's problem in both languages.
-func alarm(problem string) survey.Words {
-	for known, vi := range map[uplink.Alarm]string{
-		uplink.Forked:  "trung tâm đang giữ một bản ghi khác dưới cùng số thứ tự: có thể có bản sao của thiết bị này đang chạy",
-		uplink.Ahead:   "trung tâm có nhiều bản ghi hơn nhật ký ở đây: nhật ký này là bản sao cũ",
-		uplink.Receded: "mốc của trung tâm lùi lại mà không đổi kỳ sống: kho dữ liệu có thể đã bị thay bằng tay",
-		uplink.Refused: "trung tâm từ chối một lô",
-	} {
-		if more, ok := strings.CutPrefix(problem, string(known)); ok {
-			return survey.Words{survey.Vietnamese: "cảnh báo: " + vi + more, survey.English: "alarm: " + problem}
-		}
-	}
-	return survey.Words{survey.Vietnamese: "cảnh báo: " + problem, survey.English: "alarm: " + problem}
+	return told(DiaryLost, "mất kết nối tới trung tâm"+why.In(survey.Vietnamese)+"; thiết bị vẫn ghi và sẽ gửi sau", "the centre is lost"+why.In(survey.English)+"; the kiosk goes on recording and sends later")
 }
 
 func (d *diarist) disk(s sight) (out []remark) {

@@ -233,8 +233,14 @@ func readEntries(r io.Reader) (list []DiaryEntry, err error) {
 	}
 }
 
-// note writes a remark into the diary, with the time.
+// note writes a remark into the diary, with the time. The first one comes after the
+// program's start: one that finds another at work on its folder leaves the diary alone.
 func (a *App) note(r remark) {
+	a.greeted.Do(a.greet)
+	a.write(r)
+}
+
+func (a *App) write(r remark) {
 	now := a.options.Now()
 	w := a.working.Load()
 	a.diary.note(DiaryEntry{At: now.In(survey.Zone), Sure: w != nil && w.journal.Sure(now), Kind: r.kind, Words: r.words})
@@ -243,15 +249,19 @@ func (a *App) note(r remark) {
 // diaryEvery is the time between two looks at what there is to tell.
 const diaryEvery = 2 * time.Second
 
-// keepDiary tells that the kiosk has started, and what happens, until stop is called
-// with the error that it stopped for.
-func (a *App) keepDiary() (stop func(error)) {
+// greet tells that the kiosk has started.
+func (a *App) greet() {
 	if before := a.diary.before(); before == "" || before == DiaryStopped {
-		a.note(told(DiaryStarted, "chương trình bắt đầu, phiên bản "+run.Version(), "the program starts, version "+run.Version()))
+		a.write(told(DiaryStarted, "chương trình bắt đầu, phiên bản "+run.Version(), "the program starts, version "+run.Version()))
 	} else {
-		a.note(told(DiaryStarted, "chương trình bắt đầu, phiên bản "+run.Version()+"; lần trước không được dừng bình thường (mất điện hoặc bị ngắt)",
+		a.write(told(DiaryStarted, "chương trình bắt đầu, phiên bản "+run.Version()+"; lần trước không được dừng bình thường (mất điện hoặc bị ngắt)",
 			"the program starts, version "+run.Version()+"; it was not stopped before (power lost, or killed)"))
 	}
+}
+
+// keepDiary tells what happens, until stop is called with the error that the kiosk
+// stopped for.
+func (a *App) keepDiary() (stop func(error)) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -270,11 +280,13 @@ func (a *App) keepDiary() (stop func(error)) {
 	return func(why error) {
 		close(ended)
 		<-done
-		if why != nil {
-			a.note(told(DiaryStopped, "chương trình dừng vì lỗi: "+screen.Told(why).In(survey.Vietnamese), "the program stops because of an error: "+screen.Told(why).In(survey.English)))
-			return
+		switch {
+		case errors.Is(why, journal.ErrLocked): // the diary is another program's
+		case why != nil:
+			a.note(told(DiaryStopped, "chương trình dừng vì lỗi: "+wordsOf(why).In(survey.Vietnamese), "the program stops because of an error: "+wordsOf(why).In(survey.English)))
+		default:
+			a.note(told(DiaryStopped, "chương trình dừng theo yêu cầu", "the program stops as it was told to"))
 		}
-		a.note(told(DiaryStopped, "chương trình dừng theo yêu cầu", "the program stops as it was told to"))
 	}
 }
 
@@ -283,9 +295,10 @@ func (a *App) lookOn(d *diarist) {
 	if w == nil {
 		return
 	}
-	now, up, space := a.options.Now(), w.uplink.State(), journal.SpaceOf(a.config.Data)
+	now, space := a.options.Now(), journal.SpaceOf(a.config.Data)
+	up, worries := w.link()
 	s := sight{
-		wall: time.Duration(now.UnixNano()), mono: now.Sub(a.began), up: up.Up, problem: up.Problem, unsent: w.uplink.Unsent(),
+		wall: time.Duration(now.UnixNano()), mono: now.Sub(a.began), up: up.Up, worries: worries, unsent: w.uplink.Unsent(),
 		free: -1, full: errors.Is(w.journal.Err(), kiosk.ErrFull), refused: w.journal.Refused(), chain: w.journal.Chain(),
 	}
 	for _, p := range w.pasts {
@@ -297,7 +310,11 @@ func (a *App) lookOn(d *diarist) {
 	s.skew, s.compared = w.journal.Skew()
 	s.oldest, s.newest = w.journal.Segments()
 	for _, r := range d.look(s) {
-		a.note(r)
+		if r.kind == DiaryShutOut || r.kind == DiaryAlarm {
+			a.tell(r)
+		} else {
+			a.note(r)
+		}
 	}
 }
 

@@ -27,12 +27,21 @@ func told(t *testing.T, dir string) (kinds []kioskapp.DiaryKind) {
 	return kinds
 }
 
+func count(kinds []kioskapp.DiaryKind, kind kioskapp.DiaryKind) (n int) {
+	for _, k := range kinds {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // TestAKioskKeepsADiary: from enrolment to an outage, a repaired journal, and a stop.
 func TestAKioskKeepsADiary(t *testing.T) {
+	t.Parallel()
 	centre := startCentre(t)
 	dir := t.TempDir()
-	k := startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
+	k := inService(t, settings(dir, centre.base))
 	k.press(t, "a press that the diary does not tell")
 	hears := func(want ...kioskapp.DiaryKind) {
 		t.Helper()
@@ -57,8 +66,7 @@ func TestAKioskKeepsADiary(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "journal", "000001.db"), 0); err != nil {
 		t.Fatal(err)
 	}
-	k = startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
+	k = inService(t, settings(dir, centre.base))
 	hears(kioskapp.DiaryJournal)
 	page(t, k)
 	k.stop()
@@ -104,9 +112,7 @@ func TestTheDiaryTellsOfAKill(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Join(lines[:len(lines)-1], "")), 0o600); err != nil { // as a kill leaves it
 		t.Fatal(err)
 	}
-	k := startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
-	k.stop()
+	inService(t, settings(dir, centre.base)).stop()
 	list, err := kioskapp.ReadDiary(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -134,11 +140,7 @@ func TestAKioskWorksWithoutItsDiary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := startKiosk(t, settings(dir, centre.base))
-	k.ready(t)
-	if n := k.press(t, "next"); n != 2 {
-		t.Errorf("the press is %d", n)
-	}
+	k := goesOn(t, settings(dir, centre.base), 2)
 	if code, body, err := k.get("/api/v1/diary"); err != nil || code != http.StatusInternalServerError {
 		t.Errorf("the diary's page says %d %s %v", code, body, err)
 	}

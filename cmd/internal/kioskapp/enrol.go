@@ -60,8 +60,8 @@ func (a *App) enrol(ctx context.Context) error {
 		if err.Error() != said { // once, not at every try
 			said = err.Error()
 			a.log.Warn("not taken in yet; asking again", "centre", a.config.Centre.URL, "error", err, "next", wait.Round(time.Second))
-			a.keepOut(&screen.NotEnrolled{Why: screen.Told(err)})
-			a.note(told(DiaryNotEnrolled, "chưa được trung tâm nhận: "+screen.Told(err).In(survey.Vietnamese), "not taken in yet: "+screen.Told(err).In(survey.English)))
+			a.keepOut(&screen.NotEnrolled{Why: wordsOf(err)})
+			a.note(told(DiaryNotEnrolled, "chưa được trung tâm nhận: "+wordsOf(err).In(survey.Vietnamese), "not taken in yet: "+wordsOf(err).In(survey.English)))
 		}
 		select {
 		case <-ctx.Done():
@@ -87,12 +87,12 @@ func (a *App) askIn(ctx context.Context, client *http.Client) (*identity.Enrolme
 	req.Header.Set("Accept-Language", "vi")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, &away{err}
+		return nil, away(err)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read to its end
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
-		return nil, &away{err}
+		return nil, away(err)
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return nil, refused(resp, body)
@@ -104,21 +104,9 @@ func (a *App) askIn(ctx context.Context, client *http.Client) (*identity.Enrolme
 	return a.accept(e)
 }
 
-// away is a centre that did not answer, in words for people.
-type away struct{ cause error }
-
-// Error is the cause in both languages.
-func (e *away) Error() string { return e.Text(survey.Vietnamese) + " / " + e.Text(survey.English) }
-
-// Unwrap is the cause.
-func (e *away) Unwrap() error { return e.cause }
-
-// Text is the sentence in one language; the cause is in English, as the system has it.
-func (e *away) Text(lang survey.Lang) string {
-	if lang == survey.Vietnamese {
-		return "không tới được trung tâm: " + e.cause.Error()
-	}
-	return "cannot reach the centre: " + e.cause.Error()
+// away is a centre that did not answer.
+func away(cause error) error {
+	return because(cause, "không tới được trung tâm", "cannot reach the centre")
 }
 
 // reasons are what an answer's status says about why a kiosk is not taken in.

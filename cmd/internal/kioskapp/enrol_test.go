@@ -110,15 +110,13 @@ func TestAKioskAsksUntilItIsTakenIn(t *testing.T) {
 	t.Parallel()
 	base, asked := fakeCentre(t, refuses, takenIn(nil))
 	dir := t.TempDir()
-	k := startKiosk(t, settings(dir, base))
-	k.ready(t)
+	k := inService(t, settings(dir, base))
 	k.press(t, "1")
 	if n := asked(); n != 2 {
 		t.Fatalf("it asked %d times, want 2", n)
 	}
 	k.stop()
-	k = startKiosk(t, settings(dir, base))
-	k.ready(t)
+	k = inService(t, settings(dir, base))
 	if n := k.press(t, "2"); n != 2 || asked() != 2 {
 		t.Fatalf("after a restart press %d, asked %d times", n, asked())
 	}

@@ -18,6 +18,7 @@ func (a *App) writeMetrics(w io.Writer) {
 		{"hailong_enrolled", "gauge", "1 when the centre has taken the kiosk in.", truth(st.Kiosk != "")},
 		{"hailong_ready", "gauge", "1 when a press can be recorded.", truth(a.Ready() == nil)},
 		{"hailong_link_up", "gauge", "1 when the centre can be reached.", truth(st.Link.Connected)},
+		{"hailong_refused_by_centre", "gauge", "1 when the centre does not accept this kiosk any more.", truth(st.Link.Refused)},
 		{"hailong_records_total", "counter", "Records kept in the journal's chain.", float64(st.Last)},
 		{"hailong_unsent", "gauge", "Records that the centre has not signed for.", float64(st.Unsent)},
 		{"hailong_oldest_unsent_seconds", "gauge", "Age of the oldest of them.", st.OldestUnsent.Seconds()},

@@ -29,8 +29,7 @@ func TestFiguresOfAKiosk(t *testing.T) {
 		"hailong_journal_commit_seconds_count 0", "# TYPE hailong_records_total counter", "# TYPE hailong_ready gauge")
 
 	open := startCentre(t)
-	k := startKiosk(t, settings(t.TempDir(), open.base))
-	k.ready(t)
+	k := inService(t, settings(t.TempDir(), open.base))
 	k.press(t, "1")
 	k.press(t, "2")
 	shows(k, "hailong_enrolled 1", "hailong_ready 1", "hailong_link_up 1", "hailong_records_total 2", "hailong_unsent 0",

@@ -79,12 +79,29 @@ func startKiosk(t *testing.T, c kioskapp.Config) *service {
 	return start(t, app)
 }
 
+// inService starts a kiosk and waits until it can record.
+func inService(t *testing.T, c kioskapp.Config) *service {
+	t.Helper()
+	k := startKiosk(t, c)
+	k.ready(t)
+	return k
+}
+
+// goesOn starts a kiosk again, whose next press must have that sequence.
+func goesOn(t *testing.T, c kioskapp.Config, want uint64) *service {
+	t.Helper()
+	k := inService(t, c)
+	if n := k.press(t, "next"); n != want {
+		t.Fatalf("the next press is %d, want %d", n, want)
+	}
+	return k
+}
+
 // enrolled makes a kiosk's folder: taken in by the centre, with presses, and stopped.
 func enrolled(t *testing.T, centre string, presses int) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	k := startKiosk(t, settings(dir, centre))
-	k.ready(t)
+	k := inService(t, settings(dir, centre))
 	for i := range presses {
 		k.press(t, fmt.Sprint(i))
 	}
@@ -173,6 +190,7 @@ type status struct {
 	Last      uint64   `json:"last_sequence"`
 	Receipted uint64   `json:"receipted_sequence"`
 	Unsent    uint64   `json:"unsent"`
+	Oldest    float64  `json:"oldest_unsent_seconds"`
 	Link      struct {
 		Connected bool    `json:"connected"`
 		Problem   *string `json:"problem"`

@@ -1,7 +1,6 @@
 package kioskapp
 
 import (
-	"fmt"
 	"time"
 
 	"hailong/cmd/internal/run"
@@ -19,7 +18,9 @@ func (a *App) Ready() error {
 		return *t
 	}
 	if w := a.working.Load(); w != nil {
-		return w.journal.Err()
+		if err := w.journal.Err(); err != nil {
+			return because(err, "nhật ký không ghi được", "the journal cannot be written")
+		}
 	}
 	return nil
 }
@@ -30,43 +31,56 @@ func (a *App) Status() screen.Status {
 	st := screen.Status{Clock: screen.Clock{Now: now, Boot: time.Since(a.began)}}
 	w := a.working.Load()
 	if w == nil {
-		st.Link.Problem = screen.Told(a.Ready())
+		if why := a.Ready(); why != nil {
+			st.Link.Problem = wordsOf(why)
+		}
 		return st
 	}
 	st.Kiosk = a.identity.Kiosk()
 	for _, c := range a.identity.Enrolment.Counters {
 		st.Counters = append(st.Counters, c.Code)
 	}
-	up := w.uplink.State() // before the head, so that nothing is ever sent that is not there
+	up, worries := w.link() // before the head, so that nothing is ever sent that is not there
 	st.Chain, st.Last = w.journal.Chain(), w.journal.Head().Sequence
 	st.Receipted = min(up.Durable, st.Last)
-	if st.Unsent = st.Last - st.Receipted; st.Unsent > 0 {
-		if at, err := w.journal.TimeAt(st.Receipted + 1); err == nil && !at.IsZero() {
-			st.OldestUnsent = max(now.Sub(at), 0)
+	waits := func(durable, unsent uint64, timeAt func(uint64) (time.Time, error)) {
+		if st.Unsent += unsent; unsent == 0 {
+			return
 		}
+		if at, err := timeAt(durable + 1); err == nil && !at.IsZero() {
+			st.OldestUnsent = max(now.Sub(at), st.OldestUnsent)
+		}
+	}
+	waits(st.Receipted, st.Last-st.Receipted, w.journal.TimeAt)
+	for _, p := range w.pasts { // what an earlier chain still has to send is unsent, too
+		waits(p.State().Durable, p.Unsent(), p.records.TimeAt)
 	}
 	if skew, known := w.journal.Skew(); known {
 		st.Clock.Skew = &skew
 	}
-	for _, p := range w.pasts { // what an earlier chain still has to send is unsent, too
-		st.Unsent += p.Unsent()
-	}
-	st.Link = screen.Link{Connected: up.Up, Since: up.Since}
-	switch {
-	case !up.Up:
-		st.Link.Problem = problem("không tới được trung tâm; thiết bị vẫn ghi và sẽ gửi lại sau", "the centre cannot be reached; the kiosk goes on recording and will send later")
-		if up.Problem != "" {
-			st.Link.Problem = problem(st.Link.Problem.In(survey.Vietnamese)+" ("+up.Problem+")", st.Link.Problem.In(survey.English)+" ("+up.Problem+")")
-		}
-	case up.Problem != "":
-		st.Link.Problem = problem(fmt.Sprintf("cần xem lại: %s", up.Problem), fmt.Sprintf("needs a look: %s", up.Problem))
-	}
+	st.Link = screen.Link{Connected: up.Up, Since: up.Since, Refused: shutOut(worries), Problem: linkProblem(up.Up, worries)}
 	return st
+}
+
+// linkProblem is what the status says about the way to the centre; nil = all is well.
+func linkProblem(up bool, worries []worry) survey.Words {
+	switch why := said(worries); {
+	case shutOut(worries):
+		return notAccepted
+	case up && why != nil:
+		return problem("cần xem lại: "+why.In(survey.Vietnamese), "needs a look: "+why.In(survey.English))
+	case up:
+		return nil
+	case why != nil:
+		return problem("không tới được trung tâm ("+why.In(survey.Vietnamese)+"); thiết bị vẫn ghi và sẽ gửi sau", "the centre cannot be reached ("+why.In(survey.English)+"); the kiosk goes on recording and sends later")
+	}
+	return problem("không tới được trung tâm; thiết bị vẫn ghi và sẽ gửi sau", "the centre cannot be reached; the kiosk goes on recording and sends later")
 }
 
 // heartbeat is what the kiosk says of itself to the centre.
 func (a *App) heartbeat(durable uint64) custody.Heartbeat {
-	j := a.working.Load().journal
+	w := a.working.Load()
+	j := w.journal
 	head := j.Head()
 	h := custody.Heartbeat{
 		Kiosk: a.identity.Kiosk(), Chain: j.Chain(), Last: head.Sequence, LastSum: head.Hash,
@@ -80,13 +94,9 @@ func (a *App) heartbeat(durable uint64) custody.Heartbeat {
 		h.Skew = skew.Milliseconds()
 	}
 	if err := a.Ready(); err != nil {
-		h.Trouble = err.Error()
-	} else if st := a.working.Load().uplink.State(); st.Up {
-		h.Trouble = st.Problem // an alarm, which somebody at the centre should see
+		h.Trouble = bilingual(wordsOf(err))
+	} else if up, worries := w.link(); up.Up && len(worries) > 0 {
+		h.Trouble = bilingual(said(worries)) // alarms, which somebody at the centre should see
 	}
 	return h
-}
-
-func problem(vi, en string) survey.Words {
-	return survey.Words{survey.Vietnamese: vi, survey.English: en}
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"hailong/kiosk"
@@ -24,7 +26,13 @@ import (
 type parts struct {
 	journal *journal.Journal
 	uplink  *uplink.Uplink
-	pasts   []*uplink.Uplink // of earlier chains that are still here
+	pasts   []past // earlier chains that are still here
+}
+
+// past is an earlier chain and what carries it.
+type past struct {
+	*uplink.Uplink
+	records *journal.Past
 }
 
 // childWord is the first argument of a process that looks at a damaged file.
@@ -54,7 +62,7 @@ func (a *App) open() error {
 		Kiosk: a.identity.Kiosk(), Chain: a.identity.Chain, Reserve: a.config.Data, Now: a.options.Now,
 		NoHardwareClock: a.config.Clock.Hardware == "no" || a.config.Clock.Hardware == "auto" && !hasHardwareClock(),
 		OnCommit:        func(_ int, took time.Duration) { a.commits.add(took) },
-		OnEvent:         a.tell,
+		OnEvent:         func(w survey.Words) { a.tell(remark{DiaryJournal, w}) },
 		Full:            a.config.Disk.Full << 20, Spare: a.config.Disk.Spare << 20, Keep: time.Duration(a.config.Disk.KeepDays) * 24 * time.Hour,
 	}
 	if a.options.Program != "" {
@@ -62,7 +70,7 @@ func (a *App) open() error {
 	}
 	j, err := journal.Open(filepath.Join(a.config.Data, identity.JournalFolder), o)
 	if err != nil {
-		return fmt.Errorf("open the journal in %s: %w", a.config.Data, err)
+		return err
 	}
 	if a.identity.Chain != j.Chain() {
 		known := *a.identity
@@ -73,8 +81,8 @@ func (a *App) open() error {
 		a.identity.Chain = known.Chain // not before it is on disk: the next try must save it, too
 	}
 	p := &parts{journal: j, uplink: a.uplink(j, j, a.heartbeat)}
-	for _, past := range j.Pasts() {
-		p.pasts = append(p.pasts, a.uplink(j, past, nil))
+	for _, records := range j.Pasts() {
+		p.pasts = append(p.pasts, past{a.uplink(j, records, nil), records})
 	}
 	if a.working.Swap(p) == nil {
 		a.opened.Push("the journal", func() error { return a.working.Load().journal.Close() })
@@ -82,13 +90,7 @@ func (a *App) open() error {
 	return nil
 }
 
-// carried is a chain of the journal that is sent to the centre.
-type carried interface {
-	uplink.Journal
-	Chain() survey.Chain
-}
-
-func (a *App) uplink(own *journal.Journal, j carried, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
+func (a *App) uplink(own *journal.Journal, j uplink.Journal, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
 	chain := j.Chain()
 	o := uplink.Options{
 		Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CentreKey: ed25519.PublicKey(a.identity.Enrolment.CentreKey), Journal: j,
@@ -116,10 +118,10 @@ func (a *App) backed(j *journal.Journal, chain survey.Chain, r custody.Receipt) 
 	}
 }
 
-// tell says what a person should know.
-func (a *App) tell(w survey.Words) {
-	a.log.Warn(w.In(survey.Vietnamese), "en", w.In(survey.English))
-	a.note(remark{DiaryJournal, w})
+// tell says what a person should know, in the log and in the diary.
+func (a *App) tell(r remark) {
+	a.log.Warn(r.words.In(survey.Vietnamese), "en", r.words.In(survey.English))
+	a.note(r)
 }
 
 // present is the journal of the moment: another one after it had to be opened anew.
@@ -156,35 +158,61 @@ func (a *App) live(ctx context.Context) error {
 		if !errors.Is(err, errJournal) {
 			return err
 		}
-		a.log.Error("the journal failed; it is looked at and opened anew", "error", err)
-		a.note(told(DiaryJournal, "nhật ký không ghi được ("+err.Error()+"); đang kiểm tra và mở lại", "the journal failed ("+err.Error()+"); it is looked at and opened anew"))
-		if err := a.reopen(ctx, err); err != nil {
+		a.shut(because(err, "nhật ký không ghi được, đang được kiểm tra và mở lại", "the journal failed, it is looked at and opened anew"))
+		if err := a.working.Load().journal.Close(); err != nil {
+			a.log.Warn("close the journal that failed", "error", err)
+		}
+		if err := a.openJournal(ctx); err != nil {
 			return unlessDone(ctx, err)
 		}
 		a.trouble.Store(nil)
-		a.note(told(DiaryJournal, "nhật ký đã mở lại; thiết bị ghi tiếp", "the journal is open again; the kiosk records"))
 	}
 }
 
-// reopen opens a journal that failed, however long it takes.
-func (a *App) reopen(ctx context.Context, why error) error {
+// shut takes the kiosk out of service because of its journal.
+func (a *App) shut(why error) {
 	a.keepOut(why)
-	if err := a.working.Load().journal.Close(); err != nil {
-		a.log.Warn("close the journal that failed", "error", err)
-	}
+	a.tell(remark{DiaryJournal, wordsOf(why)})
+}
+
+// openJournal opens the journal, however long it takes: at the start, and again after it
+// failed. At the start alone it gives up where another try cannot help.
+func (a *App) openJournal(ctx context.Context) error {
+	start, before := a.working.Load() == nil, ""
 	for wait := reopenFirst; ; wait = min(2*wait, reopenMost) {
 		err := a.open()
+		if err == nil && (before != "" || !start) {
+			a.tell(told(DiaryJournal, "nhật ký đã mở lại; thiết bị ghi tiếp", "the journal is open again; the kiosk records"))
+		}
 		if err == nil {
 			return nil
 		}
-		a.log.Error("the journal cannot be opened; trying again", "error", err, "next", wait)
-		a.keepOut(err)
+		why := because(err, "không mở được nhật ký trong "+a.config.Data, "the journal in "+a.config.Data+" cannot be opened")
+		if start && hopeless(err) {
+			return why
+		}
+		if why.Error() != before { // once, not at every try
+			before = why.Error()
+			a.shut(why)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
 		}
 	}
+}
+
+// hopeless reports whether a person must mend something before it helps to try again:
+// another program has the journal, or its folder is not this program's to write. A disk that
+// has become read-only is not: a dying card does that, and the screen must say so.
+func hopeless(err error) bool {
+	for _, why := range []error{journal.ErrLocked, fs.ErrPermission, syscall.ENOTDIR} {
+		if errors.Is(err, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // carry runs the uplinks until ctx ends or the journal fails.
@@ -196,7 +224,10 @@ func (a *App) carry(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	links := append([]*uplink.Uplink{w.uplink}, w.pasts...)
+	links := []*uplink.Uplink{w.uplink}
+	for _, p := range w.pasts {
+		links = append(links, p.Uplink)
+	}
 	nc, err := link.Dial(link.Options{
 		URL: url, Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
 		OnChange: func(up bool, problem error) {

@@ -1,0 +1,85 @@
+package kioskapp
+
+import (
+	"strings"
+
+	"hailong/survey"
+	"hailong/sync/uplink"
+)
+
+// worry is what is wrong with the way to the centre, or with one chain that goes there.
+type worry struct {
+	past    survey.Chain // the earlier chain that it is about; zero = the journal's own
+	problem string       // as the uplink says it
+}
+
+// link is how the way to the centre is, and what is wrong: with the way itself while it
+// is closed, and with each of the journal's chains while it is open.
+func (p *parts) link() (own uplink.State, worries []worry) {
+	own = p.uplink.State()
+	if own.Problem != "" {
+		worries = append(worries, worry{problem: own.Problem})
+	}
+	for _, past := range p.pasts {
+		if st := past.State(); own.Up && st.Up && st.Problem != "" {
+			worries = append(worries, worry{past.records.Chain(), st.Problem})
+		}
+	}
+	return own, worries
+}
+
+// shutOut reports whether the centre refuses the kiosk itself: the message server its key,
+// or, behind one that knows no keys, the intake its batches.
+func shutOut(worries []worry) bool {
+	for _, w := range worries {
+		// The server says it with a small or a large letter, before and after the first
+		// connection.
+		if strings.Contains(strings.ToLower(w.problem), "authorization violation") || strings.Contains(w.problem, "no kiosk of that name is enrolled") {
+			return true
+		}
+	}
+	return false
+}
+
+// notAccepted says that the centre refuses the kiosk, and what to do.
+var notAccepted = problem(
+	"trung tâm không chấp nhận thiết bị này nữa (mã E4): khóa của nó bị từ chối, có lẽ vì đã bị thu hồi. Lượt bấm vẫn được giữ trên đĩa, nhưng không gửi đi được. "+
+		"Cần ghi danh lại: ở trung tâm, chạy hailong kiosks add --counter QUẦY để có mã mới; ở đây, dừng chương trình, cất thư mục data đi nơi khác (đừng xóa), ghi mã vào centre.code rồi chạy lại",
+	"the centre does not accept this kiosk any more (code E4): its key is refused, most likely because it was revoked. Presses are still kept on disk, but cannot be sent. "+
+		"Enrol it again: at the centre, hailong kiosks add --counter COUNTER gives a new code; here, stop the program, move the data folder away (do not delete it), put the code into centre.code and start again")
+
+// said are worries in words, one sentence for each.
+func said(worries []worry) survey.Words {
+	if len(worries) == 0 {
+		return nil
+	}
+	var vi, en []string
+	for _, w := range worries {
+		words := alarm(w.problem)
+		if !w.past.IsZero() {
+			words = problem("chuỗi cũ "+w.past.String()+": "+words.In(survey.Vietnamese), "earlier chain "+w.past.String()+": "+words.In(survey.English))
+		}
+		vi, en = append(vi, words.In(survey.Vietnamese)), append(en, words.In(survey.English))
+	}
+	return problem(strings.Join(vi, "; "), strings.Join(en, "; "))
+}
+
+// alarm is an uplink's problem in both languages.
+func alarm(problem string) survey.Words {
+	for known, vi := range map[uplink.Alarm]string{
+		uplink.Forked:  "trung tâm đang giữ một bản ghi khác dưới cùng số thứ tự: có thể có bản sao của thiết bị này đang chạy",
+		uplink.Ahead:   "trung tâm có nhiều bản ghi hơn nhật ký ở đây: nhật ký này là bản sao cũ",
+		uplink.Receded: "mốc của trung tâm lùi lại mà không đổi kỳ sống: kho dữ liệu có thể đã bị thay bằng tay",
+		uplink.Refused: "trung tâm từ chối một lô",
+		uplink.Unread:  "nhật ký không đưa ra được phần trung tâm còn thiếu",
+	} {
+		more, ok := strings.CutPrefix(problem, string(known))
+		if cause, has := strings.CutPrefix(more, ": "); has {
+			more = ": " + vietnamese(cause)
+		}
+		if ok {
+			return survey.Words{survey.Vietnamese: vi + more, survey.English: problem}
+		}
+	}
+	return survey.Words{survey.Vietnamese: vietnamese(problem), survey.English: problem}
+}
