@@ -26,7 +26,7 @@ func TestWhatTheClosingsAccountFor(t *testing.T) {
 		"counted otherwise": {func(o *Told) {
 			o.Closings[0].Counted, o.Closings[0].Held = 0, 1
 		}, "0 are counted and 1 held, the score counts 1"},
-		"a loss that nobody declared": {func(o *Told) { o.Losses = []KnownLoss{{"k", 0, 5}} }, "declared 0 losses, the aggregator tells of 1"},
+		"a loss that nobody declared": {func(o *Told) { o.Losses = []KnownLoss{{"k", 0, 5}} }, "declared losses of 0 chains, the aggregator tells of 1"},
 		"more told lost than is":      {func(o *Told) { o.Losses = []KnownLoss{{"k", 1, 5}} }, "0 presses are lost, the aggregator tells of 1 to 5"},
 	} {
 		t.Run(name, func(t *testing.T) {

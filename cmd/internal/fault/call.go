@@ -11,8 +11,9 @@ import (
 
 var client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
-// Call sends a request to a program and reads its JSON answer. The token may be empty,
-// body and into nil. An answer of 300 and more is an error, and its status is given.
+// Call sends a request to a program and reads its JSON answer, whose words are to be
+// English. The token may be empty, body and into nil. An answer of 300 and more is an
+// error, and its status is given.
 func Call(method, url, token string, body, into any) (status int, err error) {
 	var r io.Reader
 	if body != nil {
@@ -27,6 +28,7 @@ func Call(method, url, token string, body, into any) (status int, err error) {
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept-Language", "en")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

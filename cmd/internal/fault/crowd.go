@@ -46,7 +46,7 @@ type Crowd struct {
 const pressEvery = 4 * time.Millisecond
 
 // NewCrowd begins to press: hands people at each kiosk, with keys and answers that seed
-// determines.
+// determines. Now and then somebody writes a comment.
 func NewCrowd(l *Ledger, seed uint64, hands int, kiosks ...string) *Crowd {
 	c := &Crowd{ledger: l, stop: make(chan struct{})}
 	for i, k := range kiosks {
@@ -62,6 +62,9 @@ func NewCrowd(l *Ledger, seed uint64, hands int, kiosks ...string) *Crowd {
 func (c *Crowd) person(kiosk, name string, rnd *rand.Rand) {
 	for n := 0; ; n++ {
 		p := Press{Questionnaire: "quick", Answers: map[string]int{"Z0": 1 + rnd.IntN(5)}, Channel: survey.Web, Key: fmt.Sprintf("%s-%d", name, n)}
+		if n%4 == 3 {
+			p.Comment = commentMark + p.Key
+		}
 		for Hand(c.ledger, kiosk, p) == Unknown {
 			if !c.wait(5 * pressEvery) {
 				return

@@ -216,11 +216,23 @@ func (d *Disk) unsynced() []*change {
 	return slices.SortedFunc(maps.Keys(all), func(a, b *change) int { return cmp.Compare(a.serial, b.serial) })
 }
 
-// Unsynced is how many changes a cut now could lose.
-func (d *Disk) Unsynced() int {
+// inFlight reports whether a cut now could lose a change of some file or folder whose
+// path fits the patterns.
+func (d *Disk) inFlight(patterns string) bool {
+	for _, n := range d.nodes {
+		if slices.ContainsFunc(n.pending, func(c *change) bool { return !c.stable }) && matches(patterns, n.path()) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unsynced reports whether a cut now could lose something of the files that fit the
+// patterns, which are those of [Disk.At].
+func (d *Disk) Unsynced(patterns string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.unsynced())
+	return d.inFlight(patterns)
 }
 
 // Restore puts the power back on: programs see what was stable. Its volume is a new

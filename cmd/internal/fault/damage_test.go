@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -80,8 +81,9 @@ func damaged(patterns ...string) func(*testing.T, uint64) Result {
 		s.while(300 * time.Millisecond)
 		s.crowd.Stop()
 		s.resolve()
+		s.settled() // the crowd's comments, too, which the log does not hold
 		s.Centre.Process.Kill()
-		for n := range s.rnd.IntN(20) {
+		for n := range 1 + s.rnd.IntN(20) {
 			s.thanked(fmt.Sprint("unsent-", n))
 		}
 		if s.rnd.IntN(2) == 0 {
@@ -89,8 +91,9 @@ func damaged(patterns ...string) func(*testing.T, uint64) Result {
 		} else if err := k.Process.Stop(stopWithin); err != nil {
 			t.Fatal(err)
 		}
+		missed := false
 		for _, pattern := range patterns {
-			s.harm(filepath.Join(k.Data, "journal", pattern))
+			missed = !s.harm(filepath.Join(k.Data, "journal", pattern)) || missed
 		}
 		if len(patterns) == 0 {
 			t.Log("the journal's folder is removed")
@@ -103,12 +106,13 @@ func damaged(patterns ...string) func(*testing.T, uint64) Result {
 		for n := range 3 {
 			s.press(fmt.Sprint("after-", n)) // it may meet the damage only now
 		}
-		return s.calm()
+		return s.calm().but(missed)
 	}
 }
 
-// harm harms the newest file that fits a pattern.
-func (s *stage) harm(pattern string) {
+// harm harms the newest file that fits a pattern, and reports whether it is another one
+// than before.
+func (s *stage) harm(pattern string) bool {
 	s.t.Helper()
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -116,8 +120,18 @@ func (s *stage) harm(pattern string) {
 	}
 	h := harms[s.rnd.IntN(len(harms))]
 	path := slices.Max(files)
-	s.t.Logf("%s is %s", filepath.Base(path), h.name)
-	if err := h.do(s, path); err != nil {
+	before, err := os.ReadFile(path)
+	if err != nil {
 		s.t.Fatal(err)
 	}
+	for range 20 { // what stands in the middle may be zeros already
+		if err := h.do(s, path); err != nil {
+			s.t.Fatal(err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {
+			s.t.Logf("%s is %s", filepath.Base(path), h.name)
+			return true
+		}
+	}
+	return false
 }

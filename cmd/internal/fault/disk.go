@@ -32,9 +32,13 @@ type DiskOptions struct {
 	// Without it a new, renamed or removed name is only kept by the sync of its folder,
 	// which is all that POSIX promises.
 	EntryWithFile bool
-	// Lies makes every sync say that it is done and do nothing, as some cheap cards do
-	// and as a program does that does not sync: for controls.
-	Lies bool
+	// Thin makes the disk say that it has plenty of room until a write fails, as one does
+	// whose room others take as well, or of which a quota gives a part.
+	Thin bool
+	// Lies are patterns as of [Disk.At], of the files and folders whose syncs say that they
+	// are done and do nothing, as on some cheap cards and as with a program that does not
+	// sync: for controls. "" = none, "*" = all.
+	Lies string
 }
 
 // Disk is a tree of files in memory that knows two states of itself: what programs see,
@@ -52,13 +56,13 @@ type Disk struct {
 	used    int64  // blocks, in what programs see
 	down    bool
 	life    int
-	counts  map[Op]int
+	full    int // writes that found no room
 	points  []*Point
 }
 
 // NewDisk is an empty disk with its power on.
 func NewDisk(o DiskOptions) *Disk {
-	d := &Disk{options: o, nodes: map[NodeID]*node{}, counts: map[Op]int{}}
+	d := &Disk{options: o, nodes: map[NodeID]*node{}}
 	d.root = d.newNode(nil, "", true, 0o755)
 	return d
 }
@@ -103,11 +107,18 @@ func (d *Disk) SetLimit(bytes int64) {
 	d.options.Limit = bytes
 }
 
-// Lie makes syncs do nothing from now on.
-func (d *Disk) Lie() {
+// Lie makes the syncs of some files do nothing from now on: see [DiskOptions].
+func (d *Disk) Lie(patterns string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.options.Lies = true
+	d.options.Lies = patterns
+}
+
+// Full is how many writes have failed for want of room.
+func (d *Disk) Full() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.full
 }
 
 // Used is how many bytes the files take, in whole blocks.
@@ -185,6 +196,7 @@ func (d *Disk) take(n *node, offset, length int64) syscall.Errno {
 		}
 	}
 	if d.options.Limit > 0 && need > 0 && (d.used+need)*blockSize > d.options.Limit {
+		d.full++
 		return syscall.ENOSPC
 	}
 	for i := first; i < end; i++ {

@@ -5,6 +5,7 @@ package fault
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -23,14 +24,25 @@ import (
 //	sealed NUMBER    the newest segment, when it is another one
 //	backed SEQUENCE  what it says that a verified backup holds
 //	let go NUMBER    the oldest segment that is left
+//	reserved         it was given more numbers than were reserved at its word
+//	declared CHAIN LAST RESERVED
 //	kept CHAIN FIRST LAST MISSING
 //	found KEY CHAIN/SEQUENCE
 const (
 	journalBuild = "build a journal of several segments"
 	journalSeal  = "seal a segment"
 	journalPrune = "let a segment go"
+	journalAgain = "press once more what was pressed before"
+	journalMany  = "press more than a block of reserved numbers"
+	journalSays  = "say what a new chain declares"
 	journalCheck = "check a journal"
 )
+
+// journalWorks are what the children do.
+var journalWorks = map[string]func(string) error{
+	journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalAgain: pressAgain,
+	journalMany: pressBlock, journalSays: sayDeclared, journalCheck: checkJournal,
+}
 
 // The journals of the children.
 const (
@@ -39,11 +51,13 @@ const (
 	sealAfter    = 10      // presses of journalSeal before its word: nearly a segment
 	sealPresses  = 4       // and after it
 	backedUpTo   = 28      // by journalPrune: more than two segments
+	bigSegment   = 1 << 20 // bytes: nothing is sealed
+	manyBefore   = 100     // presses of journalMany before its word: some of the first block
+	manyPresses  = 260     // and in all: more than one block
 )
 
 func journalChild(mode, dir string) int {
-	do := map[string]func(string) error{journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalCheck: checkJournal}[mode]
-	if err := do(dir); err != nil {
+	if err := journalWorks[mode](dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -51,7 +65,7 @@ func journalChild(mode, dir string) int {
 }
 
 // openChild opens the journal as a kiosk would; chain is what its identity remembers.
-func openChild(dir string, free int64) (*journal.Journal, error) {
+func openChild(dir string, free, segment int64) (*journal.Journal, error) {
 	var chain survey.Chain
 	if b, err := os.ReadFile(filepath.Join(dir, "chain")); err == nil {
 		if err := chain.UnmarshalText(b); err != nil {
@@ -59,7 +73,7 @@ func openChild(dir string, free int64) (*journal.Journal, error) {
 		}
 	}
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{
-		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: smallSegment, Ballast: -1, Full: 1, Spare: 1,
+		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: segment, Ballast: -1, Full: 1, Spare: 1,
 		Space: func(string) journal.Space { return journal.Space{Free: free, Total: 100} },
 	})
 	if err == nil && chain.IsZero() {
@@ -119,7 +133,7 @@ func awaitWord() error {
 }
 
 func buildJournal(dir string) error {
-	j, err := openChild(dir, 90)
+	j, err := openChild(dir, 90, smallSegment)
 	if err != nil {
 		return err
 	}
@@ -128,7 +142,7 @@ func buildJournal(dir string) error {
 
 // sealSegment ends without closing the journal.
 func sealSegment(dir string) error {
-	j, err := openChild(dir, 90)
+	j, err := openChild(dir, 90, smallSegment)
 	if err != nil {
 		return err
 	}
@@ -141,8 +155,63 @@ func sealSegment(dir string) error {
 	return pressMany(j, "seal-", sealPresses)
 }
 
+// pressAgain presses what sealSegment may have pressed, seals nothing, and ends without
+// closing the journal.
+func pressAgain(dir string) error {
+	j, err := openChild(dir, 90, bigSegment)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(pressMany(j, "built-", sealAfter), pressMany(j, "seal-", 1)); err != nil {
+		return err
+	}
+	return awaitWord()
+}
+
+// pressBlock ends without closing the journal.
+func pressBlock(dir string) error {
+	j, err := openChild(dir, 90, bigSegment)
+	if err != nil {
+		return err
+	}
+	for i := range manyPresses {
+		if i == manyBefore {
+			if err := awaitWord(); err != nil {
+				return err
+			}
+		}
+		if err := pressChild(j, fmt.Sprint("many-", i)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("reserved")
+	return nil
+}
+
+// sayDeclared opens a journal that begins with a new chain.
+func sayDeclared(dir string) error {
+	j, err := openChild(dir, 90, bigSegment)
+	if err != nil {
+		return err
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	b, err := j.Batch(1, 0, 1, 1<<16, "k-child", key)
+	if err != nil {
+		return err
+	}
+	s, err := b.Records[0].Succession()
+	if err != nil {
+		return err
+	}
+	fmt.Println("declared", s.Predecessor, s.Last, s.Reserved)
+	return j.Close()
+}
+
 func pruneSegments(dir string) error {
-	j, err := openChild(dir, 10) // more than half full
+	j, err := openChild(dir, 10, smallSegment) // more than half full
 	if err != nil {
 		return err
 	}
@@ -177,12 +246,12 @@ const pruneWithin = 3 * time.Second
 // checkJournal opens the journal, asks for every key that there may be, presses once more
 // and looks, when it is closed, at both files of each segment.
 func checkJournal(dir string) error {
-	j, err := openChild(dir, 90)
+	j, err := openChild(dir, 90, smallSegment)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"built-", "seal-"} {
-		for i := range builtPresses {
+	for _, name := range []string{"built-", "seal-", "many-"} {
+		for i := range manyPresses {
 			key := fmt.Sprint(name, i)
 			e, ok, err := j.Find(survey.KeyNonce(key))
 			if err != nil {

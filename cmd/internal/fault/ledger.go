@@ -14,8 +14,12 @@ type Press struct {
 	Questionnaire string         `json:"questionnaire"`
 	Answers       map[string]int `json:"answers"`
 	Channel       survey.Channel `json:"channel"`
+	Comment       string         `json:"comment,omitempty"`
 	Key           string         `json:"idempotency_key"`
 }
+
+// commentMark begins the comments of a [Crowd], so that one is known wherever it turns up.
+const commentMark = "góp ý thử nghiệm "
 
 // Outcome is what is known of a press that was sent.
 type Outcome string
@@ -160,8 +164,8 @@ func (l *Ledger) Check(s *Stored) Verdict {
 			v.wrong("I2: %s is in the store and nobody pressed it", ids(records))
 		}
 	}
-	if want := v.Thanked - v.Declared - v.Disputed + v.Unasked; v.Counted+s.Held != want {
-		v.wrong("I1: %d presses should be counted, %d are, %d are held", want, v.Counted, s.Held)
+	if want := v.Thanked - v.Declared - v.Disputed + v.Unasked; v.Counted+s.Held+s.Quarantined != want {
+		v.wrong("I1: %d presses should be counted, %d are, %d are held, %d in quarantine", want, v.Counted, s.Held, s.Quarantined)
 	}
 	v.account(s)
 	return v
@@ -179,6 +183,9 @@ func (v *Verdict) content(n *line, records []StoredRecord) {
 	for _, r := range records {
 		if why := r.differs(n.press); why != "" {
 			v.wrong("I1: the press %s is in the store as %s with another content: %s", n.press.Key, r.ID, why)
+		}
+		if r.Comment != n.press.Comment {
+			v.wrong("I10: the press %s was made with the comment %q, the store has %q", n.press.Key, n.press.Comment, r.Comment)
 		}
 	}
 }

@@ -295,9 +295,9 @@ func (f *face) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLis
 
 func (f *face) StatFs(_ <-chan struct{}, _ *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
 	f.volume.disk.mu.Lock()
-	limit := f.volume.disk.options.Limit
+	limit, thin := f.volume.disk.options.Limit, f.volume.disk.options.Thin
 	f.volume.disk.mu.Unlock()
-	if limit == 0 {
+	if limit == 0 || thin {
 		limit = 1 << 40
 	}
 	free := max(0, limit-f.volume.disk.Used()) / blockSize

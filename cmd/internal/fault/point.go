@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"maps"
 	"path"
 	"sync/atomic"
 	"syscall"
@@ -10,7 +9,7 @@ import (
 // Op is a kind of call that changes a [Disk].
 type Op string
 
-// The kinds of calls that are counted and that a [Point] may stand on.
+// The kinds of calls that a [Point] may stand on.
 const (
 	OpWrite      Op = "write"
 	OpTruncate   Op = "truncate"
@@ -21,15 +20,13 @@ const (
 	OpRemove     Op = "remove"
 )
 
-// Ops are all kinds.
-var Ops = []Op{OpWrite, OpTruncate, OpSync, OpSyncFolder, OpCreate, OpRename, OpRemove}
-
 // Point is a place at which something is done to whoever comes by.
 type Point struct {
 	op      Op
 	pattern string
 	left    int
 	after   bool
+	during  bool // counts only what comes while something of such files is not synced
 	act     func() syscall.Errno
 	hit     atomic.Bool
 }
@@ -70,7 +67,19 @@ func (d *Disk) CutAt(op Op, pattern string, n int, seed uint64, mode Mode) *Poin
 	})
 }
 
-// FailAt sets a point that fails the call with an error.
+// CutDuring sets a point that cuts the power at the n-th call of any kind that comes while
+// something of the files that fit the pattern is not synced: such a cut has something to
+// lose.
+func (d *Disk) CutDuring(pattern string, n int, seed uint64, mode Mode) *Point {
+	return d.set(&Point{pattern: pattern, left: n, during: true, act: func() syscall.Errno {
+		d.Cut(seed, mode)
+		return syscall.EIO
+	}})
+}
+
+// FailAt sets a point that fails the call with an error. What a failed sync should have
+// kept goes on being seen, and no later sync keeps it either: the system takes it for
+// clean. EINTR is no failure: such a sync has done nothing.
 func (d *Disk) FailAt(op Op, pattern string, n int, err syscall.Errno) *Point {
 	return d.At(op, pattern, n, func() syscall.Errno { return err })
 }
@@ -84,19 +93,11 @@ func (p *Point) do() syscall.Errno {
 	return p.act()
 }
 
-// Counts is how many calls of each kind there were since the disk was made.
-func (d *Disk) Counts() map[Op]int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return maps.Clone(d.counts)
-}
-
-// pass counts a call and returns the points that it reached.
+// pass returns the points that a call reached.
 func (d *Disk) pass(op Op, n *node, name string) (hit []*Point) {
-	d.counts[op]++
 	where := path.Join(n.path(), name)
 	for _, p := range d.points {
-		if (p.op != "" && p.op != op) || p.left == 0 || !matches(p.pattern, where) {
+		if (p.op != "" && p.op != op) || p.left == 0 || !matches(p.pattern, where) || p.during && !d.inFlight(p.pattern) {
 			continue
 		}
 		if p.left--; p.left == 0 {

@@ -96,41 +96,38 @@ func TestAFolderIsCopiedWhole(t *testing.T) {
 	}
 }
 
-// traced runs the bbolt writer under strace.
-func traced(t *testing.T, i Injection) (Traced, *Process) {
+// traced runs the bbolt writer under strace, and kills it at the n-th sync; 0 = never.
+func traced(t *testing.T, n int) (trace *Trace, hit bool, said string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	file := filepath.Join(dir, "x.db")
-	i.Paths = []string{file}
-	trace := NewTrace(dir, i)
-	p := started(t, Command{Path: self, Args: []string{file}, Env: []string{childMode + "=" + boltWrites}, Through: trace.Through()})
-	<-p.Done()
-	r, err := trace.Report()
-	if err != nil {
-		t.Fatal(err)
+	trace = NewTrace(dir, "fdatasync,fsync", holdSync)
+	p := started(t, Command{Path: self, Args: []string{filepath.Join(dir, "x.db")}, Env: []string{childMode + "=" + boltWrites}, Through: trace.Through()})
+	if n > 0 {
+		if hit, err = trace.KillAt(n, p, startWithin); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return r, p
+	<-p.Done()
+	return trace, hit, p.Said()
 }
 
-func TestStraceCountsFailsAndKills(t *testing.T) {
+func TestStraceCountsAndKills(t *testing.T) {
 	need(t, "strace")
-	r, p := traced(t, Injection{Calls: "fdatasync,pwrite64"})
-	if r.Hit || r.ByCall["fdatasync"] < 2*boltCommits || r.ByCall["pwrite64"] < 2*boltCommits || r.Points != r.ByCall["fdatasync"]+r.ByCall["pwrite64"] {
-		t.Fatalf("%d commits: %+v\n%s", boltCommits, r, p.Said())
+	trace, _, said := traced(t, 0)
+	total, err := trace.Calls()
+	if err != nil || total < 2*boltCommits || !strings.Contains(said, fmt.Sprint(boltCommits-1)) {
+		t.Fatalf("%d commits: %d syncs, %v\n%s", boltCommits, total, err, said)
 	}
-	total := r.ByCall["fdatasync"]
-	if r, p = traced(t, Injection{Calls: "fdatasync", Do: "signal=SIGKILL", Nth: 5}); !r.Hit || strings.Contains(p.Said(), fmt.Sprint(boltCommits-1)) {
-		t.Fatalf("killed at the 5th sync: %+v\n%s", r, p.Said())
+	if _, hit, said := traced(t, 9); !hit || !strings.Contains(said, "0\n") || strings.Contains(said, fmt.Sprint(boltCommits/2)) {
+		t.Fatalf("killed at the 9th sync, %t:\n%s", hit, said)
 	}
-	if r, p = traced(t, Injection{Calls: "pwrite64", Do: "error=ENOSPC", Nth: 7}); !r.Hit || !strings.Contains(p.Said(), "no space left") {
-		t.Fatalf("the 7th write fails: %+v\n%s", r, p.Said())
-	}
-	if r, _ = traced(t, Injection{Calls: "fdatasync", Do: "signal=SIGKILL", Nth: total + 1}); r.Hit || r.Points != total {
-		t.Fatalf("killed after the end: %+v, want %d points without a hit", r, total)
+	if trace, hit, _ := traced(t, total+1); hit {
+		n, err := trace.Calls()
+		t.Fatalf("killed after the end: %d, %v", n, err)
 	}
 }
 

@@ -57,7 +57,15 @@ func restored(t *testing.T, seed uint64) Result {
 	s := newStage(t, seed, SiteOptions{Kiosks: 2})
 	s.while(300 * time.Millisecond)
 	path := s.backedUp()
+	before, err := s.Counted()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.while(500 * time.Millisecond)
+	missed := s.met(func() bool { // until the backup lacks something
+		n, err := s.Counted()
+		return err == nil && n > before
+	})
 	if s.rnd.IntN(2) == 0 {
 		s.Centre.Process.Kill()
 	} else if err := s.Centre.Process.Stop(stopWithin); err != nil {
@@ -66,7 +74,7 @@ func restored(t *testing.T, seed uint64) Result {
 	s.while(100 * time.Millisecond)
 	restore(t, path, s.Centre.Data)
 	s.again(s.Centre)
-	return s.end()
+	return s.end().but(missed)
 }
 
 // recededWords are what a kiosk says when the centre's mark went down by itself.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"hailong/configs"
@@ -285,6 +286,10 @@ func (s *Site) Read(ctx context.Context) (*Stored, error) {
 			return nil, err
 		}
 	}
+	said := s.Centre.Process.Said()
+	for _, k := range s.Kiosks {
+		said += k.Process.Said()
+	}
 	copied := filepath.Join(s.folder, "store.copy.db")
 	if err := copyFile(filepath.Join(s.Centre.Data, "store.db"), copied); err != nil {
 		return nil, err
@@ -294,6 +299,9 @@ func (s *Site) Read(ctx context.Context) (*Stored, error) {
 		return nil, err
 	}
 	stored.Told = told
+	if strings.Contains(said, commentMark) {
+		stored.wrong("I10: a program says the text of a comment")
+	}
 	for _, k := range s.Kiosks {
 		if err := stored.keeps(k.Data, s.folder); err != nil {
 			return nil, err
@@ -319,18 +327,35 @@ func (s *Site) Forks() (n int, err error) {
 	return n, err
 }
 
-// freeAddrs are addresses on this machine that were free a moment ago. Their ports are
-// not those that the system gives to connections, or somebody would have one of them
-// while a program is down.
+// given are the ports that this process's sites have: a program that is down would lose
+// its port to another site.
+var given struct {
+	mu    sync.Mutex // protects ports
+	ports map[int]bool
+}
+
+// freeAddrs are addresses on this machine that were free a moment ago and that no other
+// site of this process has. Their ports are not those that the system gives to
+// connections, or somebody would have one of them while a program is down.
 func freeAddrs(n int) (list []string, err error) {
+	given.mu.Lock()
+	defer given.mu.Unlock()
+	if given.ports == nil {
+		given.ports = map[int]bool{}
+	}
 	for tries := 0; len(list) < n; tries++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		port := 10000 + rand.IntN(22000)
+		if given.ports[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil && tries < 100 {
 			continue
 		} else if err != nil {
 			return nil, err
 		}
 		defer l.Close()
+		given.ports[port] = true
 		list = append(list, l.Addr().String())
 	}
 	return list, nil

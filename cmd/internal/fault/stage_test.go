@@ -83,6 +83,31 @@ func bareStage(t *testing.T, seed uint64, o SiteOptions) *stage {
 	return s
 }
 
+// met waits until something has happened to a program. A run in which it did not is
+// missed, and is played again.
+func (s *stage) met(happened func() bool) (missed bool) {
+	for end := time.Now().Add(meetWithin); !happened(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			return true
+		}
+	}
+	return false
+}
+
+// meetWithin is how long a fault may wait for something that it can happen to.
+const meetWithin = 8 * time.Second
+
+// but is a result with whether the fault missed, and with what else is wrong.
+func (r Result) but(missed bool, wrong ...error) Result {
+	r.Missed = missed
+	for _, err := range wrong {
+		if err != nil {
+			r.Violations = append(r.Violations, err.Error())
+		}
+	}
+	return r
+}
+
 // while lets people press for a random moment.
 func (s *stage) while(most time.Duration) { time.Sleep(time.Duration(s.rnd.Int64N(int64(most)))) }
 
@@ -114,5 +139,7 @@ func (s *stage) end() Result {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Result{0, v.Thanked, v.Counted, v.Declared + v.Disputed, recovered, v.Violations}
+	r := resultOf(v)
+	r.Recovered = recovered
+	return r
 }

@@ -35,17 +35,22 @@ type StoredRecord struct {
 	Hash    survey.Hash
 	Answers map[string]int // question → level
 	Channel survey.Channel
+	Comment string          // read as the programs read it; "" = none
+	at      survey.RecordID // where it stands; another place than ID where it was salvaged
+	words   bool            // it vouches for a comment
 }
 
 // DeclaredLoss is what the beginning of a chain says of the one before it: the numbers
-// after Last up to Reserved may be lost.
+// after Last up to Reserved may be lost, or all after Last.
 type DeclaredLoss struct {
 	Chain          survey.Chain
 	Last, Reserved uint64
+	Unbounded      bool
 }
 
-// ReadStore reads a central store that no program has open, verifies every chain from
-// its bytes, and lets the store itself count again what it counted. It is to be called
+// ReadStore reads a central store that no program has open. The batches come out of the
+// file by the store's own code; every chain is then verified from their bytes by code of
+// this package alone. The store itself counts again what it counted. It is to be called
 // with a copy where the file lies on a power-cut disk of this very process.
 func ReadStore(ctx context.Context, path string) (got *Stored, err error) {
 	store, err := boltstore.Open(path, boltstore.Options{})
@@ -56,6 +61,9 @@ func ReadStore(ctx context.Context, path string) (got *Stored, err error) {
 	got = &Stored{Heads: map[string]uint64{}, Backed: map[string]uint64{}, Contradicted: map[string]bool{}}
 	if err := got.read(ctx, store); err != nil {
 		return nil, fmt.Errorf("read the store: %w", err)
+	}
+	if err := got.comments(ctx, store); err != nil {
+		return nil, fmt.Errorf("read the store's comments: %w", err)
 	}
 	if err := store.Recount(ctx); err != nil {
 		got.wrong("I7: %v", err)
@@ -112,6 +120,22 @@ func (s *Stored) read(ctx context.Context, store *boltstore.Store) error {
 	return s.count(ctx, store)
 }
 
+// comments reads the texts that the records vouch for.
+func (s *Stored) comments(ctx context.Context, store *boltstore.Store) error {
+	for i := range s.Records {
+		r := &s.Records[i]
+		if !r.words {
+			continue
+		}
+		e, found, err := store.Entry(ctx, r.at)
+		if err != nil || !found {
+			return fmt.Errorf("record %s is there: %t: %w", r.at, found, err)
+		}
+		r.Comment = e.Comment
+	}
+	return nil
+}
+
 // count asks the store for a score over all days.
 func (s *Stored) count(ctx context.Context, store *boltstore.Store) error {
 	structure, err := store.Structure(ctx)
@@ -143,7 +167,7 @@ func byNonce(records []StoredRecord) map[survey.Nonce][]StoredRecord {
 // declares reports whether a number lies in a loss that was declared.
 func (s *Stored) declares(id survey.RecordID) bool {
 	return slices.ContainsFunc(s.Losses, func(d DeclaredLoss) bool {
-		return d.Chain == id.Chain && id.Sequence > d.Last && id.Sequence <= d.Reserved
+		return d.Chain == id.Chain && id.Sequence > d.Last && (d.Unbounded || id.Sequence <= d.Reserved)
 	})
 }
 

@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -60,6 +61,19 @@ func (s *Stored) keeps(data, scratch string) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(copied)) }()
 	if err := CopyFolder(filepath.Join(data, "journal"), copied); err != nil {
 		return err
+	}
+	logs, err := filepath.Glob(filepath.Join(copied, "*.log"))
+	if err != nil {
+		return err
+	}
+	for _, log := range logs {
+		b, err := os.ReadFile(log)
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(b, []byte(commentMark)) {
+			s.wrong("I10: the text of a comment stands in a kiosk's log")
+		}
 	}
 	holding, err := journal.Inspect(copied, journal.Options{})
 	if err != nil {

@@ -3,90 +3,67 @@
 package fault
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
-// Injection says what strace does to a program, and when.
-type Injection struct {
-	// Calls are names of system calls, separated by commas: fdatasync, fsync, pwrite64,
-	// write, ftruncate, renameat, unlinkat.
-	Calls string
-	// Paths restricts it to calls on these files and folders; empty = all.
-	Paths []string
-	// Do is what happens at the n-th call: "signal=SIGKILL", "error=EIO", "error=ENOSPC".
-	// "" only counts.
-	Do string
-	// Nth is counted by strace for each thread and each kind of call by itself, from 1.
-	// So one run may be hit more than once, and an enumeration up to a run without a hit
-	// has tried every place at least once per number and not once per call. For an exact
-	// one use [Disk.At].
-	Nth int
-}
-
-// Trace is one program's run under strace.
+// Trace is one program's run under strace, which holds the program at each of certain
+// system calls for a moment before the call takes effect.
 type Trace struct {
-	injection Injection
-	file      string
+	calls, file string
+	hold        time.Duration
 }
 
-// NewTrace prepares a run; strace's own log is written into folder.
-func NewTrace(folder string, i Injection) *Trace {
-	return &Trace{i, filepath.Join(folder, "strace.log")}
+// NewTrace prepares a run. calls are names of system calls, separated by commas; hold is
+// how long each of them is held up. strace's own log is written into folder.
+func NewTrace(folder, calls string, hold time.Duration) *Trace {
+	return &Trace{calls, filepath.Join(folder, "strace.log"), hold}
 }
 
 // Through is what the program is to be started through: see [Command].
 func (t *Trace) Through() []string {
-	line := []string{"strace", "-f", "-qq", "-y", "-o", t.file, "-e", "signal=none", "-e", "trace=" + t.injection.Calls}
-	for _, p := range t.injection.Paths {
-		line = append(line, "-P", p)
+	return []string{
+		"strace", "-f", "--seccomp-bpf", "-qq", "-o", t.file, "-e", "signal=none", "-e", "trace=" + t.calls,
+		"-e", fmt.Sprintf("inject=%s:delay_enter=%d", t.calls, t.hold.Microseconds()), "--",
 	}
-	if t.injection.Do != "" {
-		line = append(line, "-e", fmt.Sprintf("inject=%s:%s:when=%d", t.injection.Calls, t.injection.Do, t.injection.Nth))
-	}
-	return append(line, "--")
 }
 
-// Traced is what a traced run showed.
-type Traced struct {
-	Points int            // calls that were seen
-	ByCall map[string]int // the same by name
-	Hit    bool           // whether the injection was reached: if not, an enumeration is complete
-}
-
-// Report reads what the run showed so far.
-func (t *Trace) Report() (Traced, error) {
-	r := Traced{ByCall: map[string]int{}}
-	f, err := os.Open(t.file)
+// Calls is how many of the calls were begun so far, by all threads together.
+func (t *Trace) Calls() (n int, err error) {
+	b, err := os.ReadFile(t.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil // strace itself was ended before it wrote anything
+		return 0, nil // strace has not begun
 	} else if err != nil {
-		return r, fmt.Errorf("read what strace saw: %w", err)
+		return 0, fmt.Errorf("read what strace saw: %w", err)
 	}
-	defer f.Close()
-	perThread := map[string]int{}
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		thread, rest, _ := strings.Cut(lines.Text(), " ")
-		call, _, isCall := strings.Cut(strings.TrimSpace(rest), "(")
-		if !isCall || strings.ContainsAny(call, " <+") {
-			continue
-		}
-		r.Points++
-		r.ByCall[call]++
-		perThread[thread+call]++
-		if t.injection.Do != "" && perThread[thread+call] == t.injection.Nth {
-			r.Hit = true
+	for line := range strings.SplitSeq(string(b), "\n") {
+		_, rest, _ := strings.Cut(line, " ") // behind the thread's number
+		if call, _, is := strings.Cut(strings.TrimSpace(rest), "("); is && !strings.ContainsAny(call, " <+") {
+			n++
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return r, fmt.Errorf("read what strace saw: %w", err)
+	return n, nil
+}
+
+// KillAt kills a program at the n-th of the calls, counted over all its threads from 1,
+// while that call is held up; at most so long after now. It reports whether the call came.
+func (t *Trace) KillAt(n int, p *Process, within time.Duration) (bool, error) {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(t.hold / 20) {
+		seen, err := t.Calls()
+		switch {
+		case err != nil:
+			return false, err
+		case seen >= n:
+			p.KillNow()
+			return true, nil
+		case !p.Running():
+			return false, nil
+		}
 	}
-	return r, nil
+	return false, nil
 }

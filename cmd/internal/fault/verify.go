@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
@@ -10,8 +11,9 @@ import (
 	"hailong/survey"
 )
 
-// The verifier is written from the description of the format, not with the package
-// that the programs use: what both did wrong in the same way would never be seen.
+// The verifier is written from the description of the format, not with the package that
+// the programs use to make and check batches: what both did wrong in the same way would
+// never be seen.
 //
 //   - A batch is a list: header, signature, records; each but the last a byte string,
 //     the last a list of byte strings. The signature is Ed25519 over "hailong/batch/v1"
@@ -21,10 +23,12 @@ import (
 //     "hailong/batch-records/v1" and the records' hashes.
 //   - A record's hash is SHA-256 over "hailong/record/v1" and its bytes, which are a map:
 //     2 chain, 3 sequence, 4 hash of the record before, 5 nonce, 6 kind, 13 payload.
+//     14 vouches for a comment, whose text stands beside the chain and never in it.
 //   - Kind 1 is a response. Its payload is a map: 1 a list of pairs of question and
 //     level, 2 channel.
 //   - Kind 3 begins a chain after a damaged one: 1 that chain, 2 the last record of it
-//     that is there, 4 the last number that may have been given out.
+//     that is there, 4 the last number that may have been given out; 9 says that nobody
+//     knows how many more.
 //   - Kind 4 holds the bytes of a record of an earlier chain as its payload.
 const (
 	responseKind   = 1
@@ -55,6 +59,7 @@ type recordForm struct {
 	Nonce    []byte `cbor:"5,keyasint"`
 	Kind     uint64 `cbor:"6,keyasint"`
 	Payload  []byte `cbor:"13,keyasint"`
+	Words    []byte `cbor:"14,keyasint,omitempty"`
 }
 
 type answerForm struct {
@@ -72,6 +77,7 @@ type successionForm struct {
 	Predecessor []byte `cbor:"1,keyasint"`
 	Last        uint64 `cbor:"2,keyasint"`
 	Reserved    uint64 `cbor:"4,keyasint"`
+	Unbounded   bool   `cbor:"9,keyasint,omitempty"`
 }
 
 // verifier follows one chain through its batches.
@@ -90,6 +96,9 @@ func (v *verifier) wrong(format string, args ...any) {
 
 // batch reads one batch. The first one that reaches a record holds it.
 func (v *verifier) batch(data []byte) {
+	if bytes.Contains(data, []byte(commentMark)) {
+		v.wrong("I10: the text of a comment stands in the chain")
+	}
 	var b batchForm
 	var h headerForm
 	if err := cbor.Unmarshal(data, &b); err != nil {
@@ -115,14 +124,14 @@ func (v *verifier) batch(data []byte) {
 	previous := survey.Hash{}
 	copy(previous[:], h.Previous)
 	for i, raw := range b.Records {
-		var bytes []byte
-		if err := cbor.Unmarshal(raw, &bytes); err != nil {
+		var record []byte
+		if err := cbor.Unmarshal(raw, &record); err != nil {
 			v.wrong("I4: a record is no byte string: %v", err)
 			return
 		}
-		hash := recordHash(bytes)
+		hash := recordHash(record)
 		sum.Write(hash[:])
-		v.record(h.First+uint64(i), bytes, hash, previous)
+		v.record(h.First+uint64(i), record, hash, previous)
 		previous = hash
 	}
 	if string(sum.Sum(nil)) != string(h.Digest) || string(previous[:]) != string(h.LastHash) {
@@ -154,7 +163,7 @@ func recordHash(b []byte) survey.Hash {
 }
 
 // record reads one record in its place; one read before is passed over.
-func (v *verifier) record(sequence uint64, bytes []byte, hash, previous survey.Hash) {
+func (v *verifier) record(sequence uint64, data []byte, hash, previous survey.Hash) {
 	if sequence <= v.last {
 		return
 	}
@@ -162,7 +171,7 @@ func (v *verifier) record(sequence uint64, bytes []byte, hash, previous survey.H
 		v.wrong("I4: the hash of the record before does not fit that record")
 	}
 	var r recordForm
-	if err := cbor.Unmarshal(bytes, &r); err != nil {
+	if err := cbor.Unmarshal(data, &r); err != nil {
 		v.wrong("I4: record %d cannot be read: %v", sequence, err)
 	} else {
 		if r.Sequence != sequence || string(r.Chain) != string(v.chain[:]) {
@@ -171,34 +180,34 @@ func (v *verifier) record(sequence uint64, bytes []byte, hash, previous survey.H
 		if string(r.Previous) != string(v.hash[:]) {
 			v.wrong("I4: record %d names another record before it", sequence)
 		}
-		v.take(r, hash)
+		v.take(r, hash, survey.RecordID{Chain: v.chain, Sequence: sequence})
 	}
 	v.last, v.hash = sequence, hash
 }
 
-// take keeps what a record says.
-func (v *verifier) take(r recordForm, hash survey.Hash) {
+// take keeps what a record says that stands, itself or salvaged, at some place.
+func (v *verifier) take(r recordForm, hash survey.Hash, at survey.RecordID) {
 	switch r.Kind {
 	case responseKind:
-		v.response(r, hash)
+		v.response(r, hash, at)
 	case successionKind:
 		var s successionForm
 		if err := cbor.Unmarshal(r.Payload, &s); err != nil || len(s.Predecessor) != len(survey.Chain{}) {
 			v.wrong("I4: the beginning of the chain cannot be read: %v", err)
 			return
 		}
-		v.stored.Losses = append(v.stored.Losses, DeclaredLoss{survey.Chain(s.Predecessor), s.Last, s.Reserved})
+		v.stored.Losses = append(v.stored.Losses, DeclaredLoss{survey.Chain(s.Predecessor), s.Last, s.Reserved, s.Unbounded})
 	case salvagedKind:
 		var inner recordForm
 		if err := cbor.Unmarshal(r.Payload, &inner); err != nil {
 			v.wrong("I4: a salvaged record cannot be read: %v", err)
 			return
 		}
-		v.take(inner, recordHash(r.Payload))
+		v.take(inner, recordHash(r.Payload), at)
 	}
 }
 
-func (v *verifier) response(r recordForm, hash survey.Hash) {
+func (v *verifier) response(r recordForm, hash survey.Hash, at survey.RecordID) {
 	var p responseForm
 	if err := cbor.Unmarshal(r.Payload, &p); err != nil || len(r.Chain) != len(survey.Chain{}) || len(r.Nonce) != len(survey.Nonce{}) {
 		v.wrong("I4: the response of %x/%d cannot be read: %v", r.Chain, r.Sequence, err)
@@ -212,7 +221,7 @@ func (v *verifier) response(r recordForm, hash survey.Hash) {
 		return // salvaged, and received in its own chain too
 	}
 	v.seen[id] = hash
-	record := StoredRecord{ID: id, Nonce: survey.Nonce(r.Nonce), Hash: hash, Answers: map[string]int{}, Channel: survey.Channel(p.Channel)}
+	record := StoredRecord{ID: id, Nonce: survey.Nonce(r.Nonce), Hash: hash, Answers: map[string]int{}, Channel: survey.Channel(p.Channel), at: at, words: len(r.Words) > 0}
 	for _, a := range p.Answers {
 		record.Answers[a.Question] = a.Level
 	}

@@ -251,10 +251,15 @@ func (v *Volume) Sync(id NodeID) syscall.Errno {
 		op = OpSyncFolder
 	}
 	time.Sleep(v.disk.options.SyncTakes)
-	return v.change(op, id, "", func(d *Disk, n *node) syscall.Errno {
-		if !d.options.Lies {
+	done := false
+	err = v.change(op, id, "", func(d *Disk, n *node) syscall.Errno {
+		if done = true; d.options.Lies == "" || !matches(d.options.Lies, n.path()) {
 			d.settle(n)
 		}
 		return 0
 	})
+	if err != 0 && err != syscall.EINTR && !done { // what it should have kept is taken for clean
+		v.with(id, func(_ *Disk, n *node) syscall.Errno { n.pending = nil; return 0 })
+	}
+	return err
 }
