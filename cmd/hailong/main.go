@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"hailong/cmd/internal/centreapp"
 	"hailong/cmd/internal/cli"
 	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
@@ -22,6 +23,9 @@ type grammar struct {
 
 func main() {
 	if code, is := kioskapp.Child(os.Args[1:]); is {
+		os.Exit(code)
+	}
+	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}
 	if code, is := doctor.Child(os.Args[1:], os.Stdout); is {

@@ -37,7 +37,7 @@ var (
 	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
 	saidBucket       = []byte("said")        // kiosk, chain → last sequence, received (ms, 8 bytes), heartbeat as signed
 	successionBucket = []byte("successions") // id → what the record says of a chain before
-	backupBucket     = []byte("backups")     // chain → sequence and hash that a verified backup holds
+	backupBucket     = []byte("backups")     // chain → sequence and hash that a verified backup holds; its own sequence is the last backup's number
 
 	// The roll-ups. Keys are rows of numbers of 4 bytes, values are cells.
 	nameBucket         = []byte("names")         // number → what it stands for

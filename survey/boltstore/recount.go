@@ -39,8 +39,8 @@ func (s *Store) recount(ctx context.Context, tx *bbolt.Tx, step func()) error {
 		return err
 	}
 	r := &recounting{
-		tx: tx, names: s.names.Load().extended(tx), definitions: d, step: step,
-		facts: map[score.Fact]score.Count{}, tallies: map[tallyKey]*tally{},
+		tx: tx, definitions: d, step: step, facts: map[placed]score.Count{}, tallies: map[tallyKey]*tally{},
+		known: &writing{tx: tx, buckets: map[string]*bbolt.Bucket{}, names: s.names.Load().extended(tx)},
 	}
 	if k, _ := tx.Bucket(salvagedBucket).Cursor().First(); k != nil {
 		r.salvage = true
@@ -58,9 +58,9 @@ func (s *Store) recount(ctx context.Context, tx *bbolt.Tx, step func()) error {
 type recounting struct {
 	tx          *bbolt.Tx
 	step        func()
-	names       *names
+	known       *writing // the numbers of names; it can give no new ones
 	definitions *definitions
-	facts       map[score.Fact]score.Count
+	facts       map[placed]score.Count // in numbers: words need several times as much memory
 	tallies     map[tallyKey]*tally
 	salvage     bool // there are salvaged records
 	carriers    int  // of them, those that count
@@ -102,7 +102,9 @@ func (r *recounting) chain(ctx context.Context, st *chainState) error {
 		return err
 	}
 	for _, session := range c.sessions {
-		c.add(session)
+		if err := c.add(session); err != nil {
+			return err
+		}
 	}
 	if c.head != st.Head || c.held != st.Held || c.bad != st.Quarantined {
 		return fmt.Errorf("%w: chain %s: stored head %d, %d held, %d quarantined; recounted head %d, %d held, %d quarantined",
@@ -129,13 +131,18 @@ func linkedIn(tx *bbolt.Tx, chain survey.Chain) map[uint64]bool {
 }
 
 // add adds the counted records of one session.
-func (c *chainCount) add(session []score.Placed) {
+func (c *chainCount) add(session []score.Placed) error {
 	for f, n := range score.Facts(session, c.definitions.catalogue) {
-		c.facts[f] = c.facts[f].Add(n)
+		p, err := c.known.numbers(f)
+		if err != nil {
+			return fmt.Errorf("%w: no roll-up can hold %+v: %w", ErrDiffers, f, err)
+		}
+		c.facts[p] = c.facts[p].Add(n)
 	}
 	for i, reason := range exclusions(session, c.definitions.catalogue) {
 		c.tallyOf(session[i].Hour.Date()).leave(reason, 1)
 	}
+	return nil
 }
 
 func (c *chainCount) tallyOf(day survey.Date) *tally {
@@ -224,8 +231,7 @@ func (c *chainCount) count(a *act, v *verdict) error {
 	}
 	p := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
 	if alone {
-		c.add([]score.Placed{p})
-		return nil
+		return c.add([]score.Placed{p})
 	}
 	c.sessions[root] = append(c.sessions[root], p)
 	return nil
@@ -287,64 +293,49 @@ func (c *chainCount) join(a *act, resp *survey.Response) uint64 {
 // compare holds the roll-ups against the facts, one after the other, so that no more than
 // one of them is in memory beside the facts.
 func (r *recounting) compare() error {
-	for _, month := range []bool{false, true} {
-		if err := r.compareTime(month); err != nil {
-			return err
+	for i := range rollups {
+		want := map[rowLine]score.Count{}
+		for p, n := range r.facts {
+			k := rowLine{rollups[i].key(&p), p.answer}
+			want[k] = want[k].Add(n)
 		}
-		if err := r.compareService(month); err != nil {
+		if err := r.compareRows(&rollups[i], want); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *recounting) compareTime(month bool) error {
-	bucket, want := timeHourBucket, map[score.TimeKey]score.Count{}
-	for f, n := range r.facts {
-		k := f.Time
-		if month {
-			bucket, k.Hour = timeMonthBucket, k.Hour.Date().Month().First().FirstHour()
-		}
-		want[k] = want[k].Add(n)
-	}
-	return compareRows(r.tx, bucket, want, func(key []byte, row cell, visit func(score.TimeKey, score.Count) error) error {
-		return r.names.timeRows(key, row, month, visit)
-	})
+// rowLine names one line of one row of a roll-up.
+type rowLine struct {
+	key    [4 * serviceParts]byte
+	answer answerKey
 }
 
-func (r *recounting) compareService(month bool) error {
-	bucket, want := serviceDayBucket, map[score.ServiceKey]score.Count{}
-	for f, n := range r.facts {
-		k := f.Service()
-		if month {
-			bucket, k.Day = serviceMonthBucket, k.Day.Month().First()
-		}
-		want[k] = want[k].Add(n)
-	}
-	return compareRows(r.tx, bucket, want, func(key []byte, row cell, visit func(score.ServiceKey, score.Count) error) error {
-		return r.names.serviceRows(key, row, month, visit)
-	})
-}
-
-// compareRows compares one bucket with what it should hold; want is used up. The
+// compareRows compares a roll-up with what it should hold; want is used up. The
 // difference named is the first in the order of their texts, the same at every run.
-func compareRows[K comparable](tx *bbolt.Tx, bucket []byte, want map[K]score.Count, rows func(key []byte, row cell, visit func(K, score.Count) error) error) error {
+func (r *recounting) compareRows(u *rollup, want map[rowLine]score.Count) error {
 	var differing []string
-	differs := func(k K, stored, recounted score.Count) {
-		differing = append(differing, fmt.Sprintf("%+v: stored %+v, recounted %+v", k, stored, recounted))
+	differs := func(k rowLine, stored, recounted score.Count) {
+		differing = append(differing, fmt.Sprintf("%s: stored %+v, recounted %+v", r.inWords(u, k), stored, recounted))
 	}
 	var row cell
-	err := tx.Bucket(bucket).ForEach(func(key, v []byte) (err error) {
+	err := r.tx.Bucket(u.bucket).ForEach(func(key, v []byte) (err error) {
+		if len(key) != 4*u.parts {
+			return fmt.Errorf("%w: a row of %s has no place", errDamaged, u.bucket)
+		}
 		if row, err = decodeCell(v, row); err != nil {
 			return err
 		}
-		return rows(key, row, func(k K, n score.Count) error {
-			if want[k] != n {
-				differs(k, n, want[k])
+		for _, l := range row {
+			k := rowLine{answer: l.key}
+			copy(k.key[:], key)
+			if want[k] != l.count {
+				differs(k, l.count, want[k])
 			}
 			delete(want, k)
-			return nil
-		})
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -355,5 +346,22 @@ func compareRows[K comparable](tx *bbolt.Tx, bucket []byte, want map[K]score.Cou
 	if len(differing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: roll-up %s, %d rows, first %s", ErrDiffers, bucket, len(differing), slices.Min(differing))
+	return fmt.Errorf("%w: roll-up %s, %d rows, first %s", ErrDiffers, u.bucket, len(differing), slices.Min(differing))
+}
+
+// inWords is a line of a roll-up for people.
+func (r *recounting) inWords(u *rollup, k rowLine) string {
+	place, err := u.words(r.known.names, k.key[:4*u.parts])
+	if err != nil {
+		return err.Error()
+	}
+	text := ""
+	err = r.known.names.lines(cell{{key: k.answer}}, func(item score.Item, out score.Outcome, excluded survey.Flag, _ score.Count) error {
+		text = fmt.Sprintf("%+v, %+v %+v %q", place, item, out, excluded)
+		return nil
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }

@@ -13,7 +13,7 @@ import (
 func TestRecountHoldsOnlyWhatIsLinked(t *testing.T) {
 	chain := survey.Chain{7}
 	c := &chainCount{
-		recounting: &recounting{definitions: &definitions{catalogue: &survey.Catalogue{}}, facts: map[score.Fact]score.Count{}, tallies: map[tallyKey]*tally{}},
+		recounting: &recounting{definitions: &definitions{catalogue: &survey.Catalogue{}}, facts: map[placed]score.Count{}, tallies: map[tallyKey]*tally{}},
 		state:      &chainState{}, roots: map[uint64]uint64{}, sizes: map[uint64]int{},
 		linked: map[uint64]bool{5: true, 900: true}, sessions: map[uint64][]score.Placed{},
 	}

@@ -1,6 +1,7 @@
 package boltstore_test
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -82,6 +83,18 @@ func TestRecountFindsTampering(t *testing.T) {
 			s.Close()
 			edit(t, path, bucket, func(b *bbolt.Bucket) error { return b.Put(key, value) })
 		})
+	}
+	for _, bucket := range []string{"time_hour", "time_month", "service_day", "service_month"} {
+		key, value := removeFirst(t, path, bucket)
+		other := bytes.Clone(value)
+		other[len(other)-1] ^= 2 // one respondent more, or less
+		edit(t, path, bucket, func(b *bbolt.Bucket) error { return b.Put(key, other) })
+		s := opened(t, dir)
+		if err := s.Recount(t.Context()); !errors.Is(err, boltstore.ErrDiffers) || !strings.Contains(err.Error(), bucket) || !strings.Contains(err.Error(), "48.000") {
+			t.Errorf("with another number in %s the recount says %v", bucket, err)
+		}
+		s.Close()
+		edit(t, path, bucket, func(b *bbolt.Bucket) error { return b.Put(key, value) })
 	}
 	again := opened(t, dir)
 	if err := errors.Join(again.Recount(t.Context()), again.Close()); err != nil {

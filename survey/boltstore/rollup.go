@@ -30,9 +30,34 @@ func rowKey(parts ...uint32) (key [4 * serviceParts]byte) {
 	return key
 }
 
-// writeRollups adds what was gathered to the four grains.
+// rollup is one of the four: two grains of each kind.
+type rollup struct {
+	bucket []byte
+	parts  int
+	key    func(*placed) [4 * serviceParts]byte
+	words  func(n *names, key []byte) (any, error) // a row's place, for people
+}
+
+var rollups = [...]rollup{
+	{timeHourBucket, timeParts,
+		func(p *placed) [4 * serviceParts]byte { return rowKey(p.counter, uint32(p.hour), p.channel, p.stage) },
+		func(n *names, key []byte) (any, error) { return timeRow(n, key, false) }},
+	{timeMonthBucket, timeParts,
+		func(p *placed) [4 * serviceParts]byte {
+			return rowKey(p.counter, uint32(p.hour.Date().Month()), p.channel, p.stage)
+		},
+		func(n *names, key []byte) (any, error) { return timeRow(n, key, true) }},
+	{serviceDayBucket, serviceParts,
+		func(p *placed) [4 * serviceParts]byte { return p.service(uint32(p.hour.Date())) },
+		func(n *names, key []byte) (any, error) { return serviceRow(n, key, false) }},
+	{serviceMonthBucket, serviceParts,
+		func(p *placed) [4 * serviceParts]byte { return p.service(uint32(p.hour.Date().Month())) },
+		func(n *names, key []byte) (any, error) { return serviceRow(n, key, true) }},
+}
+
+// writeRollups adds what was gathered to the four roll-ups.
 func (w *writing) writeRollups() error {
-	var hours, months, days, serviceMonths []change
+	var changes [len(rollups)][]change
 	for f, n := range w.delta {
 		if n.IsZero() {
 			continue
@@ -41,22 +66,12 @@ func (w *writing) writeRollups() error {
 		if err != nil {
 			return fmt.Errorf("name what is counted: %w", err)
 		}
-		l := line{p.answer, n}
-		day := f.Time.Hour.Date()
-		hours = append(hours, change{rowKey(p.counter, uint32(f.Time.Hour), p.channel, p.stage), l})
-		months = append(months, change{rowKey(p.counter, uint32(day.Month()), p.channel, p.stage), l})
-		days = append(days, change{rowKey(p.receiving, uint32(day), p.resolving, p.field, p.procedure, p.respondent), l})
-		serviceMonths = append(serviceMonths, change{rowKey(p.receiving, uint32(day.Month()), p.resolving, p.field, p.procedure, p.respondent), l})
+		for i := range rollups {
+			changes[i] = append(changes[i], change{rollups[i].key(&p), line{p.answer, n}})
+		}
 	}
-	for _, r := range []struct {
-		bucket  []byte
-		parts   int
-		changes []change
-	}{
-		{timeHourBucket, timeParts, hours}, {timeMonthBucket, timeParts, months},
-		{serviceDayBucket, serviceParts, days}, {serviceMonthBucket, serviceParts, serviceMonths},
-	} {
-		if err := w.writeRows(r.bucket, 4*r.parts, r.changes); err != nil {
+	for i, r := range rollups {
+		if err := w.writeRows(r.bucket, 4*r.parts, changes[i]); err != nil {
 			return fmt.Errorf("write roll-up %s: %w", r.bucket, err)
 		}
 	}
@@ -65,9 +80,15 @@ func (w *writing) writeRollups() error {
 
 // placed is a fact in numbers.
 type placed struct {
+	hour                                               survey.Hour
 	counter, channel, stage                            uint32
 	receiving, resolving, field, procedure, respondent uint32
 	answer                                             answerKey
+}
+
+// service is the key of a row of the service roll-up, in a slot of time.
+func (p *placed) service(slot uint32) [4 * serviceParts]byte {
+	return rowKey(p.receiving, slot, p.resolving, p.field, p.procedure, p.respondent)
 }
 
 func (w *writing) numbers(f score.Fact) (p placed, err error) {
@@ -90,7 +111,7 @@ func (w *writing) numbers(f score.Fact) (p placed, err error) {
 			return p, err
 		}
 	}
-	p.answer.outcome = outcomeNumber(f.Time.Outcome)
+	p.hour, p.answer.outcome = f.Time.Hour, outcomeNumber(f.Time.Outcome)
 	p.answer.item, err = w.itemNumber(f.Time.Item)
 	return p, err
 }

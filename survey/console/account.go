@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"hailong/survey"
@@ -41,8 +42,8 @@ type Ingested struct {
 
 // Backups makes backups of the central store and knows those that are there.
 type Backups interface {
-	// List are the backups, the newest first; before them the one under way, and the last
-	// try if it failed.
+	// List are the backups, the newest first, whatever their dates say; before them the one
+	// under way, and the last try if it failed. It waits for no disk.
 	List() ([]Backup, error)
 	// Make makes one and returns when it is verified. [ErrBackupUnderWay] says that one is
 	// being made.
@@ -87,10 +88,8 @@ func (c *Console) backupsNow() (list []Backup, newest *Backup, err error) {
 		return nil, nil, nil
 	}
 	list, err = c.settings.Backups.List()
-	for i := range list {
-		if list[i].State == BackupVerified && (newest == nil || list[i].At.After(newest.At)) {
-			newest = &list[i]
-		}
+	if i := slices.IndexFunc(list, func(b Backup) bool { return b.State == BackupVerified }); i >= 0 {
+		newest = &list[i]
 	}
 	return list, newest, err
 }

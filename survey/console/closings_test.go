@@ -150,6 +150,32 @@ func TestTheClosingPageSaysWhetherTheDaysClose(t *testing.T) {
 	}
 }
 
+// Which backup is the newest is for the list to say, not for the dates: a clock that ran
+// ahead must not hide that the newest is old, nor that its age is not known.
+func TestABackupWithADateToCome(t *testing.T) {
+	backup := func(name string, age time.Duration) Backup {
+		at := noon.Add(-age)
+		return Backup{Name: name, Path: "/" + name, State: BackupVerified, At: at, Verified: &at}
+	}
+	const old, ahead = "đã quá 26 giờ", "mang thời điểm chưa tới"
+	for _, c := range []struct {
+		name string
+		list []Backup
+		want string
+	}{
+		{"an older one is of the future", []Backup{backup("b", 30*time.Hour), backup("a", -9000*time.Hour)}, old},
+		{"the newest is of the future", []Backup{backup("b", -9000*time.Hour), backup("a", 3*time.Hour)}, ahead},
+		{"the newest is in time", []Backup{backup("b", 3*time.Hour), backup("a", -9000*time.Hour)}, ""},
+	} {
+		page := open(t, Settings{Backups: &shelf{list: c.list}}).page("/")
+		for _, words := range []string{old, ahead} {
+			if got := strings.Contains(page, words); got != (words == c.want) {
+				t.Errorf("%s: %q is said: %v", c.name, words, got)
+			}
+		}
+	}
+}
+
 func TestBackupsAreListedAndMade(t *testing.T) {
 	yesterday := noon.Add(-27 * time.Hour)
 	s := &shelf{list: []Backup{{Name: "a", Path: "/a", State: BackupVerified, At: yesterday, Verified: &yesterday, Bytes: 5 << 20, SameDisk: true}}}

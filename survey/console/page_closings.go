@@ -330,7 +330,11 @@ func (c *Console) backupAlarm(lang survey.Lang, list []Backup, newest *Backup) s
 	switch {
 	case failed >= 0:
 		return fmt.Sprintf(say(lang, "backup_alarm_failed"), reasonIn(lang, list[failed].Error))
-	case newest != nil && c.now().Sub(newest.At) > backupLife:
+	case newest == nil:
+		return ""
+	case newest.At.After(c.now()):
+		return fmt.Sprintf(say(lang, "backup_alarm_ahead"), moment(lang, newest.At))
+	case c.now().Sub(newest.At) > backupLife:
 		return fmt.Sprintf(say(lang, "backup_alarm_old"), moment(lang, newest.At))
 	}
 	return ""

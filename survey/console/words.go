@@ -152,6 +152,8 @@ var words = map[string]survey.Words{
 	"backup_newest":       {"vi": "Bản sao lưu được kiểm chứng gần nhất: lúc %s.", "en": "The newest verified backup: %s."},
 	"backup_same_disk":    {"vi": "Bản sao lưu nằm trên cùng đĩa với kho dữ liệu: đĩa hỏng là mất cả hai. Hãy đặt backup.folder sang đĩa khác, hoặc chép các thư mục này đi nơi khác.", "en": "The backups lie on the same disk as the store: a broken disk takes both. Set backup.folder to another disk, or copy these folders away."},
 	"backup_alarm_failed": {"vi": "Không tạo được bản sao lưu: %s.", "en": "No backup could be made: %s."},
+	"backup_alarm_ahead": {"vi": "Bản sao lưu được kiểm chứng gần nhất mang thời điểm chưa tới (%s): đồng hồ máy trung tâm đang sai hoặc đã từng sai, nên không biết bản này cũ đến đâu. Hãy chỉnh đồng hồ rồi tạo bản sao lưu mới.",
+		"en": "The newest verified backup has a date still to come (%s): the centre's clock is wrong, or was, so nobody knows how old it is. Set the clock right, then make a new backup."},
 	"backup_alarm_old":    {"vi": "Bản sao lưu được kiểm chứng gần nhất đã quá 26 giờ (lúc %s).", "en": "The newest verified backup is older than 26 hours (%s)."},
 	"backup_at":           {"vi": "Bắt đầu", "en": "Begun"},
 	"backup_verified_at":  {"vi": "Kiểm chứng", "en": "Verified"},

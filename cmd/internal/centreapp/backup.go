@@ -18,7 +18,6 @@ import (
 
 	"hailong/cmd/internal/run"
 	"hailong/survey"
-	"hailong/survey/boltstore"
 	"hailong/survey/custody"
 )
 
@@ -129,7 +128,7 @@ func (b *backups) fill(ctx context.Context, folder string) (m manifest, err erro
 	if err != nil {
 		return m, fmt.Errorf("read how far the chains have come: %w", err)
 	}
-	number, err := b.nextNumber()
+	number, err := b.nextNumber(ctx)
 	if err != nil {
 		return m, err
 	}
@@ -243,33 +242,8 @@ func (b *backups) verify(ctx context.Context, name string, m *manifest) error {
 		if !key.Equal(b.key) {
 			return errors.New("the backup's centre.key is another one than the centre's")
 		}
-		return verifyStore(ctx, b.program, path, m, b.progress.count)
+		return verifyStore(ctx, b.program, path, folder, b.progress.count)
 	})
-}
-
-// verifyStore verifies a copy of a store that is thrown away or restored afterwards.
-func verifyStore(ctx context.Context, program, path string, m *manifest, progress func(done, total int64)) (err error) {
-	if err := lookAt(ctx, program, path); err != nil {
-		return err
-	}
-	defer func() {
-		if p := recover(); p != nil { // bbolt panics at a page that cannot be
-			err = fmt.Errorf("the copy is damaged: %v", p)
-		}
-	}()
-	store, err := boltstore.Open(path, boltstore.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if epoch := epochText(store.Epoch()); epoch != m.Epoch {
-		return fmt.Errorf("the copy is of epoch %s, and the manifest says %s", epoch, m.Epoch)
-	}
-	// A store marks only what it has: so the copy itself says whether it holds the heads.
-	if err := store.SetBackup(ctx, store.Epoch(), m.heads()); err != nil {
-		return fmt.Errorf("the copy lacks what the manifest says: %w", err)
-	}
-	return store.Verify(ctx, progress)
 }
 
 // remove takes a backup away. Its name says first that it is not whole any more.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"hailong/cmd/internal/run"
 	"hailong/survey"
 	"hailong/survey/boltstore"
 	"hailong/survey/console"
@@ -36,19 +37,31 @@ type backups struct {
 	life context.Context // ends when no more is to be done
 	end  context.CancelFunc
 
-	working  sync.Mutex // held while a backup is made
+	tidied   sync.Once  // before the first backup
+	working  sync.Mutex // held while a backup is made, and for good by close
+	looking  sync.Mutex // held while the folder is looked at
 	progress *progress
 
-	mu      sync.Mutex      // protects what follows
+	mu      sync.Mutex      // protects what follows; nobody who holds it waits for a disk
 	running *console.Backup // the one under way
 	failed  *console.Backup // the last try, where it failed
-	known   map[string]kept // by name, as last read
+	list    []kept          // as last seen, the newest first; a published list never changes
+	fault   error           // why they could not be seen since
+	asked   time.Time       // when the folder was last asked for them; zero = it has answered
+	same    bool            // they lie on the store's own disk
 }
 
 var _ console.Backups = (*backups)(nil)
 
 // retryAfter is how long a backup that failed waits until it is tried again.
 const retryAfter = time.Hour
+
+// patience is how long a stop waits for a backup that was told to end. Only a disk that
+// hangs takes so long; what is left of the backup is cleared away at the next start.
+const patience = run.StopWithin / 8
+
+// slowAnswer is how long a folder may take to say what is in it.
+const slowAnswer = 2 * time.Minute
 
 // spareRoom is how many bytes a backup leaves free: a full disk would stop the store.
 const spareRoom = 64 << 20
@@ -58,7 +71,7 @@ func newBackups(a *App) *backups {
 	b := &backups{
 		data: a.config.Data, folder: a.config.Backup.Folder, program: a.options.Program, keep: int(a.config.Backup.Keep), at: at,
 		every: a.options.BackupEvery, daily: len(a.options.Demo) == 0, // what is not real is saved when somebody asks
-		step: a.options.OnBackup, now: a.options.Now, log: a.log, progress: &progress{}, known: map[string]kept{},
+		step: a.options.OnBackup, now: a.options.Now, log: a.log, progress: &progress{},
 	}
 	if b.folder == "" {
 		b.folder = filepath.Join(b.data, "backups")
@@ -73,25 +86,43 @@ func newBackups(a *App) *backups {
 	return b
 }
 
-// openBackups makes ready for backups. That the folder cannot be used stops nobody: it
-// may be a disk that is not there just now, and each try says so.
+// openBackups makes ready for backups. The folder is not touched yet: it may be on another
+// machine that hangs, and each try says so.
 func (a *App) openBackups(context.Context) error {
 	b := a.backups
 	b.store, b.key = a.store, a.key
 	b.own = "-" + hex.EncodeToString(a.key.Public().(ed25519.PublicKey)[:4])
-	a.opened.Push("the backups", func() error {
-		b.end()
-		b.working.Lock() // until the one under way has ended
-		defer b.working.Unlock()
-		return nil
-	})
-	if err := b.tidy(); err != nil {
-		a.log.Error("what an interrupted backup left was not cleared away", "error", err)
-	}
-	if b.daily && b.sameDisk() {
-		a.log.Warn("backups lie on the same disk as the store: a broken disk takes both; set backup.folder to another disk, or copy the folders away", "folder", b.folder)
-	}
+	a.opened.Push("the backups", func() error { b.close(); return nil })
 	return nil
+}
+
+// close ends the backup under way and lets no other begin.
+func (b *backups) close() {
+	b.end()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.tidied.Do(func() {}) // after the one under way
+		b.working.Lock()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		b.log.Error("what is done in the folder of the backups does not end; it is left to itself", "folder", b.folder)
+	}
+}
+
+// begin makes the folder ready, once. That it cannot be used stops nobody.
+func (b *backups) begin() {
+	b.tidied.Do(func() {
+		b.ask()
+		if err := b.tidy(); err != nil {
+			b.log.Error("what an interrupted backup left was not cleared away", "error", err)
+		}
+		if b.daily && b.sameDisk() {
+			b.log.Warn("backups lie on the same disk as the store: a broken disk takes both; set backup.folder to another disk, or copy the folders away", "folder", b.folder)
+		}
+	})
 }
 
 // tidy clears away what was cut off, and moves the mark where that was cut off.
@@ -105,11 +136,8 @@ func (b *backups) tidy() error {
 	for _, path := range partials {
 		all = errors.Join(all, os.RemoveAll(path))
 	}
-	list, err := b.there()
-	if err != nil {
-		return errors.Join(all, err)
-	}
-	for _, k := range list {
+	all = errors.Join(all, b.look())
+	for _, k := range b.seen() {
 		if k.Verified != nil && k.Epoch == epochText(b.store.Epoch()) {
 			return errors.Join(all, b.store.SetBackup(b.life, b.store.Epoch(), k.heads()))
 		}
@@ -134,17 +162,25 @@ func (b *backups) due() bool {
 	return b.verifiedAt().Before(slot)
 }
 
-// run makes the daily backups until ctx ends, and lets one under way end then.
+// run makes the daily backups until ctx ends. It does not wait for one under way: close does.
 func (b *backups) run(ctx context.Context) {
-	defer context.AfterFunc(ctx, b.end)()
-	defer b.end() // at the latest now
+	go b.keepUp()
+	<-ctx.Done()
+	b.end()
+}
+
+func (b *backups) keepUp() {
+	b.begin()
 	tick := time.NewTicker(b.every)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-b.life.Done():
 			return
 		case <-tick.C:
+		}
+		if err := b.look(); err != nil {
+			b.log.Error("the backups cannot be looked at", "error", err)
 		}
 		if b.daily && b.due() {
 			_, _ = b.Make() // it says itself what failed
@@ -152,19 +188,37 @@ func (b *backups) run(ctx context.Context) {
 	}
 }
 
-// Make makes a backup and returns when it is verified and the store knows.
+// Make makes a backup and returns when it is verified and the store knows, or when the
+// program is told to stop: a disk that hangs keeps nobody waiting then.
 func (b *backups) Make() (console.Backup, error) {
 	if !b.working.TryLock() {
 		return console.Backup{}, console.ErrBackupUnderWay
 	}
-	defer b.working.Unlock()
+	var one console.Backup
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer b.working.Unlock()
+		b.begin()
+		one, err = b.makeOne()
+	}()
+	select {
+	case <-done:
+		return one, err
+	case <-b.life.Done():
+		return console.Backup{}, fmt.Errorf("make a backup: told to stop: %w", b.life.Err())
+	}
+}
+
+func (b *backups) makeOne() (console.Backup, error) {
 	at := b.now()
 	one := console.Backup{Name: at.UTC().Format("20060102T150405.000Z") + b.own, State: console.BackupRunning, At: at}
 	one.Path = filepath.Join(b.folder, one.Name)
 	b.set(&one, nil)
 	m, err := b.make(b.life, one.Name)
 	if b.life.Err() == nil {
-		if err := b.prune(); err != nil {
+		if err := errors.Join(b.prune(), b.look()); err != nil {
 			b.log.Error("old backups were not removed", "error", err)
 		}
 	}
@@ -190,6 +244,9 @@ func (b *backups) set(running, failed *console.Backup) {
 }
 
 func (b *backups) make(ctx context.Context, name string) (manifest, error) {
+	if err := ctx.Err(); err != nil { // the program stopped before the folder answered
+		return manifest{}, err
+	}
 	if err := b.room(); err != nil {
 		return manifest{}, err
 	}
@@ -205,7 +262,6 @@ func (b *backups) make(ctx context.Context, name string) (manifest, error) {
 	if err := m.write(filepath.Join(b.folder, name)); err != nil {
 		return m, err
 	}
-	b.forget(name)
 	b.step(BackupVerified)
 	if err := b.store.SetBackup(ctx, b.store.Epoch(), m.heads()); err != nil {
 		return m, err
@@ -257,7 +313,6 @@ func (b *backups) prune() error {
 			continue
 		}
 		err = errors.Join(err, remove(filepath.Join(b.folder, k.name)))
-		b.forget(k.name)
 	}
 	return err
 }

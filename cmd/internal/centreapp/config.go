@@ -10,6 +10,7 @@ import (
 
 	"hailong/configs"
 	"hailong/survey"
+	"hailong/survey/boltstore"
 	"hailong/survey/files"
 )
 
@@ -192,7 +193,7 @@ func (c *Config) structure() (*survey.Structure, error) {
 
 // fill brings the store up to the settings: questionnaires always, units only while
 // it has none.
-func (c *Config) fill(ctx context.Context, s store, today survey.Date) error {
+func (c *Config) fill(ctx context.Context, s *boltstore.Store, today survey.Date) error {
 	list, err := files.Questionnaires(c.Questionnaires)
 	if err != nil {
 		return err
@@ -215,11 +216,4 @@ func (c *Config) fill(ctx context.Context, s store, today survey.Date) error {
 		return fmt.Errorf("keep the units: %w", err)
 	}
 	return nil
-}
-
-// store is what filling needs of the central store.
-type store interface {
-	AddQuestionnaires(ctx context.Context, list ...*survey.Questionnaire) error
-	Structure(ctx context.Context) (*survey.Structure, error)
-	PutStructure(ctx context.Context, s *survey.Structure, today survey.Date) error
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -124,80 +122,4 @@ func readState(dir string) (storeState, error) {
 
 func writeState(dir string, s storeState) error {
 	return writeSecret(filepath.Join(dir, stateFile), string(s)+"\n")
-}
-
-// childWord is the first argument of a process that looks at a store.
-const childWord = "store-child"
-
-// A child's exit codes besides 0, sound. A panic's is 2.
-const (
-	childDamaged = 1
-	childLocked  = 3
-	childBlind   = 4
-)
-
-// errNotLooked says that a file could not even be read.
-var errNotLooked = errors.New("the store's file cannot be looked at")
-
-// Child does the work of a process that an aggregator started to look at a store, if this
-// is one: the program calls it first, with its arguments.
-func Child(args []string, out io.Writer) (code int, is bool) {
-	if len(args) != 2 || args[0] != childWord {
-		return 0, false
-	}
-	err := boltstore.Check(args[1])
-	if err != nil {
-		fmt.Fprintln(out, err)
-	}
-	return childCode(err), true
-}
-
-func childCode(err error) int {
-	var blind *fs.PathError
-	switch {
-	case err == nil:
-		return 0
-	case errors.Is(err, boltstore.ErrLocked):
-		return childLocked
-	case errors.As(err, &blind):
-		return childBlind
-	}
-	return childDamaged
-}
-
-// lookAt looks whether a store can be opened, in a process of its own where program names
-// this program's file: a damaged store can take a whole process down. The error is
-// [boltstore.ErrLocked], errNotLooked, that of a context that ended, or says what is wrong with the file.
-func lookAt(ctx context.Context, program, path string) error {
-	if program == "" {
-		err := boltstore.Check(path)
-		if childCode(err) == childBlind {
-			return fmt.Errorf("%w: %w", errNotLooked, err)
-		}
-		return err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNotLooked, err)
-	}
-	// A hang is damage as well. A slow disk reads 2 MB/s.
-	within := 2*time.Minute + time.Duration(info.Size()/2_000_000)*time.Second
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	out, err := exec.CommandContext(limited, program, childWord, path).CombinedOutput()
-	said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n") // a panic goes on for pages
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case limited.Err() != nil:
-		return fmt.Errorf("looking at it had not ended after %s", within)
-	case !errors.As(err, &exit), exit.ExitCode() == childBlind, exit.ExitCode() < 0: // ended from outside
-		return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
-	case exit.ExitCode() == childLocked:
-		return boltstore.ErrLocked
-	}
-	return errors.New(said)
 }

@@ -20,6 +20,7 @@ const backupChild = "HAILONG_TEST_BACKUP"
 
 // The test binary is its own child: it looks at stores, and dies while it makes backups.
 func TestMain(m *testing.M) {
+	dieAsChild()
 	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}

@@ -156,7 +156,7 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	path := filepath.Join(beside, storeFile)
 	err := m.copyOut(ctx, o.From, path, io.Discard)
 	if err == nil {
-		err = verifyStore(ctx, o.Program, path, m, o.Progress)
+		err = verifyStore(ctx, o.Program, path, o.From, o.Progress)
 	}
 	if err == nil {
 		err = boltstore.Restore(path)

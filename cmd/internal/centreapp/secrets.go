@@ -12,7 +12,7 @@ import (
 	"runtime"
 	"strings"
 
-	"hailong/survey"
+	"hailong/survey/boltstore"
 	"hailong/survey/console"
 )
 
@@ -58,7 +58,7 @@ func keyText(seed []byte) string { return hex.EncodeToString(seed) + "\n" }
 
 // adminToken sees to it that the file of the administrator's token holds one that opens
 // this store: it makes one at the first start, and again when the store was replaced.
-func adminToken(ctx context.Context, dir string, s tokens, c *console.Console) error {
+func adminToken(ctx context.Context, dir string, s *boltstore.Store, c *console.Console) error {
 	path := filepath.Join(dir, TokenFile)
 	b, err := os.ReadFile(path)
 	switch {
@@ -80,14 +80,10 @@ func adminToken(ctx context.Context, dir string, s tokens, c *console.Console) e
 	return writeSecret(path, token+"\n")
 }
 
-// tokens is where tokens are looked up.
-type tokens interface {
-	Token(ctx context.Context, hash survey.Hash) (survey.Token, bool, error)
-}
-
-// writeSecret writes a small file whole and durably, readable by its owner only.
+// writeSecret writes a small file whole and durably, readable by its owner only. A stop on
+// the way leaves at most one file beside it, which the next write replaces.
 func writeSecret(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // made 0600
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"hailong/cmd/internal/centreapp"
 	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/kiosk/identity"
@@ -27,6 +28,9 @@ import (
 // The commands start their own program again to look at damaged files.
 func TestMain(m *testing.M) {
 	if code, is := kioskapp.Child(os.Args[1:]); is {
+		os.Exit(code)
+	}
+	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}
 	if code, is := doctor.Child(os.Args[1:], os.Stdout); is {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hailong/cmd/internal/centreapp"
+	"hailong/cmd/internal/run"
 )
 
 // RestoreCmd puts a backup in the place of an aggregator's store. It needs no centre: the
@@ -19,7 +20,7 @@ type RestoreCmd struct {
 // Run restores.
 func (cmd *RestoreCmd) Run(ctx context.Context, t *Terminal) error {
 	progress, ended := t.verifying()
-	done, err := centreapp.Restore(ctx, centreapp.RestoreOptions{From: cmd.From, Data: cmd.Data, Replace: cmd.Replace, Progress: progress})
+	done, err := centreapp.Restore(ctx, centreapp.RestoreOptions{From: cmd.From, Data: cmd.Data, Replace: cmd.Replace, Program: run.Self(), Progress: progress})
 	ended()
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -99,6 +99,10 @@ func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
 			backup(t, dir, "2026-11-20", now.Add(-30*time.Hour), true)
 			return nil
 		}, "backup", Warn, "30h0m0s old"},
+		"the clock was put back": {func(t *testing.T, dir string) error {
+			backup(t, dir, "2026-11-20", now.Add(48*time.Hour), true)
+			return nil
+		}, "backup", Warn, "has a date still to come"},
 		"the latest was not verified": {func(t *testing.T, dir string) error {
 			backup(t, dir, "2026-11-21", now, false)
 			return nil

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"hailong/survey"
 )
 
 // manifest is what is read of a backup's manifest.
@@ -50,9 +52,15 @@ func (e *exam) backups(ctx context.Context) string {
 	}
 	age := e.Now().Sub(latest.Time).Round(time.Minute)
 	w := words(fmt.Sprintf("bản sao lưu đã kiểm chứng gần nhất cách đây %s (%s)", age, latest.folder), fmt.Sprintf("the latest verified backup is %s old (%s)", age, latest.folder))
-	if age > oldBackup {
+	switch {
+	case age < 0:
+		at := latest.Time.In(survey.Zone).Format("15:04 02/01/2006")
+		e.warn("backup", words(fmt.Sprintf("bản sao lưu đã kiểm chứng gần nhất mang thời điểm chưa tới, %s (%s): đồng hồ máy này đang sai hoặc đã từng sai, nên không biết bản này cũ đến đâu", at, latest.folder),
+			fmt.Sprintf("the latest verified backup has a date still to come, %s (%s): this machine's clock is wrong, or was, so nobody knows how old it is", at, latest.folder)),
+			words("chỉnh đồng hồ rồi chạy hailong backup", "set the clock right, then run hailong backup"))
+	case age > oldBackup:
 		e.warn("backup", w, make)
-	} else {
+	default:
 		e.good("backup", w)
 	}
 	e.backupSum(ctx, &latest)

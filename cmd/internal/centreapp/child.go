@@ -1,0 +1,190 @@
+package centreapp
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"hailong/survey/boltstore"
+)
+
+// A store that may be damaged can take a whole process down: bbolt panics also in
+// goroutines of its own, a page that cannot be read is a signal, and to count the history
+// again may need more memory than there is. So it is looked at, and a backup's copy
+// verified, in a process made for that.
+
+// childWord is the first argument of such a process. The second is the store; a third is
+// the backup's folder that the store was copied from: it is verified then.
+const childWord = "store-child"
+
+// A child's exit codes besides 0, sound. A panic's is 2.
+const (
+	childDamaged = 1
+	childLocked  = 3
+	childBlind   = 4
+)
+
+// progressLine is what a child says while it verifies.
+const progressLine = "verified %d of %d"
+
+// errNotLooked says that nothing is known of a store's file.
+var errNotLooked = errors.New("the store's file cannot be looked at")
+
+// Child does the work of a process that was started to look at a store, if this is one:
+// the program calls it first, with its arguments.
+func Child(args []string, out io.Writer) (code int, is bool) {
+	if len(args) < 2 || len(args) > 3 || args[0] != childWord {
+		return 0, false
+	}
+	err := boltstore.Check(args[1])
+	if err == nil && len(args) == 3 {
+		// Where memory runs out this process goes, and not the one that serves. Only Linux
+		// can be told so.
+		_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+		said := int64(-1)
+		err = verifyCopy(context.Background(), args[1], args[2], func(done, total int64) {
+			if now := 1000 * done / total; now != said {
+				said = now
+				fmt.Fprintf(out, progressLine+"\n", done, total)
+			}
+		})
+	}
+	if err != nil {
+		fmt.Fprintln(out, err)
+	}
+	return childCode(err), true
+}
+
+func childCode(err error) int {
+	var blind *fs.PathError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, boltstore.ErrLocked):
+		return childLocked
+	case errors.As(err, &blind):
+		return childBlind
+	}
+	return childDamaged
+}
+
+// lookAt looks whether a store can be opened. The error is [boltstore.ErrLocked],
+// errNotLooked, that of a context that ended, or says what is wrong with the file.
+func lookAt(ctx context.Context, program, path string) error {
+	if program != "" {
+		return inChild(ctx, nil, program, path)
+	}
+	err := boltstore.Check(path)
+	if childCode(err) == childBlind {
+		return fmt.Errorf("%w: %w", errNotLooked, err)
+	}
+	return err
+}
+
+// verifyStore verifies a copy of a backup's store that is thrown away or restored
+// afterwards, in a process of its own where program names this program's file.
+func verifyStore(ctx context.Context, program, path, backup string, progress func(done, total int64)) error {
+	if program != "" {
+		return inChild(ctx, progress, program, path, backup)
+	}
+	if err := lookAt(ctx, "", path); err != nil {
+		return err
+	}
+	return verifyCopy(ctx, path, backup, progress)
+}
+
+// verifyCopy opens a sound copy of a backup's store and verifies that it is what the
+// backup's manifest says, and every record of it.
+func verifyCopy(ctx context.Context, path, backup string, progress func(done, total int64)) (err error) {
+	m, err := readManifest(backup)
+	if err != nil {
+		return err
+	}
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if epoch := epochText(store.Epoch()); epoch != m.Epoch {
+		return fmt.Errorf("the copy is of epoch %s, and the manifest says %s", epoch, m.Epoch)
+	}
+	// A store marks only what it has: so the copy itself says whether it holds the heads.
+	if err := store.SetBackup(ctx, store.Epoch(), m.heads()); err != nil {
+		return fmt.Errorf("the copy lacks what the manifest says: %w", err)
+	}
+	return store.Verify(ctx, progress)
+}
+
+// inChild looks at a store in a process of its own: args are the store, and what more the
+// process is told.
+func inChild(ctx context.Context, progress func(done, total int64), program string, args ...string) error {
+	info, err := os.Stat(args[0])
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotLooked, err)
+	}
+	// A hang is damage as well. A slow disk reads 2 MB/s.
+	within := 2*time.Minute + time.Duration(info.Size()/2_000_000)*time.Second
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silent := time.AfterFunc(within, cancel)
+	defer silent.Stop()
+	out := &childOutput{progress: func(done, total int64) {
+		silent.Reset(within)
+		if progress != nil {
+			progress(done, total)
+		}
+	}}
+	child := exec.CommandContext(limited, program, append([]string{childWord}, args...)...)
+	child.Stdout, child.Stderr = out, out
+	err = child.Run()
+	said := cmp.Or(out.said, string(out.rest))
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("the process that looked at it said nothing for %s", within)
+	case errors.As(err, &exit) && exit.ExitCode() < 0: // ended from outside
+		return fmt.Errorf("%w: the process that looked at it was ended (%w), maybe because memory ran out", errNotLooked, err)
+	case exit == nil, exit.ExitCode() == childBlind:
+		return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
+	case exit.ExitCode() == childLocked:
+		return boltstore.ErrLocked
+	}
+	return errors.New(said)
+}
+
+// childOutput takes in what a child says.
+type childOutput struct {
+	progress func(done, total int64)
+	rest     []byte // of a line that has not ended
+	said     string // the first line that is none of progress: a panic goes on for pages
+}
+
+// Write implements [io.Writer].
+func (o *childOutput) Write(b []byte) (int, error) {
+	o.rest = append(o.rest, b...)
+	for {
+		line, rest, ended := bytes.Cut(o.rest, []byte("\n"))
+		if !ended {
+			return len(b), nil
+		}
+		o.rest = rest
+		var done, total int64
+		if n, _ := fmt.Sscanf(string(line), progressLine, &done, &total); n == 2 {
+			o.progress(done, total)
+		} else if o.said == "" {
+			o.said = strings.TrimSpace(string(line))
+		}
+	}
+}
