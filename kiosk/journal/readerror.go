@@ -55,11 +55,13 @@ func unread(path string, err error) error {
 // source reads a file of the journal. Its errors are those of unread.
 type source struct{ f *os.File }
 
+// Read implements [io.Reader].
 func (s source) Read(b []byte) (int, error) {
 	n, err := s.f.Read(b)
 	return n, unread(s.f.Name(), err)
 }
 
+// ReadAt implements [io.ReaderAt].
 func (s source) ReadAt(b []byte, at int64) (int, error) {
 	n, err := s.f.ReadAt(b, at)
 	return n, unread(s.f.Name(), err)
