@@ -86,8 +86,21 @@ func (j *Journal) check(path string) error {
 		return j.checkHere(path)
 	case ended != nil && ended.ExitCode() == childHindered:
 		return hindrance(path, said)
+	case endedFromOutside(ctx, ended):
+		return notLooked(path, err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrDamaged, said, err)
+}
+
+// endedFromOutside reports whether a child was ended by a signal that was not ours: the
+// program is told to stop, or memory ran out. A file's damage ends it with a code of its own.
+func endedFromOutside(ctx context.Context, ended *exec.ExitError) bool {
+	return ended != nil && ended.ExitCode() < 0 && ctx.Err() == nil
+}
+
+// notLooked says that a file could not be looked at, and nothing about the file.
+func notLooked(path string, why error) error {
+	return fmt.Errorf("look at %s: the process that does it was ended: %w", filepath.Base(path), why)
 }
 
 // checkHere is check in this process.

@@ -79,7 +79,9 @@ func (j *Journal) bringTogether(s *segment, f *os.File, mark cleanMark) error {
 		return fmt.Errorf("%w: the log begins at %d of chain %s, bbolt at %d of %s", ErrDamaged, o.first, o.chain, s.first, s.chain)
 	}
 	s.size = size
-	if mark == (cleanMark{}) || mark != (cleanMark{size, s.last}) {
+	// A card may go bad while the box is off: the log in use is read in any case, so that it
+	// is mended while bbolt still has what it lacks.
+	if !s.sealed || mark != (cleanMark{size, s.last}) {
 		if err := j.recover(s, f, size); err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (s *segment) readBegin(now time.Time) error {
 // errUnreadLog says that the log cannot be read to its end. bbolt has all that could be.
 var errUnreadLog = errors.New("the log must be made anew from bbolt")
 
-// recover runs after an unclean stop.
+// recover compares the two files, and mends one from the other.
 func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 	db := s.last
 	var logAt survey.Hash

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 // haul is what can be read of a damaged journal, whatever file it stood in.
 type haul struct {
 	chains   map[survey.Chain]map[uint64]custody.Record
+	strays   map[survey.Hash]bool   // records that lay where a commit that was never finished leaves some, too
 	comments map[survey.Hash][]byte // commitment → salt, text
 	receipts map[survey.Chain][]byte
 	origins  map[survey.Chain]origin // where the oldest segment of each chain begins
@@ -32,14 +34,14 @@ type haul struct {
 
 func newHaul() *haul {
 	return &haul{
-		chains: map[survey.Chain]map[uint64]custody.Record{}, comments: map[survey.Hash][]byte{}, receipts: map[survey.Chain][]byte{},
+		chains: map[survey.Chain]map[uint64]custody.Record{}, strays: map[survey.Hash]bool{}, comments: map[survey.Hash][]byte{}, receipts: map[survey.Chain][]byte{},
 		origins: map[survey.Chain]origin{},
 	}
 }
 
 // add takes in a record's bytes, wherever they were found. Of two that claim one number
 // the first found stays: it was read from where it belongs.
-func (h *haul) add(b []byte) bool {
+func (h *haul) add(b []byte, stray bool) bool {
 	r := custody.DecodeRecord(bytes.Clone(b))
 	if r.Fault != nil {
 		return false
@@ -51,6 +53,9 @@ func (h *haul) add(b []byte) bool {
 	}
 	if _, ok := c[r.Sequence]; !ok {
 		c[r.Sequence] = r
+		if stray {
+			h.strays[r.Hash] = true
+		}
 	}
 	return true
 }
@@ -139,7 +144,7 @@ func (h *haul) readDump(r io.Reader) {
 		}
 		switch kind, b := b[0], b[1:]; {
 		case kind == dumpRecord:
-			h.add(b)
+			h.add(b, false)
 		case kind == dumpComment:
 			h.addComment(b)
 		case kind == dumpReceipt && len(b) > 16:
@@ -176,9 +181,9 @@ func nextFrame(b []byte) (at int, record []byte) {
 
 // scan takes in every whole frame of a log, in whatever order they stand, also behind
 // damage.
-func (h *haul) scan(b []byte) {
+func (h *haul) scan(b []byte, stray bool) {
 	for at, record := nextFrame(b); record != nil; at, record = nextFrame(b) {
-		h.add(record)
+		h.add(record, stray)
 		b = b[at+frameHeader+len(record):]
 	}
 }
@@ -197,7 +202,7 @@ func (h *haul) carve(b []byte) {
 		}
 		at += i - 1
 		if whole := custody.CutRecord(b[at:]); whole != nil && at >= sumSize && summed(b[at-sumSize:at+len(whole)]) != nil {
-			h.add(whole)
+			h.add(whole, true)
 		}
 	}
 }
@@ -226,11 +231,22 @@ func (j *Journal) collect() (*haul, error) {
 	return h, err
 }
 
-// disprove takes the records out that the one behind them proves false: it carries the
-// hash of another.
+// disprove takes records out where one carries the hash of another than the one before
+// it. That proves the one before false; but a stray may be of a commit that was never
+// finished and whose numbers were given again: then it goes, with what follows it.
 func (h *haul) disprove() {
 	for _, records := range h.chains {
-		for _, seq := range slices.Backward(slices.Sorted(maps.Keys(records))) {
+		numbers := slices.Sorted(maps.Keys(records))
+		dead := map[survey.Hash]bool{}
+		for _, seq := range numbers {
+			r := records[seq]
+			before, ok := records[seq-1]
+			if h.strays[r.Hash] && (dead[r.Previous] || ok && r.Previous != before.Hash) {
+				dead[r.Hash] = true
+				delete(records, seq)
+			}
+		}
+		for _, seq := range slices.Backward(numbers) {
 			if next, ok := records[seq+1]; ok && next.Previous != records[seq].Hash {
 				delete(records, seq)
 			}
@@ -246,7 +262,7 @@ func collectLog(h *haul, path string) error {
 	if o, err := readLogHeader(bytes.NewReader(b)); err == nil {
 		h.begins(o)
 	}
-	h.scan(b)
+	h.scan(b, strings.Contains(filepath.Base(path), ".log.cut-"))
 	return nil
 }
 
@@ -255,13 +271,17 @@ func collectLog(h *haul, path string) error {
 const maxCarve = 1 << 30
 
 func (j *Journal) collectDB(h *haul, path string) error {
-	if err := j.dump(h, path); err == nil {
-		return nil
+	err := j.dump(h, path)
+	if err == nil || errors.Is(err, errNotDumped) {
+		return err
 	}
 	b, err := readPast(path)
 	h.carve(b)
 	return err
 }
+
+// errNotDumped says that a file was not read although it may be readable.
+var errNotDumped = errors.New("the salvage was interrupted")
 
 // dump has a child read a bbolt file; what it could not read before it died is carved.
 func (j *Journal) dump(h *haul, path string) error {
@@ -282,7 +302,11 @@ func (j *Journal) dump(h *haul, path string) error {
 		return err
 	}
 	h.readDump(bufio.NewReaderSize(out, 1<<20))
-	return cmd.Wait()
+	err = cmd.Wait()
+	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && endedFromOutside(ctx, ended) {
+		return fmt.Errorf("%w: %w", errNotDumped, notLooked(path, err))
+	}
+	return err
 }
 
 // run is an unbroken row of records.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -86,9 +87,18 @@ func openCounter(path string) (*counter, error) {
 	}
 	c := &counter{f: f}
 	b := make([]byte, 2*counterSlot)
-	if n, _ := f.ReadAt(b, 0); n == len(b) { // short of that there is nothing to read
+	switch _, err := f.ReadAt(b, 0); {
+	case err == nil:
 		c.slots = readSlots(b)
 		return c, nil
+	case !errors.Is(err, io.EOF): // what it says is not known, and never will be
+		if err := errors.Join(unread(path, err), f.Close()); !errors.Is(err, ErrDamaged) {
+			return nil, err
+		}
+		if err := os.Rename(path, path+".damaged"); err != nil {
+			return nil, fmt.Errorf("set %s aside: %w", filepath.Base(path), err)
+		}
+		return openCounter(path)
 	}
 	// New, or cut short: it is made whole, with its folder entry.
 	if _, err = f.WriteAt(b, 0); err == nil {

@@ -329,10 +329,7 @@ func (j *Journal) declare(s *custody.Succession, earlier []descent, islands []cu
 		_, err = g.put(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: earlier[i].Succession.Encode()}, nil)
 	}
 	for i := 0; err == nil && i < len(islands); i++ {
-		in := &islands[i]
-		if in.Kind != custody.ResponseRecord && in.Kind != custody.SalvagedRecord {
-			continue
-		}
+		in := &islands[i] // the journal's own, too: a number that is not there is taken for a lost answer
 		_, err = g.put(custody.Record{
 			Nonce: in.Nonce, Kind: custody.SalvagedRecord, Counter: in.Counter, Questionnaire: in.Questionnaire,
 			PayloadVersion: 1, Payload: in.Bytes, Comment: in.Comment,
