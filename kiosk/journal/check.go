@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -89,7 +90,10 @@ func (j *Journal) check(path string) error {
 	case endedFromOutside(ctx, ended):
 		return notLooked(path, err)
 	}
-	return fmt.Errorf("%w: %s: %w", ErrDamaged, said, err)
+	if said = strings.TrimPrefix(said, ErrDamaged.Error()+": "); said == "" {
+		said = err.Error()
+	}
+	return fmt.Errorf("%w: %s", ErrDamaged, said)
 }
 
 // endedFromOutside reports whether a child was ended by a signal that was not ours: the

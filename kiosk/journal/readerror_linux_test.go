@@ -179,3 +179,35 @@ func TestAChildThatCannotLook(t *testing.T) {
 		t.Fatalf("put aside: %v %v", aside, err)
 	}
 }
+
+// Reserved numbers that the disk cannot read any more are set aside: the journal goes on,
+// and one that is lost with them says that nobody knows how much.
+func TestReservedNumbersThatCannotBeRead(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		data := t.TempDir()
+		dir, reserve := filepath.Join(data, "journal"), func(o *Options) { o.Reserve = data }
+		j := openTest(t, dir, reserve)
+		press(t, j, "one")
+		chain := j.Chain()
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		numbers := filepath.Join(data, issuedFile+"-"+chain.String()[:8])
+		noDisk(t, numbers)
+		if lost {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := openTest(t, dir, reserve, func(o *Options) { o.Chain = chain })
+		if _, err := os.Lstat(numbers + ".damaged"); err != nil {
+			t.Error(err)
+		}
+		switch {
+		case !lost && (again.Chain() != chain || again.issued.value <= again.Head().Sequence):
+			t.Errorf("chain %s, %d reserved", again.Chain(), again.issued.value)
+		case lost && !declared(t, again, chain).Unbounded:
+			t.Errorf("declared %+v", declared(t, again, chain))
+		}
+	}
+}
