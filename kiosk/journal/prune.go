@@ -142,27 +142,43 @@ func (j *Journal) tend() error {
 	return nil
 }
 
-// prune lets the oldest segments go, as long as a verified backup holds all of each, and
-// they are old enough or the disk needs the room.
+// prune lets the oldest segments of each chain go, as long as a verified backup holds all
+// of each, and they are old enough or the disk needs the room.
 func (j *Journal) prune() error {
-	for list := j.segments(); len(list) > 1; list = j.segments() {
-		s := list[0]
-		space := j.opts.Space(j.dir)
-		scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.halfFull())
-		old := j.clock.sureOf(j.start, j.opts.Now()) && j.opts.Now().Sub(s.at) >= j.opts.Keep
-		if !j.isBacked(s) || !old && !scarce {
+	for {
+		i := j.oldest()
+		if i < 0 {
 			return nil
 		}
+		list := j.segments()
+		s := list[i]
 		if err := j.noteGone(s); err != nil {
 			return err
 		}
-		rest := slices.Clone(list[1:])
+		rest := slices.Delete(slices.Clone(list), i, i+1)
 		j.list.Store(&rest)
 		if err := j.remove(s); err != nil {
 			return fmt.Errorf("let segment %d go: %w", s.number, err)
 		}
 	}
-	return nil
+}
+
+// oldest is the place of a segment that may go; -1 if there is none. A chain that no backup
+// ever holds does not keep those after it.
+func (j *Journal) oldest() int {
+	space := j.opts.Space(j.dir)
+	scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.halfFull())
+	sure, now := j.clock.sureOf(j.start, j.opts.Now()), j.opts.Now()
+	stays := map[survey.Chain]bool{}
+	list := j.segments()
+	for i, s := range list[:len(list)-1] {
+		old := sure && now.Sub(s.at) >= j.opts.Keep
+		if !stays[s.chain] && (old || scarce) && j.isBacked(s) {
+			return i
+		}
+		stays[s.chain] = true
+	}
+	return -1
 }
 
 // isBacked reports whether a verified backup holds all of a segment. What was salvaged

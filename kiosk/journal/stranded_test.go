@@ -366,6 +366,29 @@ func TestAStrandedEarlierChain(t *testing.T) {
 	if n, _, _ := k.counted(); n != inOlder+1 {
 		t.Fatalf("counted %d", n)
 	}
+	// It stays until a backup holds it, and does not keep what comes after it.
+	of := func(chain survey.Chain) (n int) {
+		for _, s := range j.segments() {
+			if s.chain == chain {
+				n++
+			}
+		}
+		return n
+	}
+	for i := range 100 {
+		vote(t, j, fmt.Sprint("more ", i))
+	}
+	if of(j.Chain()) < 3 {
+		t.Fatalf("the new chain has %d segments", of(j.Chain()))
+	}
+	stays := of(past.Chain())
+	k.day.set(newYear.AddDate(5, 0, 0))
+	j.Contact(k.day.now(), k.day.now(), k.day.now())
+	k.ok(j.Backed(j.Chain(), j.Head()))
+	k.ok(j.prune())
+	if of(past.Chain()) != stays || of(j.Chain()) != 1 {
+		t.Fatalf("%d segments of the earlier chain are left, of %d, and %d of the new one", of(past.Chain()), stays, of(j.Chain()))
+	}
 }
 
 // What only a backup held that is no more the centre's is kept until another one holds it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -200,7 +201,7 @@ func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 				return nil // a chain that was damaged in its turn had said it before
 			}
 			loss := custody.Loss{Kiosk: st.Kiosk, Chain: chain, Succession: succession}
-			loss.AtLeast, loss.AtMost, err = lost(tx, st.Kiosk, &succession)
+			loss.AtLeast, loss.AtMost, err = lost(ctx, tx, &loss)
 			told[key] = loss
 			return err
 		})
@@ -218,7 +219,8 @@ func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 // lost bounds how many records of a chain are lost. Up to where the store has the
 // chain, nothing is. Above, at least what the kiosk once said was given out is, and at
 // most what it had set aside to be given out, less what was salvaged.
-func lost(tx *bbolt.Tx, kiosk survey.KioskID, s *custody.Succession) (least, most uint64, err error) {
+func lost(ctx context.Context, tx *bbolt.Tx, l *custody.Loss) (least, most uint64, err error) {
+	kiosk, s := l.Kiosk, &l.Succession
 	old, err := chainIn(tx, s.Predecessor)
 	if err != nil {
 		return 0, 0, err
@@ -229,14 +231,18 @@ func lost(tx *bbolt.Tx, kiosk survey.KioskID, s *custody.Succession) (least, mos
 	}
 	salvaged := s.Salvaged
 	if here > s.Last {
-		salvaged = salvagedAfter(tx, kiosk, s.Predecessor, here)
+		own, err := ownAfter(ctx, tx, l.Chain, s.Predecessor, here)
+		if err != nil {
+			return 0, 0, err
+		}
+		salvaged = salvagedAfter(tx, kiosk, s.Predecessor, here) + own
 	}
 	said, _ := lastSaid(tx, kiosk, s.Predecessor)
 	less := func(end uint64) uint64 { return end - min(end, here+salvaged) }
 	return less(said), less(max(said, s.Reserved)), nil
 }
 
-// salvagedAfter is how many records of a chain after a sequence were salvaged.
+// salvagedAfter is how many answers of a chain after a sequence were salvaged.
 func salvagedAfter(tx *bbolt.Tx, kiosk survey.KioskID, chain survey.Chain, sequence uint64) (n uint64) {
 	prefix := append(kioskKey(kiosk), chain[:]...)
 	c := tx.Bucket(salvagedBucket).Cursor()
@@ -246,3 +252,36 @@ func salvagedAfter(tx *bbolt.Tx, kiosk survey.KioskID, chain survey.Chain, seque
 	}
 	return n
 }
+
+// ownAfter is how many of the journal's own records of a chain after a sequence stand
+// salvaged in the one that follows, at its beginning. They count for nothing, so only the
+// batches have them.
+func ownAfter(ctx context.Context, tx *bbolt.Tx, follower, chain survey.Chain, sequence uint64) (uint64, error) {
+	found := map[uint64]bool{} // batches may repeat each other's records
+	err := walkBatches(ctx, tx, follower, func(batch []byte) error {
+		b, err := custody.ParseBatch(batch)
+		if err != nil {
+			return fmt.Errorf("%w: a batch of chain %s: %w", errDamaged, follower, err)
+		}
+		for i := range b.Records {
+			switch r := &b.Records[i]; {
+			case r.Fault == nil && r.Kind == custody.SuccessionRecord:
+			case r.Fault == nil && r.Kind == custody.SalvagedRecord:
+				in := custody.DecodeRecord(r.Payload)
+				if in.Fault == nil && in.Kind != custody.ResponseRecord && in.Chain == chain && in.Sequence > sequence {
+					found[in.Sequence] = true
+				}
+			default:
+				return errBegun
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errBegun) {
+		return 0, err
+	}
+	return uint64(len(found)), nil
+}
+
+// errBegun ends a walk where a chain's own records begin, behind what it salvaged.
+var errBegun = errors.New("the chain's own records begin")

@@ -87,8 +87,9 @@ func (w *writing) redeem(code survey.Hash, k survey.Kiosk, now time.Time) (surve
 		return k, err
 	}
 	if id := w.get(redeemedBucket, code[:]); id != nil {
-		// The reply was lost, and the same kiosk asks again.
-		if have && string(id) == string(k.ID) && bytes.Equal(known.Key, k.Key) {
+		// The reply was lost, and the same kiosk asks again. One that was revoked since needs
+		// a new code.
+		if have && known.Revoked == nil && string(id) == string(k.ID) && bytes.Equal(known.Key, k.Key) {
 			return known, nil
 		}
 		return k, survey.ErrNoInvitation
@@ -99,8 +100,6 @@ func (w *writing) redeem(code survey.Hash, k survey.Kiosk, now time.Time) (surve
 		return k, err
 	case !found, !now.Before(place.Expires):
 		return k, survey.ErrNoInvitation
-	case have && known.Revoked != nil:
-		return k, fmt.Errorf("kiosk %s was revoked: %w", k.ID, survey.ErrNoInvitation)
 	}
 	k.Name, k.Role, k.Counters, k.Enrolled = place.Name, place.Role, place.Counters, now
 	if err := w.delete(invitationBucket, code[:]); err != nil {

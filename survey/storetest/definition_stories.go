@@ -277,9 +277,13 @@ func invitationOnce(t *testing.T, open opener) {
 	}
 	got.Revoked = &noon
 	s.ok(s.store.PutKiosk(s.ctx, got))
-	refused("a valid code, a revoked kiosk", late, a, before)
-	_, err = s.store.Redeem(s.ctx, late, b, before)
+	refused("the code that took it in, a revoked kiosk", code, a, before)
+	got, err = s.store.Redeem(s.ctx, late, a, before)
 	s.ok(err)
+	if known, _, err := s.store.Kiosk(s.ctx, a.ID); err != nil || got.Revoked != nil || known.Revoked != nil || !known.Enrolled.Equal(before) {
+		t.Errorf("a revoked kiosk with a new code is %+v, kept as %+v, %v", got, known, err)
+	}
+	refused("a code that took a revoked kiosk in, another kiosk", late, b, before)
 }
 
 func tokensAreKept(t *testing.T, open opener) {

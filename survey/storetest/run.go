@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"strangers salvage nothing", strangersSalvageNothing},
 		{"what kiosks say they issued", whatWasIssued},
 		{"what a damaged journal may have lost", whatMayBeLost},
+		{"the journal's own records are no loss", ownRecordsAreNoLoss},
 		{"disputed records are a number of their own", disputedIsItsOwnNumber},
 		{"a branch is longer than the other", aBranchIsLongerThanTheOther},
 		{"a loss is said again", aLossIsSaidAgain},

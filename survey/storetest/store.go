@@ -201,9 +201,9 @@ type Enrolment interface {
 	// Redeem enrols kiosk k, of which ID and Key must be set, with a one-time code: in
 	// one transaction the invitation goes and the kiosk is kept with the invitation's
 	// name, role and counters, enrolled now. The same kiosk asking again with the same
-	// code gets the same answer, however late, because its reply may have been lost.
-	// Otherwise a code that is unknown, used or, at now, expired gives
-	// [survey.ErrNoInvitation]; so does any code to a kiosk that was revoked.
+	// code gets the same answer, however late, because its reply may have been lost, unless
+	// it was revoked since. Otherwise a code that is unknown, used or, at now, expired gives
+	// [survey.ErrNoInvitation]. A good one takes in a kiosk that was revoked, too.
 	Redeem(ctx context.Context, code survey.Hash, k survey.Kiosk, now time.Time) (survey.Kiosk, error)
 	// PutToken gives a right to use the API, or replaces the one of its hash.
 	PutToken(ctx context.Context, t survey.Token) error

@@ -319,7 +319,8 @@ func (in *Intake) greet(ctx context.Context) error {
 	return nil
 }
 
-// answerMark answers a kiosk that asks how far its chain has come here.
+// answerMark answers a kiosk that asks how far its chain has come here. One that was shut
+// out hears that, too: it may stand behind a message server that knows no keys.
 func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 	kiosk := wire.Kiosk(m.Subject)
 	if !strings.HasPrefix(m.Reply, wire.InboxPrefix(kiosk)+".") {
@@ -331,12 +332,13 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)
 		return
 	}
+	refused := ""
 	_, enrolled, err := in.Keys(kiosk)
-	if err == nil && !enrolled {
-		err = errUnknownKiosk
-	}
-	if out := (*ShutOut)(nil); errors.Is(err, errUnknownKiosk) || errors.As(err, &out) {
-		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", err)
+	if out := (*ShutOut)(nil); errors.As(err, &out) {
+		refused, err = out.Error(), nil // silence would look like a dead line, and nobody at the kiosk would be told
+		in.Log.Warn("mark request refused", "kiosk", kiosk, "error", out)
+	} else if err == nil && !enrolled {
+		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
 		return
 	}
 	if err != nil {
@@ -348,7 +350,7 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 		in.Log.Error("mark not answered", "kiosk", kiosk, "error", err)
 		return
 	}
-	r := Reply{Kiosk: kiosk, Chain: req.Chain, Head: durable, Backup: backup}
+	r := Reply{Kiosk: kiosk, Chain: req.Chain, Head: durable, Backup: backup, Refused: refused}
 	if err := m.Respond(in.receipt(r, false)); err != nil {
 		in.Log.Warn("mark not answered", "kiosk", kiosk, "error", err)
 	}

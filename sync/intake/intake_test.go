@@ -174,6 +174,32 @@ func TestMarks(t *testing.T) {
 	}
 }
 
+// Behind a message server that knows no keys a kiosk that was shut out asks like any other,
+// and hears that it is refused.
+func TestTheMarkOfAKioskThatWasShutOut(t *testing.T) {
+	a := newBox(1, 6)
+	c := newCentre(t, a)
+	var out atomic.Bool
+	c.keys = func(k survey.KioskID) (ed25519.PublicKey, bool, error) {
+		if out.Load() {
+			return nil, false, fmt.Errorf("kiosk %s: %w", k, &intake.ShutOut{Kiosk: k, Since: time.Unix(0, 0)})
+		}
+		return keysOf(a)(k)
+	}
+	s := c.connect(a)
+	c.start()
+	s.send(s.message(1, 3))
+	s.receiptUpTo(3)
+	out.Store(true)
+	if r := s.ask(); r.Chain != a.chain || r.Head() != a.headAt(3) || !strings.Contains(r.Refused, "no kiosk of that name is enrolled any more") {
+		t.Fatalf("shut out it hears %+v", r)
+	}
+	out.Store(false)
+	if r := s.ask(); r.Refused != "" {
+		t.Fatalf("allowed again it hears %+v", r)
+	}
+}
+
 // A receipt tells both marks, the one that moves the sender and the one that lets the
 // kiosk forget: in an answer, after a batch, and with a refusal.
 func TestReceiptsTellWhatIsBackedUp(t *testing.T) {

@@ -46,6 +46,7 @@ type faults struct {
 	silent   int           // chance that a receipt or the answer to a question is lost
 	late     time.Duration // every answer comes so late
 	nonsense bool          // acknowledgements are not the stream's
+	refused  string        // why the kiosk is refused when it asks; "" = it is not
 }
 
 func newCentreBus(t *testing.T, kiosk ed25519.PublicKey) *centreBus {
@@ -117,7 +118,7 @@ func (b *centreBus) answer(subject string, data []byte) []byte {
 		if b.happens(b.faults.silent) {
 			return nil
 		}
-		return b.receipt(m.Chain, nil)
+		return b.receipt(m.Chain, func(r *custody.Receipt) { r.Refused = b.faults.refused })
 	}
 	b.t.Errorf("a request on %s", subject)
 	return nil

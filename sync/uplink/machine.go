@@ -242,7 +242,12 @@ func (m *Machine) receipt(now time.Time, e Event) []Action {
 	}
 	if r.Refused != "" {
 		out = append(out, Action{Kind: Raise, Why: Refused})
-		m.retry = min(max(2*m.retry, m.tuning.Retry), m.tuning.RetryMax)
+		most := m.tuning.RetryMax
+		if e.Kind == Marked { // the kiosk itself is refused: it asks until it is not, and sends nothing
+			most = m.tuning.StallMax
+			m.asking, m.askBy = true, time.Time{}
+		}
+		m.retry = min(max(2*m.retry, m.tuning.Retry), most)
 		m.ready = now.Add(m.jitter(m.retry))
 	}
 	return append(out, Action{Kind: Keep})

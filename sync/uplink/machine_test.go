@@ -294,6 +294,32 @@ func TestAlarms(t *testing.T) {
 	})
 }
 
+// A kiosk that the centre refuses when it asks hears it, keeps asking, ever more rarely, and
+// sends nothing until it is taken again.
+func TestAKioskThatIsRefusedAsksOn(t *testing.T) {
+	s := newStage(t, 90, 50).say(Event{Kind: Up})
+	no := receipt(50)
+	no.Refused = "no kiosk of that name is enrolled"
+	for wait := Defaults.Retry; ; wait = min(2*wait, Defaults.StallMax) {
+		s.say(Event{Kind: Marked, Receipt: no}).raised(Refused)
+		if !slices.ContainsFunc(s.did, func(a Action) bool { return a.Kind == Keep }) {
+			t.Fatal("the refusal is not kept")
+		}
+		s.expect()
+		if s.after(wait - 1); s.asked() {
+			t.Fatalf("it asks again within %s", wait)
+		}
+		s.expect()
+		if s.after(1); !s.asked() {
+			t.Fatalf("it does not ask after %s", wait)
+		}
+		if wait == Defaults.StallMax {
+			break
+		}
+	}
+	s.say(Event{Kind: Marked, Receipt: receipt(50)}).expect(51) // it was allowed again
+}
+
 // A kiosk whose records contradict the centre's goes on sending them, as evidence: all of
 // them again with each answered question, and ever more rarely.
 func TestADisputedBranchIsSentAsEvidence(t *testing.T) {

@@ -54,7 +54,7 @@ func (a *App) inspect(ctx context.Context) (storeState, error) {
 	case state == closedAt(info.Size()) && info.Size() > 0:
 		return state, nil
 	}
-	a.log.Info("the store is not as a program closed it; it is looked at", "file", path)
+	a.log.Info("the store was restored, or not closed in the ordinary way; it is looked at", "file", path)
 	err = lookAt(ctx, a.options.Program, path)
 	switch {
 	case err == nil:
