@@ -49,6 +49,9 @@ type Enrolment struct {
 	Counters  []Counter        `json:"counters"`
 	CentreKey []byte           `json:"centre_key"` // Ed25519; receipts are signed with it
 	NATS      string           `json:"nats"`       // where to connect
+	// Code is a hash of the one-time code that the kiosk was taken in with, of none if it
+	// was taken in without; nil = not known: an earlier version took it in.
+	Code []byte `json:"code,omitempty"`
 }
 
 // Identity is who the kiosk is.

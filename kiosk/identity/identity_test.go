@@ -36,7 +36,7 @@ func inService(t *testing.T, dir string) *identity.Identity {
 	id := load(t, dir)
 	id.Chain = survey.Chain{1, 2, 3}
 	id.Enrolment = &identity.Enrolment{
-		Name: "Quầy 1", Role: survey.CounterKiosk, CentreKey: bytes.Repeat([]byte{7}, 32), NATS: "nats://127.0.0.1:4222",
+		Name: "Quầy 1", Role: survey.CounterKiosk, CentreKey: bytes.Repeat([]byte{7}, 32), NATS: "nats://127.0.0.1:4222", Code: []byte{9},
 		Counters: []identity.Counter{{
 			Code: "Q1", Name: survey.Words{survey.Vietnamese: "Quầy 1"}, Unit: "mau", UnitName: survey.Words{survey.Vietnamese: "Tỉnh mẫu"},
 		}},

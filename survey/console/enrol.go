@@ -133,11 +133,12 @@ func (c *Console) enrolByCode(ctx *fiber.Ctx, code survey.Hash, k survey.Kiosk) 
 		r.retry = wait
 		return k, r
 	}
-	if _, _, err := c.knownKiosk(ctx, k); err != nil {
+	known, _, err := c.knownKiosk(ctx, k)
+	if err != nil {
 		return k, err
 	}
 	k.Enrolled = c.now()
-	k, err := c.store.Redeem(ctx.UserContext(), code, k, c.now())
+	k, err = c.store.Redeem(ctx.UserContext(), code, k, c.now())
 	if errors.Is(err, survey.ErrNoInvitation) {
 		return k, refuse(fiber.StatusForbidden,
 			"mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY",
@@ -145,6 +146,9 @@ func (c *Console) enrolByCode(ctx *fiber.Ctx, code survey.Hash, k survey.Kiosk) 
 	}
 	if err == nil {
 		c.enrols.succeeded(code)
+		if known.Revoked != nil {
+			c.log.Warn("kiosk allowed again by a one-time code", "kiosk", k.ID, "name", k.Name, "revoked", *known.Revoked)
+		}
 	}
 	return k, err
 }
@@ -160,7 +164,11 @@ func (c *Console) enrolHere(ctx *fiber.Ctx, k survey.Kiosk) (survey.Kiosk, error
 			"cần mã ghi danh một lần; người quản trị tạo bằng: hailong kiosks add --counter QUẦY",
 			"a one-time code is needed; an administrator makes one with: hailong kiosks add --counter COUNTER")
 	}
-	if is {
+	switch {
+	case is && known.Revoked != nil:
+		return k, refuse(fiber.StatusForbidden, fmt.Sprintf("thiết bị này đã bị thu hồi; người quản trị nhận lại bằng: hailong kiosks allow %s", k.ID),
+			fmt.Sprintf("this kiosk was revoked; an administrator takes it in again with: hailong kiosks allow %s", k.ID))
+	case is:
 		return known, nil
 	}
 	counter, err := c.defaultCounter(ctx)
@@ -175,14 +183,12 @@ func (c *Console) enrolHere(ctx *fiber.Ctx, k survey.Kiosk) (survey.Kiosk, error
 }
 
 // knownKiosk finds the kiosk that was enrolled under the same key, if there is one, and
-// refuses a key that may not enrol.
+// refuses a key that gives another one's name.
 func (c *Console) knownKiosk(ctx *fiber.Ctx, k survey.Kiosk) (known survey.Kiosk, is bool, err error) {
 	known, is, err = c.store.Kiosk(ctx.UserContext(), k.ID)
 	switch {
 	case err != nil:
 		return known, is, err
-	case is && known.Revoked != nil:
-		return known, is, refuse(fiber.StatusForbidden, "thiết bị này đã bị thu hồi; cần tạo khóa mới trên thiết bị", "this kiosk was revoked; it needs a new key")
 	case is && !bytes.Equal(known.Key, k.Key):
 		return known, is, refuse(fiber.StatusConflict, "một thiết bị khác đã mang tên mà khóa này cho; cần tạo khóa mới trên thiết bị", "another kiosk has the name that this key gives; it needs a new key")
 	}

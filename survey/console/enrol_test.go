@@ -175,12 +175,24 @@ func TestKiosksWithBadCodesHinderNobody(t *testing.T) {
 	}
 }
 
-func TestARevokedKioskStaysOut(t *testing.T) {
-	c := open(t, Settings{})
+// A revoked kiosk stays out, until somebody makes a code for it: that is a decision.
+func TestARevokedKioskStaysOutWithoutACode(t *testing.T) {
+	c := open(t, Settings{AutoEnrol: true})
 	key := newKey(1)
 	c.store.kiosks = []survey.Kiosk{{ID: custody.KioskName(key), Key: key, Revoked: &noon}}
-	if got := c.enrolBy(c.invite(t, `{"counter":"TT-01"}`).Code, key); got.StatusCode != 403 {
-		t.Errorf("%d %s", got.StatusCode, got.body)
+	res, err := http.Post(serve(t, c)+"/enrol", "application/json", strings.NewReader(`{"key":"`+base(key)+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if b, _ := io.ReadAll(res.Body); res.StatusCode != 403 || !bytes.Contains(b, []byte("hailong kiosks allow "+custody.KioskName(key))) {
+		t.Errorf("without a code, on this machine: %d %s", res.StatusCode, b)
+	}
+	if got := c.enrolBy("AAAA-AAAA-AAAA-AAAA", key); got.StatusCode != 403 || c.store.kiosks[0].Revoked == nil {
+		t.Errorf("with a wrong code: %d %s", got.StatusCode, got.body)
+	}
+	if got := c.enrolBy(c.invite(t, `{"counter":"TT-01"}`).Code, key); got.StatusCode != 200 || len(c.store.kiosks) != 1 || c.store.kiosks[0].Revoked != nil {
+		t.Errorf("with a new code: %d %s", got.StatusCode, got.body)
 	}
 }
 

@@ -146,6 +146,10 @@ func (e *exam) unsent(st kioskStatus, problem survey.Words) {
 		vi, en = vi+fmt.Sprintf(" (cũ nhất %s)", oldest), en+fmt.Sprintf(" (the oldest %s)", oldest)
 	}
 	look := words("kiểm tra mạng và địa chỉ NATS; xem hailong diary", "check the network and the NATS address; see hailong diary")
+	if strings.Contains(problem[survey.English], "(code E4)") { // the network is well: the centre refuses the key
+		look = words("mạng không hỏng: làm theo câu trên ở trung tâm (hailong kiosks allow, hoặc hailong kiosks add rồi ghi mã mới vào centre.code ở đây và chạy lại); giữ nguyên thư mục data",
+			"the network is well: do at the centre what the sentence says (hailong kiosks allow, or hailong kiosks add, then the new code into centre.code here and restart); leave the data folder where it is")
+	}
 	switch {
 	case problem != nil:
 		e.warn("link", words(vi+"; "+problem[survey.Vietnamese], en+"; "+problem[survey.English]), look)

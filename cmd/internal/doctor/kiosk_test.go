@@ -265,6 +265,18 @@ func TestARunningKioskIsAsked(t *testing.T) {
 	}
 }
 
+// Where the centre refuses the kiosk the network is not to blame.
+func TestAShutOutKioskIsNotSentToTheNetwork(t *testing.T) {
+	for why, network := range map[string]bool{"it is refused (code E4)": false, "no route to host": true} {
+		e := &exam{}
+		e.unsent(kioskStatus{}, words(why, why))
+		advice := e.found[0].Advice.In(survey.English)
+		if strings.Contains(advice, "check the network") != network || strings.Contains(advice, "hailong kiosks allow") == network {
+			t.Errorf("%s: %s", why, advice)
+		}
+	}
+}
+
 // A kiosk that has an identity and nothing else has not begun yet.
 func TestAKioskThatHasNotBegun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kiosk")

@@ -51,9 +51,11 @@ type App struct {
 	diary     *diary
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
-	trouble atomic.Pointer[error] // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts] // nil until the journal is open
-	greeted sync.Once             // the diary says that the program has started
+	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts]        // nil until the journal is open
+	renewed chan *identity.Enrolment     // what the centre said to a new code; see live
+	outside atomic.Pointer[survey.Words] // why it was not taken in by that code yet; nil = nothing is wrong
+	greeted sync.Once                    // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
@@ -70,7 +72,7 @@ func New(c Config, o Options) (*App, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: c, options: o, log: o.Log, began: time.Now()}
+	a := &App{config: c, options: o, log: o.Log, began: time.Now(), renewed: make(chan *identity.Enrolment, 1)}
 	if c.Centre.exposed() {
 		a.log.Warn("centre.url is another machine, without https: the one-time code and the centre's key can be read and changed on the way", "centre.url", c.Centre.URL)
 	}
@@ -134,10 +136,11 @@ func (a *App) Kiosk() survey.KioskID { return a.identity.Kiosk() }
 // Unit is the unit of the kiosk's first counter, as the centre named it; "" before the
 // kiosk was taken in and its journal is open.
 func (a *App) Unit() survey.UnitCode {
-	if a.working.Load() == nil {
+	w := a.working.Load()
+	if w == nil {
 		return ""
 	}
-	return a.identity.Enrolment.Counters[0].Unit
+	return w.enrolment.Counters[0].Unit
 }
 
 // Run serves until ctx ends. While the journal cannot be opened the screen is out of

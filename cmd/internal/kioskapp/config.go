@@ -72,7 +72,8 @@ type Centre struct {
 	// URL is the aggregator's address for enrolment.
 	URL string `yaml:"url"`
 	// Code is the one-time code that `hailong kiosks add` printed. Once the kiosk is
-	// taken in it is not used any more and may stay here.
+	// taken in it is not used any more and may stay here. Another code takes the kiosk in
+	// again, with its key and its journal.
 	Code string `yaml:"code"`
 	// CA is a PEM file of the authority that signed the aggregator's certificates; none
 	// = the system's.

@@ -22,6 +22,7 @@ type sight struct {
 	wall, mono     time.Duration // the clock: since 1970, and since the program began
 	up             bool          // the centre is reached
 	worries        []worry       // why it is not, or, while it is, what a person should look at
+	kiosk          survey.KioskID
 	unsent         uint64
 	skew           time.Duration // the box's clock less the centre's
 	compared       bool          // skew is known
@@ -97,7 +98,7 @@ func (d *diarist) link(s sight) (out []remark) {
 		out = append(out, told(DiaryReached,
 			fmt.Sprintf("đã kết nối tới trung tâm; số bản ghi chờ gửi: %d", max(d.backlog, s.unsent)), fmt.Sprintf("the centre is reached; records that wait to be sent: %d", max(d.backlog, s.unsent))))
 	case !s.up && (was.up || shutOut(s.worries) && !shutOut(was.worries)):
-		out = append(out, lost(s.worries))
+		out = append(out, lost(s))
 	}
 	if !s.up {
 		d.backlog = s.unsent
@@ -113,7 +114,7 @@ func (d *diarist) link(s sight) (out []remark) {
 	}
 	switch {
 	case shutOut(s.worries) && !shutOut(before):
-		out = append(out, remark{DiaryShutOut, notAccepted})
+		out = append(out, remark{DiaryShutOut, notAccepted(s.kiosk, s.unsent)})
 	case len(s.worries) > 0 && !slices.Equal(s.worries, before):
 		out = append(out, told(DiaryAlarm, "cảnh báo: "+said(s.worries).In(survey.Vietnamese), "alarm: "+said(s.worries).In(survey.English)))
 	case len(s.worries) == 0 && len(before) > 0:
@@ -123,12 +124,12 @@ func (d *diarist) link(s sight) (out []remark) {
 }
 
 // lost tells that the centre is not reached, and why.
-func lost(worries []worry) remark {
-	if shutOut(worries) {
-		return remark{DiaryShutOut, notAccepted}
+func lost(s sight) remark {
+	if shutOut(s.worries) {
+		return remark{DiaryShutOut, notAccepted(s.kiosk, s.unsent)}
 	}
 	why := problem("", "")
-	if w := said(worries); w != nil {
+	if w := said(s.worries); w != nil {
 		why = problem(" ("+w.In(survey.Vietnamese)+")", " ("+w.In(survey.English)+")")
 	}
 	return told(DiaryLost, "mất kết nối tới trung tâm"+why.In(survey.Vietnamese)+"; thiết bị vẫn ghi và sẽ gửi sau", "the centre is lost"+why.In(survey.English)+"; the kiosk goes on recording and sends later")

@@ -298,7 +298,7 @@ func (a *App) lookOn(d *diarist) {
 	now, space := a.options.Now(), journal.SpaceOf(a.config.Data)
 	up, worries := w.link()
 	s := sight{
-		wall: time.Duration(now.UnixNano()), mono: now.Sub(a.began), up: up.Up, worries: worries, unsent: w.uplink.Unsent(),
+		wall: time.Duration(now.UnixNano()), mono: now.Sub(a.began), up: up.Up, worries: worries, kiosk: a.identity.Kiosk(), unsent: w.uplink.Unsent(),
 		free: -1, full: errors.Is(w.journal.Err(), kiosk.ErrFull), refused: w.journal.Refused(), chain: w.journal.Chain(),
 	}
 	for _, p := range w.pasts {

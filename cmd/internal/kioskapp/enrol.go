@@ -31,13 +31,32 @@ type enrolled struct {
 	NATS      string             `json:"nats"`
 }
 
-// enrol asks until the centre takes the kiosk in, and keeps what it said. The key was
-// made and kept before: asking twice with one code is the same kiosk. The error says
+// enrol asks until the centre takes the kiosk in, and keeps what it said. The error says
 // that asking on makes no sense.
 func (a *App) enrol(ctx context.Context) error {
-	client, err := a.config.client()
+	e, err := a.askOn(ctx, func(why survey.Words) {
+		a.keepOut(&screen.NotEnrolled{Why: why})
+		a.note(told(DiaryNotEnrolled, "chưa được trung tâm nhận: "+why.In(survey.Vietnamese), "not taken in yet: "+why.In(survey.English)))
+	})
 	if err != nil {
 		return err
+	}
+	a.identity.Enrolment = e
+	if err := a.identity.Save(a.config.Data); err != nil {
+		return err
+	}
+	a.log.Info("taken in by the centre", "kiosk", a.identity.Kiosk(), "name", e.Name, "counters", len(e.Counters))
+	a.note(told(DiaryEnrolled, strings.TrimSpace("trung tâm đã nhận thiết bị này "+e.Name), strings.TrimSpace("the centre has taken this kiosk in "+e.Name)))
+	return a.checkRole()
+}
+
+// askOn asks until the centre takes the kiosk in. The key was made and kept before: asking
+// twice with one code is the same kiosk. While it is not taken in, not hears why, once for
+// each reason. The error says that asking on makes no sense.
+func (a *App) askOn(ctx context.Context, not func(why survey.Words)) (*identity.Enrolment, error) {
+	client, err := a.config.client()
+	if err != nil {
+		return nil, err
 	}
 	defer client.CloseIdleConnections() // it is not needed again, and would be kept alive over the line
 	said := ""
@@ -45,27 +64,20 @@ func (a *App) enrol(ctx context.Context) error {
 	for {
 		e, err := a.askIn(ctx, client)
 		if err == nil {
-			a.identity.Enrolment = e
-			if err := a.identity.Save(a.config.Data); err != nil {
-				return err
-			}
-			a.log.Info("taken in by the centre", "kiosk", a.identity.Kiosk(), "name", e.Name, "counters", len(e.Counters))
-			a.note(told(DiaryEnrolled, strings.TrimSpace("trung tâm đã nhận thiết bị này "+e.Name), strings.TrimSpace("the centre has taken this kiosk in "+e.Name)))
-			return a.checkRole()
+			return e, nil
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		wait := p.next(err)
 		if err.Error() != said { // once, not at every try
 			said = err.Error()
 			a.log.Warn("not taken in yet; asking again", "centre", a.config.Centre.URL, "error", err, "next", wait.Round(time.Second))
-			a.keepOut(&screen.NotEnrolled{Why: wordsOf(err)})
-			a.note(told(DiaryNotEnrolled, "chưa được trung tâm nhận: "+wordsOf(err).In(survey.Vietnamese), "not taken in yet: "+wordsOf(err).In(survey.English)))
+			not(wordsOf(err))
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(wait):
 		}
 	}
@@ -138,7 +150,8 @@ func misread(vi, en string) *refusal {
 	return &refusal{words: problem("câu trả lời của trung tâm không dùng được: "+vi, "the centre's answer cannot be used: "+en)}
 }
 
-// accept checks that the centre's answer is whole and about this kiosk.
+// accept checks that the centre's answer is whole and about this kiosk, and that the
+// centre is the one that took it in before.
 func (a *App) accept(e enrolled) (*identity.Enrolment, error) {
 	key, err := base64.StdEncoding.DecodeString(e.CentreKey)
 	switch {
@@ -150,7 +163,12 @@ func (a *App) accept(e enrolled) (*identity.Enrolment, error) {
 	case len(e.Counters) == 0:
 		return nil, misread("không có quầy nào", "it gives this kiosk no counter")
 	}
-	return &identity.Enrolment{Name: e.Name, Role: e.Role, Counters: e.Counters, CentreKey: key, NATS: e.NATS}, nil
+	if was := a.identity.Enrolment; was != nil {
+		if err := a.sameAs(was, e.Role, key); err != nil {
+			return nil, err
+		}
+	}
+	return &identity.Enrolment{Name: e.Name, Role: e.Role, Counters: e.Counters, CentreKey: key, NATS: e.NATS, Code: codeHash(a.config.Centre.Code)}, nil
 }
 
 // checkRole refuses settings that give the kiosk another role than its code did.

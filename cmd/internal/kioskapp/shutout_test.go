@@ -75,12 +75,16 @@ func TestARevokedKioskSaysSo(t *testing.T) {
 		k.stop()
 		k = inService(t, settings(dir, centre.base))
 	}
+	k.stop()
+	c := settings(dir, centre.base)
+	c.Centre.Code = newCode(t, centre, data)
+	sent(t, inService(t, c), 3) // a new code takes it in again, with what it has still to send
 }
 
 func (s *service) saysThatItIsShutOut(t *testing.T) {
 	t.Helper()
 	for path, want := range map[string][]string{
-		"/api/v1/status": {"không chấp nhận thiết bị này nữa", "hailong kiosks add"},
+		"/api/v1/status": {"không chấp nhận thiết bị này nữa", "hailong kiosks add", "hailong kiosks allow " + s.status(t).Kiosk, fmt.Sprintf("chưa gửi: %d bản ghi", s.status(t).Unsent)},
 		"/readyz":        {"ok\n", "không chấp nhận thiết bị này nữa", "does not accept this kiosk any more"},
 		"/metrics":       {"\nhailong_refused_by_centre 1\n", "\nhailong_ready 1\n"},
 		"/":              {">E4</code></footer>", `value="5"`},

@@ -37,7 +37,7 @@ func (a *App) Status() screen.Status {
 		return st
 	}
 	st.Kiosk = a.identity.Kiosk()
-	for _, c := range a.identity.Enrolment.Counters {
+	for _, c := range w.enrolment.Counters {
 		st.Counters = append(st.Counters, c.Code)
 	}
 	up, worries := w.link() // before the head, so that nothing is ever sent that is not there
@@ -58,15 +58,27 @@ func (a *App) Status() screen.Status {
 	if skew, known := w.journal.Skew(); known {
 		st.Clock.Skew = &skew
 	}
-	st.Link = screen.Link{Connected: up.Up, Since: up.Since, Refused: shutOut(worries), Problem: linkProblem(up.Up, worries)}
+	st.Link = screen.Link{Connected: up.Up, Since: up.Since, Refused: shutOut(worries), Problem: a.linkProblem(up.Up, worries, st.Unsent)}
 	return st
 }
 
-// linkProblem is what the status says about the way to the centre; nil = all is well.
-func linkProblem(up bool, worries []worry) survey.Words {
+// linkProblem is what the status says about the way to the centre, and about a new code
+// by which the kiosk was not taken in yet; nil = all is well.
+func (a *App) linkProblem(up bool, worries []worry, unsent uint64) survey.Words {
+	way, code := a.wayProblem(up, worries, unsent), a.outside.Load()
+	switch {
+	case code == nil:
+		return way
+	case way == nil:
+		return *code
+	}
+	return problem(way.In(survey.Vietnamese)+". "+code.In(survey.Vietnamese), way.In(survey.English)+". "+code.In(survey.English))
+}
+
+func (a *App) wayProblem(up bool, worries []worry, unsent uint64) survey.Words {
 	switch why := said(worries); {
 	case shutOut(worries):
-		return notAccepted
+		return notAccepted(a.identity.Kiosk(), unsent)
 	case up && why != nil:
 		return problem("cần xem lại: "+why.In(survey.Vietnamese), "needs a look: "+why.In(survey.English))
 	case up:

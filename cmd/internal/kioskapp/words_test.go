@@ -74,6 +74,22 @@ func TestWhatIsHopeless(t *testing.T) {
 	}
 }
 
+// What a shut-out kiosk tells fits into the diary whole, names the kiosk and what is not
+// sent, and leaves the data folder where it is.
+func TestAShutOutKioskSaysWhatToDo(t *testing.T) {
+	w := notAccepted("k-h2k9vw3cde", 12345678)
+	for lang, keeps := range map[survey.Lang]string{survey.Vietnamese: "giữ nguyên thư mục data", survey.English: "keeps its data folder"} {
+		text := w.In(lang)
+		allow, add := strings.Index(text, "hailong kiosks allow k-h2k9vw3cde"), strings.Index(text, "hailong kiosks add --counter")
+		if allow < 0 || add < allow || !strings.Contains(text, "12345678") || !strings.Contains(text, keeps) || !strings.Contains(text[max(add, 0):], "centre.code") {
+			t.Errorf("it says %s", text)
+		}
+		if n := len([]rune(text)); n > diaryText {
+			t.Errorf("%d characters, more than the diary's %d: %s", n, diaryText, text)
+		}
+	}
+}
+
 func TestAnErrorSaysWhatCouldNotBeDoneAndWhy(t *testing.T) {
 	err := because(because(syscall.EIO, "không đọc được thẻ", "the card cannot be read"), "không mở được", "it cannot be opened")
 	if got, want := err.Error(), "không mở được: không đọc được thẻ: đĩa không đọc hoặc ghi được; thẻ nhớ có thể đã hỏng / it cannot be opened: the card cannot be read: input/output error"; got != want {

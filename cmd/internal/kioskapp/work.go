@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -24,9 +25,10 @@ import (
 
 // parts are what a kiosk in service works with, for one life of its journal.
 type parts struct {
-	journal *journal.Journal
-	uplink  *uplink.Uplink
-	pasts   []past // earlier chains that are still here
+	journal   *journal.Journal
+	enrolment *identity.Enrolment
+	uplink    *uplink.Uplink
+	pasts     []past // earlier chains that are still here
 }
 
 // past is an earlier chain and what carries it.
@@ -80,14 +82,19 @@ func (a *App) open() error {
 		}
 		a.identity.Chain = known.Chain // not before it is on disk: the next try must save it, too
 	}
-	p := &parts{journal: j, uplink: a.uplink(j, j, a.heartbeat)}
-	for _, records := range j.Pasts() {
-		p.pasts = append(p.pasts, past{a.uplink(j, records, nil), records})
-	}
-	if a.working.Swap(p) == nil {
+	if a.working.Swap(a.partsOf(j)) == nil {
 		a.opened.Push("the journal", func() error { return a.working.Load().journal.Close() })
 	}
 	return nil
+}
+
+// partsOf are a journal and what carries its chains.
+func (a *App) partsOf(j *journal.Journal) *parts {
+	p := &parts{journal: j, enrolment: a.identity.Enrolment, uplink: a.uplink(j, j, a.heartbeat)}
+	for _, records := range j.Pasts() {
+		p.pasts = append(p.pasts, past{a.uplink(j, records, nil), records})
+	}
+	return p
 }
 
 func (a *App) uplink(own *journal.Journal, j uplink.Journal, beat func(uint64) custody.Heartbeat) *uplink.Uplink {
@@ -142,8 +149,12 @@ func (p present) Get(id survey.RecordID) (survey.Entry, bool, error) { return p.
 
 var _ kiosk.Journal = present{}
 
-// errJournal says that the journal takes no more records in this life.
-var errJournal = errors.New("the journal must be opened anew")
+var (
+	// errJournal says that the journal takes no more records in this life.
+	errJournal = errors.New("the journal must be opened anew")
+	// errRenewed says that the centre has taken the kiosk in by a new code.
+	errRenewed = errors.New("the centre has taken the kiosk in again")
+)
 
 // The waits between tries to open a journal that failed.
 const (
@@ -151,10 +162,21 @@ const (
 	reopenMost  = 30 * time.Second
 )
 
-// live carries until ctx ends, through as many lives of the journal as it takes.
+// live carries until ctx ends, through as many lives of the journal as it takes. Where the
+// settings have a new one-time code it asks meanwhile to be taken in by it.
 func (a *App) live(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	if a.newCode() {
+		asking.Go(func() { a.enrolAnew(ctx) })
+	}
 	for {
 		err := a.carry(ctx)
+		if errors.Is(err, errRenewed) {
+			continue
+		}
 		if !errors.Is(err, errJournal) {
 			return err
 		}
@@ -215,14 +237,15 @@ func hopeless(err error) bool {
 	return false
 }
 
-// carry runs the uplinks until ctx ends or the journal fails.
-func (a *App) carry(ctx context.Context) error {
+// carry runs the uplinks until ctx ends, the journal fails, or the centre has taken the
+// kiosk in again.
+func (a *App) carry(told context.Context) error {
 	w := a.working.Load()
-	url := a.identity.Enrolment.NATS
+	url := w.enrolment.NATS
 	if a.config.Centre.NATS != "" {
 		url = a.config.Centre.NATS
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(told)
 	defer cancel()
 	links := []*uplink.Uplink{w.uplink}
 	for _, p := range w.pasts {
@@ -245,18 +268,25 @@ func (a *App) carry(ctx context.Context) error {
 		go func() { done <- l.Run(ctx, uplink.OverNATS(nc)) }()
 	}
 	ended := 0
+	var renewed *identity.Enrolment
 	select {
 	case err = <-done:
 		ended = 1
 	case <-w.journal.Failed():
 		err = fmt.Errorf("%w: %w", errJournal, w.journal.Err())
+	case renewed = <-a.renewed:
+		err = errRenewed
 	}
 	cancel()
 	for ; ended < len(links); ended++ {
 		err = errors.Join(err, <-done)
 	}
+	if renewed != nil {
+		a.comeIn(renewed)
+		return err
+	}
 	if errors.Is(err, errJournal) {
 		return err
 	}
-	return unlessDone(ctx, err)
+	return unlessDone(told, err)
 }

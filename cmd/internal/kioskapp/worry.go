@@ -1,6 +1,7 @@
 package kioskapp
 
 import (
+	"fmt"
 	"strings"
 
 	"hailong/survey"
@@ -41,12 +42,17 @@ func shutOut(worries []worry) bool {
 	return false
 }
 
-// notAccepted says that the centre refuses the kiosk, and what to do.
-var notAccepted = problem(
-	"trung tâm không chấp nhận thiết bị này nữa (mã E4): khóa của nó bị từ chối, có lẽ vì đã bị thu hồi. Lượt bấm vẫn được giữ trên đĩa, nhưng không gửi đi được. "+
-		"Cần ghi danh lại: ở trung tâm, chạy hailong kiosks add --counter QUẦY để có mã mới; ở đây, dừng chương trình, cất thư mục data đi nơi khác (đừng xóa), ghi mã vào centre.code rồi chạy lại",
-	"the centre does not accept this kiosk any more (code E4): its key is refused, most likely because it was revoked. Presses are still kept on disk, but cannot be sent. "+
-		"Enrol it again: at the centre, hailong kiosks add --counter COUNTER gives a new code; here, stop the program, move the data folder away (do not delete it), put the code into centre.code and start again")
+// notAccepted says that the centre refuses the kiosk, how many records it has not sent, and
+// what to do.
+func notAccepted(id survey.KioskID, unsent uint64) survey.Words {
+	return problem(
+		fmt.Sprintf("trung tâm không chấp nhận thiết bị này nữa (mã E4): nó đã bị thu hồi, hoặc trung tâm được khôi phục từ bản sao lưu cũ hơn lần ghi danh này. "+
+			"Lượt bấm vẫn được giữ trên đĩa; chưa gửi: %d bản ghi. Nếu thu hồi nhầm, hoặc để lấy phần chưa gửi: ở trung tâm, chạy hailong kiosks allow %s. "+
+			"Nếu không: ở trung tâm, chạy hailong kiosks add --counter QUẦY, ghi mã mới vào centre.code ở đây rồi chạy lại; thiết bị giữ nguyên thư mục data và tự gửi phần chưa gửi", unsent, id),
+		fmt.Sprintf("the centre does not accept this kiosk any more (code E4): it was revoked, or the centre was restored from a backup older than its enrolment. "+
+			"Presses are still kept on disk; not sent: %d records. If it was revoked by mistake, or to collect what is unsent: at the centre, hailong kiosks allow %s. "+
+			"Otherwise: at the centre, hailong kiosks add --counter COUNTER; put the new code into centre.code here and restart: the kiosk keeps its data folder and sends what is unsent", unsent, id))
+}
 
 // said are worries in words, one sentence for each.
 func said(worries []worry) survey.Words {
