@@ -14,6 +14,8 @@ import (
 type Account interface {
 	// Closings are the closings asked for, ordered by kiosk and day.
 	Closings(ctx context.Context, q custody.ClosingQuery) ([]custody.Closing, error)
+	// Said is the last that a kiosk said of each of its chains.
+	Said(ctx context.Context, kiosk survey.KioskID) ([]custody.Said, error)
 	// Losses are what damaged journals may have lost.
 	Losses(ctx context.Context) ([]custody.Loss, error)
 	// Held and Quarantined are up to limit records that wait or cannot be counted, and how

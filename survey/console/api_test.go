@@ -361,11 +361,12 @@ func TestQuestionnaires(t *testing.T) {
 
 func TestKiosksShowWhatTheCentreHolds(t *testing.T) {
 	beat := noon.Add(-time.Minute)
-	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat { return map[survey.KioskID]Heartbeat{"k-a": {At: beat, Unsent: 4}} }}, func(c *centre) {
+	c := open(t, Settings{Heartbeats: func() map[survey.KioskID]Heartbeat { return map[survey.KioskID]Heartbeat{"k-a": {At: beat}} }}, func(c *centre) {
 		c.store.kiosks = []survey.Kiosk{
 			{ID: "k-a", Name: "Máy A", Role: survey.CounterKiosk, Counters: []survey.CounterCode{"TT-01"}},
 			{ID: "k-b", Role: survey.OnlineGateway, Revoked: &noon},
 		}
+		c.store.said = []custody.Said{{Kiosk: "k-a", Chain: survey.Chain{2}, Totals: custody.Totals{Last: 11}}}
 		c.store.chains = []custody.ChainState{
 			{Chain: survey.Chain{1}, Kiosk: "k-a", Head: custody.Head{Sequence: 90}, Held: 1, Forks: 1, Received: noon.Add(-48 * time.Hour)},
 			{Chain: survey.Chain{2}, Kiosk: "k-a", Head: custody.Head{Sequence: 7}, Held: 2, Quarantined: 3, Received: noon.Add(-time.Hour)},

@@ -29,13 +29,15 @@ type closingJSON struct {
 	// touch, so these numbers are not to be added up: the losses of the list are.
 	DeclaredLost *uint64 `json:"declared_lost"`
 	Closes       bool    `json:"closes"`    // nothing is missing, disputed or declared lost, and it adds up
+	AsOf         string  `json:"as_of"`     // when it was signed
 	Signature    string  `json:"signature"` // base64, Ed25519 over the closing's text: see custody.Closing
 }
 
-// closingsJSON are closings, and the losses that stand against them.
+// closingsJSON are closings, and what stands against them beside the numbers.
 type closingsJSON struct {
 	listJSON[closingJSON]
-	Losses []lossJSON `json:"losses"`
+	Losses []lossJSON   `json:"losses"`
+	Silent []silentJSON `json:"silent"` // kiosks that may have recorded more than they told
 }
 
 const closingParams = "kiosk, date, from, to"
@@ -60,11 +62,15 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	out := closingsJSON{Losses: []lossJSON{}}
+	kiosks, err := c.kiosks(ctx.UserContext())
+	if err != nil {
+		return err
+	}
+	out := closingsJSON{Losses: []lossJSON{}, Silent: silentOnes(kiosks, q, c.today())}
 	out.Items = []closingJSON{}
 	for i := range closings {
 		k := &closings[i]
-		out.Items = append(out.Items, c.signed(k, against(losses, closings[i:i+1], ofDay(k.Kiosk, k.Date))))
+		out.Items = append(out.Items, c.signed(k, losses))
 	}
 	for _, l := range against(losses, closings, q) {
 		out.Losses = append(out.Losses, newLossJSON(l))
@@ -72,11 +78,25 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	return sendJSON(ctx, fiber.StatusOK, out)
 }
 
-func (c *Console) signed(k *custody.Closing, lost []custody.Loss) closingJSON {
+// declare completes a closing for the signature: what of losses stands against it, and now.
+func (c *Console) declare(k *custody.Closing, losses []custody.Loss) {
+	lost := allLost(against(losses, []custody.Closing{*k}, ofDay(k.Kiosk, k.Date)))
+	if k.LostUnknown = lost.AtMost == nil; !k.LostUnknown {
+		k.DeclaredLost = *lost.AtMost
+	}
+	k.AsOf = c.now()
+}
+
+// signed is a closing with the losses that stand against it, signed.
+func (c *Console) signed(k *custody.Closing, losses []custody.Loss) closingJSON {
+	c.declare(k, losses)
 	item := closingJSON{
 		Kiosk: k.Kiosk, Date: k.Day(), Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: map[survey.Flag]uint64{},
 		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, Missing: k.Missing(),
-		DeclaredLost: allLost(lost).AtMost, Closes: newVerdict([]custody.Closing{*k}, lost).closes(),
+		Closes: k.Closes(), AsOf: rfc3339(k.AsOf),
+	}
+	if !k.LostUnknown {
+		item.DeclaredLost = &k.DeclaredLost
 	}
 	for reason, n := range k.Excluded {
 		if n > 0 {
@@ -106,7 +126,12 @@ func (c *Console) getClosingText(ctx *fiber.Ctx) error {
 	if q.Kiosk == "" || len(closings) != 1 || c.settings.Sign == nil {
 		return refuse(fiber.StatusNotFound, "không có chốt số liệu nào của thiết bị và ngày này; xem trang chốt số liệu", "there is no closing of this kiosk and day; see the page of closings")
 	}
+	losses, err := c.store.Losses(ctx.UserContext())
+	if err != nil {
+		return err
+	}
 	k := &closings[0]
+	c.declare(k, losses)
 	ctx.Set(fiber.HeaderCacheControl, "no-store")
 	ctx.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	ctx.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`inline; filename="closing-%s-%s.txt"`, k.Kiosk, k.Day()))

@@ -96,7 +96,6 @@ type Settings struct {
 // Heartbeat is how a kiosk was doing when it was last heard of.
 type Heartbeat struct {
 	At       time.Time     // by the centre's clock
-	Unsent   uint64        // records that the kiosk had not got rid of
 	Free     int64         // bytes free on its disk; -1 = not known
 	Refused  uint64        // presses that it refused because its disk was full, ever
 	Trouble  string        // what a person should look at, in the kiosk's words; "" = nothing

@@ -22,7 +22,7 @@ type kioskJSON struct {
 	Revoked     *time.Time           `json:"revoked"`
 	LastContact *time.Time           `json:"last_contact"` // null = never heard of
 	Connected   bool                 `json:"connected"`    // heard of within the last 5 minutes
-	Unsent      *uint64              `json:"unsent"`       // records not sent yet, as the kiosk last said; null = it has not
+	Unsent      *uint64              `json:"unsent"`       // records that the kiosk last told of and that have not arrived; null = it has not said
 	Head        uint64               `json:"head"`         // last sequence of the chain that arrived last
 	Held        uint64               `json:"held"`         // over all its chains
 	Quarantined uint64               `json:"quarantined"`
@@ -63,6 +63,9 @@ func newLossJSON(l custody.Loss) lossJSON {
 	return item
 }
 
+// lost reports whether anything may be lost.
+func (l lossJSON) lost() bool { return l.AtMost == nil || *l.AtMost > 0 }
+
 // atMost is how many may be lost; nil = nobody knows.
 func atMost(l custody.Loss) *uint64 {
 	if l.Succession.Unbounded {
@@ -70,21 +73,6 @@ func atMost(l custody.Loss) *uint64 {
 	}
 	return &l.AtMost
 }
-
-// kioskProblem is something about a kiosk that needs a person.
-type kioskProblem string
-
-const (
-	forked     kioskProblem = "forked"      // its records contradict what is kept: a copied card, or edited data
-	troubled   kioskProblem = "trouble"     // it says itself that it cannot record, or that somebody should look
-	unreadable kioskProblem = "quarantined" // some of its records cannot be read
-	waiting    kioskProblem = "held"        // some of its records wait for a questionnaire or a counter
-	silent     kioskProblem = "silent"      // it is not connected
-)
-
-// contactLife is how long after a kiosk was heard of it counts as connected: two of its
-// heartbeats and a little.
-const contactLife = 5 * time.Minute
 
 type chainJSON struct {
 	Chain       string    `json:"chain"`
@@ -103,6 +91,9 @@ func (c *Console) getKiosks(ctx *fiber.Ctx) error {
 	}
 	items, err := c.kiosks(ctx.UserContext())
 	if err != nil {
+		return err
+	}
+	if err := c.unsent(ctx.UserContext(), items); err != nil {
 		return err
 	}
 	return sendJSON(ctx, fiber.StatusOK, listJSON[kioskJSON]{Items: items})
@@ -132,9 +123,7 @@ func (c *Console) kiosks(ctx context.Context) ([]kioskJSON, error) {
 	}
 	items := []kioskJSON{}
 	for _, k := range known {
-		item := oneKiosk(k, chains[k.ID], beats[k.ID], c.now())
-		item.Losses = list(losses[k.ID])
-		items = append(items, item)
+		items = append(items, oneKiosk(k, chains[k.ID], losses[k.ID], beats[k.ID], c.now()))
 	}
 	return items, nil
 }
@@ -150,71 +139,6 @@ func (c *Console) losses(ctx context.Context) (map[survey.KioskID][]lossJSON, er
 		of[l.Kiosk] = append(of[l.Kiosk], newLossJSON(l))
 	}
 	return of, nil
-}
-
-func oneKiosk(k survey.Kiosk, chains []custody.ChainState, beat Heartbeat, now time.Time) kioskJSON {
-	item := kioskJSON{
-		ID: k.ID, Name: k.Name, Role: k.Role, Counters: list(k.Counters),
-		Enrolled: k.Enrolled.In(survey.Zone), Chains: []chainJSON{},
-	}
-	if k.Revoked != nil {
-		at := k.Revoked.In(survey.Zone)
-		item.Revoked = &at
-	}
-	var newest time.Time
-	for _, s := range chains {
-		item.Chains = append(item.Chains, chainJSON{
-			Chain: s.Chain.String(), Head: s.Head.Sequence, Hash: s.Head.Hash.String(),
-			Held: s.Held, Quarantined: s.Quarantined, Forks: s.Forks, Disputed: s.Disputed, Received: s.Received.In(survey.Zone),
-		})
-		item.Held += s.Held
-		item.Quarantined += s.Quarantined
-		item.Forks += s.Forks
-		item.Disputed += s.Disputed
-		if !s.Received.Before(newest) {
-			newest, item.Head = s.Received, s.Head.Sequence
-		}
-	}
-	item.say(beat)
-	if beat.At.After(newest) {
-		newest = beat.At
-	}
-	if !newest.IsZero() {
-		at := newest.In(survey.Zone)
-		item.LastContact = &at
-	}
-	item.Connected = !newest.IsZero() && now.Sub(newest) <= contactLife
-	item.Problems = problemsOf(&item)
-	return item
-}
-
-// say takes over what the kiosk last said of itself.
-func (k *kioskJSON) say(beat Heartbeat) {
-	if beat.At.IsZero() {
-		return
-	}
-	skew := beat.Skew.Seconds()
-	k.Unsent, k.Refused, k.ClockSkew, k.Software = &beat.Unsent, &beat.Refused, &skew, beat.Software
-	if beat.Free >= 0 {
-		k.Free = &beat.Free
-	}
-	if beat.Trouble != "" {
-		k.Trouble = &beat.Trouble
-	}
-}
-
-// problemsOf lists what needs a person. A kiosk that was shut out needs nobody any more.
-func problemsOf(k *kioskJSON) []kioskProblem {
-	list := []kioskProblem{}
-	for _, each := range []struct {
-		is   bool
-		what kioskProblem
-	}{{k.Forks > 0, forked}, {k.Trouble != nil, troubled}, {k.Quarantined > 0, unreadable}, {k.Held > 0, waiting}, {!k.Connected, silent}} {
-		if each.is && k.Revoked == nil {
-			list = append(list, each.what)
-		}
-	}
-	return list
 }
 
 // invitationJSON asks for a one-time code.
@@ -372,6 +296,9 @@ func (c *Console) sendKiosk(ctx *fiber.Ctx, id survey.KioskID) error {
 		return err
 	}
 	i := slices.IndexFunc(kiosks, func(each kioskJSON) bool { return each.ID == id })
+	if err := c.unsent(ctx.UserContext(), kiosks[i:i+1]); err != nil {
+		return err
+	}
 	return sendJSON(ctx, fiber.StatusOK, kiosks[i])
 }
 

@@ -16,7 +16,7 @@ import (
 // records, a silent one, and one that was shut out with its forks.
 func hall(t *testing.T, s Settings) *centre {
 	s.Heartbeats = func() map[survey.KioskID]Heartbeat {
-		return map[survey.KioskID]Heartbeat{"k-good": {At: noon.Add(-30 * time.Second), Unsent: 1234}, "k-silent": {At: noon.Add(-20 * time.Minute)}}
+		return map[survey.KioskID]Heartbeat{"k-good": {At: noon.Add(-30 * time.Second)}, "k-silent": {At: noon.Add(-20 * time.Minute)}}
 	}
 	return open(t, s, func(c *centre) {
 		one := func(code survey.CounterCode) []survey.CounterCode { return []survey.CounterCode{code} }
@@ -29,6 +29,9 @@ func hall(t *testing.T, s Settings) *centre {
 		}
 		state := func(n byte, k survey.KioskID, quarantined, forks uint64) custody.ChainState {
 			return custody.ChainState{Chain: survey.Chain{n}, Kiosk: k, Head: custody.Head{Sequence: 9}, Quarantined: quarantined, Forks: forks, Received: noon.Add(-time.Hour)}
+		}
+		c.store.said = []custody.Said{
+			{Kiosk: "k-good", Chain: survey.Chain{5}, Totals: custody.Totals{Last: 1234}}, {Kiosk: "k-silent", Chain: survey.Chain{6}},
 		}
 		c.store.chains = []custody.ChainState{state(1, "k-out", 0, 3), state(2, "k-bad", 2, 0), state(3, "k-fork", 0, 1)}
 	})
@@ -67,6 +70,37 @@ func TestTheKioskPageShowsTroubleFirst(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not explain: %q", want)
 		}
+	}
+}
+
+// What is unsent is reckoned when it is asked: it falls as records arrive, by whichever way,
+// and stays known of a kiosk that is not heard of any more.
+func TestUnsentIsWhatWasToldLessWhatArrived(t *testing.T) {
+	c := open(t, Settings{}, func(c *centre) {
+		c.store.kiosks = []survey.Kiosk{{ID: "k-a"}, {ID: "k-mute"}}
+		c.store.chains = []custody.ChainState{
+			{Chain: survey.Chain{1}, Kiosk: "k-a", Head: custody.Head{Sequence: 90}, Received: noon},
+			{Chain: survey.Chain{2}, Kiosk: "k-a", Head: custody.Head{Sequence: 7}, Received: noon},
+		}
+		c.store.said = []custody.Said{
+			{Kiosk: "k-a", Chain: survey.Chain{1}, Totals: custody.Totals{Last: 100}}, // damaged: chain 2 went on for it
+			{Kiosk: "k-a", Chain: survey.Chain{2}, Totals: custody.Totals{Last: 11}},
+			{Kiosk: "k-a", Chain: survey.Chain{3}, Totals: custody.Totals{Last: 2}}, // nothing of it has come
+		}
+		c.store.lost = []custody.Loss{{Kiosk: "k-a", Chain: survey.Chain{2}, Succession: custody.Succession{Predecessor: survey.Chain{1}, To: noon.UnixMilli()}}}
+	})
+	for _, step := range []struct {
+		head uint64
+		want string
+	}{{7, `"unsent":6,`}, {11, `"unsent":2,`}, {12, `"unsent":2,`}} {
+		c.store.chains[1].Head.Sequence = step.head
+		body := string(c.ask("GET", "/api/v1/kiosks", "").body)
+		if !strings.Contains(body, step.want) || strings.Count(body, `"unsent":null`) != 1 {
+			t.Errorf("received to %d: %s", step.head, body)
+		}
+	}
+	if page := c.page("/kiosks"); !strings.Contains(page, `data-label="Chưa gửi">2</td>`) {
+		t.Error("the page says something else")
 	}
 }
 

@@ -22,7 +22,8 @@ type closingsView struct {
 	From, To string // of the form, YYYY-MM-DD
 	Kiosk    string // chosen; "" = all
 	Kiosks   []choice
-	Whole    bool // it closes to the last press
+	Lacks    bool // it does not close
+	Said     bool // it closes as kiosks last told, and some may have recorded more
 	Sentence string
 	More     []string // what else must be said about it
 	Days     []closingDay
@@ -89,10 +90,11 @@ type closingFacts struct {
 	losses []custody.Loss    // of the kiosks asked for
 	kiosks []kioskJSON       // all
 	names  map[survey.KioskID]string
+	today  survey.Date
 }
 
 func (c *Console) closingFacts(ctx context.Context, lang survey.Lang, q custody.ClosingQuery) (f closingFacts, err error) {
-	f.query = q
+	f.query, f.today = q, c.today()
 	if f.list, err = c.store.Closings(ctx, q); err != nil {
 		return f, err
 	}
@@ -145,18 +147,6 @@ func (c *Console) namedKiosks(ctx context.Context, lang survey.Lang) ([]kioskJSO
 	return kiosks, names, nil
 }
 
-// silentOnes counts the kiosks asked for that are not connected and were not heard of
-// since the last day asked for: they may have recorded more than they could say.
-func silentOnes(kiosks []kioskJSON, q custody.ClosingQuery) (n int) {
-	for _, k := range kiosks {
-		heard := k.LastContact != nil && survey.DateOf(*k.LastContact) > q.To
-		if (q.Kiosk == "" || q.Kiosk == k.ID) && slices.Contains(k.Problems, silent) && !heard {
-			n++
-		}
-	}
-	return n
-}
-
 func newClosingsView(lang survey.Lang, f closingFacts) *closingsView {
 	q := f.query
 	v := &closingsView{From: q.From.String(), To: q.To.String(), Kiosk: string(q.Kiosk), Days: closingDays(lang, f)}
@@ -167,10 +157,11 @@ func newClosingsView(lang survey.Lang, f closingFacts) *closingsView {
 		v.Losses = append(v.Losses, newLossView(lang, newLossJSON(l), f.names[l.Kiosk]))
 	}
 	all := newVerdict(f.list, against(f.losses, f.list, q, custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true}))
-	silent := silentOnes(f.kiosks, q)
-	v.Whole, v.Sentence, v.More = all.closes(), all.sentence(lang, silent), all.where(lang, f.kiosks, f.names)
-	if silent > 0 && !v.Whole {
-		v.More = append(v.More, fmt.Sprintf(say(lang, "closing_silent"), silent))
+	silent := silentOnes(f.kiosks, q, f.today)
+	v.Lacks, v.Said = !all.closes(), all.closes() && len(silent) > 0
+	v.Sentence, v.More = all.sentence(lang, silent), all.where(lang, f.kiosks, f.names)
+	if len(silent) > 0 && v.Lacks {
+		v.More = append(v.More, fmt.Sprintf(say(lang, "closing_silent"), len(silent), sinceWhen(lang, silent)))
 	}
 	address := func(query url.Values) string {
 		query.Set("kiosk", v.Kiosk)
@@ -193,7 +184,7 @@ func closingDays(lang survey.Lang, f closingFacts) (list []closingDay) {
 	slices.Reverse(order) // custody.UnknownDay is the least of all
 	for _, d := range order {
 		all := newVerdict(days[d], against(f.losses, days[d], ofDay("", d)))
-		day := closingDay{Title: dayTitle(lang, d), Lacks: !all.closes(), Note: all.note(lang)}
+		day := closingDay{Title: dayTitle(lang, d), Lacks: !all.closes(), Note: all.note(lang, silentOnes(f.kiosks, ofDay(f.query.Kiosk, d), f.today))}
 		for i := range days[d] {
 			k := &days[d][i]
 			day.Rows = append(day.Rows, newClosingRow(lang, k, against(f.losses, days[d], ofDay(k.Kiosk, d)), f.names[k.Kiosk]))
@@ -242,7 +233,7 @@ func reasonText(lang survey.Lang, reason survey.Flag) string {
 
 func newLossView(lang survey.Lang, l lossJSON, name string) lossView {
 	return lossView{
-		Kiosk: string(l.Kiosk), Name: name, Count: lossCount(lang, l), Between: lossBetween(lang, l), Reason: saidIn(lang, l.Reason), Lost: l.AtMost == nil || *l.AtMost > 0,
+		Kiosk: string(l.Kiosk), Name: name, Count: lossCount(lang, l), Between: lossBetween(lang, l), Reason: saidIn(lang, l.Reason), Lost: l.lost(),
 	}
 }
 

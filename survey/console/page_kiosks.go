@@ -49,6 +49,9 @@ func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unsent(ctx.UserContext(), kiosks); err != nil {
+		return err
+	}
 	lang := survey.Lang(f.Lang)
 	slices.SortStableFunc(kiosks, func(a, b kioskJSON) int { return cmp.Compare(urgency(a), urgency(b)) })
 	for _, k := range kiosks {
@@ -72,7 +75,7 @@ func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
 
 // urgency orders kiosks: those with the gravest problem first, those shut out last.
 func urgency(k kioskJSON) int {
-	order := []kioskProblem{forked, troubled, unreadable, waiting, silent}
+	order := []kioskProblem{forked, troubled, damaged, unreadable, waiting, silent}
 	switch {
 	case k.Revoked != nil:
 		return len(order) + 1
@@ -86,9 +89,10 @@ func urgency(k kioskJSON) int {
 type alarmView struct{ ID, Text, Link, See string } // See "": no link
 
 // alarms are what must not be overlooked: kiosks that contradict what was kept of them,
-// kiosks that cannot record, and backups that are not made.
+// kiosks that cannot record, journals that were damaged, and backups that are not made.
 func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView, err error) {
 	var disputed uint64
+	var lost []lossJSON
 	with := map[kioskProblem]int{}
 	for _, k := range kiosks {
 		for _, p := range k.Problems {
@@ -96,6 +100,9 @@ func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView
 		}
 		if slices.Contains(k.Problems, forked) {
 			disputed += k.Disputed
+		}
+		if slices.Contains(k.Problems, damaged) {
+			lost = append(lost, k.Losses...)
 		}
 	}
 	if n := with[forked]; n > 0 {
@@ -107,6 +114,9 @@ func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView
 	}
 	if n := with[troubled]; n > 0 {
 		list = append(list, alarmView{"alarm-trouble", fmt.Sprintf(say(lang, "trouble_alarm"), n), "/kiosks", say(lang, "fork_see")})
+	}
+	if n := with[damaged]; n > 0 {
+		list = append(list, alarmView{"alarm-losses", fmt.Sprintf(say(lang, "loss_alarm"), n, lossCount(lang, asOne(lost))), "/closings#losses", say(lang, "loss_see")})
 	}
 	all, newest, err := c.backupsNow()
 	if err != nil {

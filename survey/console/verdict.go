@@ -73,37 +73,51 @@ func ofDay(k survey.KioskID, d survey.Date) custody.ClosingQuery {
 }
 
 // allLost are several losses as one.
-func allLost(losses []custody.Loss) (all lossJSON) {
+func allLost(losses []custody.Loss) lossJSON {
+	told := make([]lossJSON, len(losses))
+	for i, l := range losses {
+		told[i] = newLossJSON(l)
+	}
+	return asOne(told)
+}
+
+// asOne adds up how many several losses are.
+func asOne(losses []lossJSON) (all lossJSON) {
 	all.AtMost = new(uint64)
 	for _, l := range losses {
 		all.AtLeast += l.AtLeast
-		if most := atMost(l); most == nil {
+		if l.AtMost == nil {
 			all.AtMost = nil
 		} else if all.AtMost != nil {
-			*all.AtMost += *most
+			*all.AtMost += *l.AtMost
 		}
 	}
 	return all
 }
 
-// sentence says whether what is shown closes to the last press. silent is how many kiosks
-// may have recorded more than they could say.
-func (v *verdict) sentence(lang survey.Lang, silent int) string {
+// sentence says whether what is shown closes to the last press. silent are the kiosks that
+// may have recorded more than they told.
+func (v *verdict) sentence(lang survey.Lang, silent []silentJSON) string {
 	issued := count(lang, int64(v.issued))
 	switch {
 	case !v.closes():
 		return fmt.Sprintf(say(lang, "closing_open"), strings.Join(v.parts(lang, fmt.Sprintf(say(lang, "part_missing"), "%s", issued)), "; "))
+	case v.issued == 0 && v.received == 0 && len(silent) > 0:
+		return fmt.Sprintf(say(lang, "closing_nothing_said"), len(silent), sinceWhen(lang, silent))
 	case v.issued == 0 && v.received == 0:
 		return say(lang, "closing_nothing")
-	case silent > 0:
-		return fmt.Sprintf(say(lang, "closing_whole_said"), issued, silent)
+	case len(silent) > 0:
+		return fmt.Sprintf(say(lang, "closing_whole_said"), issued, len(silent), sinceWhen(lang, silent))
 	}
 	return fmt.Sprintf(say(lang, "closing_whole"), issued)
 }
 
 // note is sentence for one day among others.
-func (v *verdict) note(lang survey.Lang) string {
-	if v.closes() {
+func (v *verdict) note(lang survey.Lang, silent []silentJSON) string {
+	switch {
+	case v.closes() && len(silent) > 0:
+		return fmt.Sprintf(say(lang, "day_whole_said"), len(silent), sinceWhen(lang, silent))
+	case v.closes():
 		return say(lang, "day_whole")
 	}
 	return strings.Join(v.parts(lang, say(lang, "day_lacks")), "; ")
@@ -151,6 +165,7 @@ func (v *verdict) where(lang survey.Lang, kiosks []kioskJSON, names map[survey.K
 	}
 	at("at_lost", lost)
 	if len(unknown) > 0 {
+		slices.Sort(unknown)
 		lines = append(lines, fmt.Sprintf(say(lang, "at_lost_unknown"), strings.Join(slices.Compact(unknown), ", ")))
 	}
 	if v.waiting > 0 {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"hailong/survey"
 )
@@ -24,6 +25,11 @@ type Closing struct {
 	Held        uint64                 // until their day, questionnaire or counter is known
 	Quarantined uint64                 // cannot be read, or say what their questionnaire does not allow
 	Disputed    uint64                 // of a branch that contradicts the one that counts
+	// DeclaredLost is at most how many records of this day the kiosk declares lost, some of
+	// them perhaps among the missing; where LostUnknown is set, nobody knows how many.
+	DeclaredLost uint64
+	LostUnknown  bool
+	AsOf         time.Time // when these numbers were signed; the zero time = they are not yet
 	// Unaccounted is by how much, chain by chain, received differs from what became of it,
 	// so that one chain cannot make up for another. Not 0 = the account is damaged. It is
 	// no part of what is signed.
@@ -37,6 +43,12 @@ func (c *Closing) Balanced() bool {
 		sum += n
 	}
 	return sum == c.Received && c.Unaccounted == 0
+}
+
+// Closes reports whether everything that was issued has arrived and is accounted for,
+// nothing of it is in dispute, and nothing is declared lost.
+func (c *Closing) Closes() bool {
+	return c.Complete() && c.Balanced() && c.Disputed == 0 && c.DeclaredLost == 0 && !c.LostUnknown
 }
 
 // Complete reports whether everything that was issued has arrived.
@@ -70,6 +82,11 @@ const closingDomain = "hailong/closing/v1"
 //	held 0
 //	quarantined 0
 //	disputed 0
+//	declared_lost 4
+//	as_of 2026-03-31T17:30:00+07:00
+//
+// A declared loss of which nobody knows the size is "unknown". The last line is missing
+// while the closing is not signed.
 func (c *Closing) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nkiosk %s\ndate %s\nissued %d\nreceived %d\ncounted %d\n", closingDomain, c.Kiosk, c.Day(), c.Issued, c.Received, c.Counted)
@@ -79,6 +96,14 @@ func (c *Closing) Text() string {
 		}
 	}
 	fmt.Fprintf(&b, "held %d\nquarantined %d\ndisputed %d\n", c.Held, c.Quarantined, c.Disputed)
+	if c.LostUnknown {
+		b.WriteString("declared_lost unknown\n")
+	} else {
+		fmt.Fprintf(&b, "declared_lost %d\n", c.DeclaredLost)
+	}
+	if !c.AsOf.IsZero() {
+		fmt.Fprintf(&b, "as_of %s\n", c.AsOf.In(survey.Zone).Format(time.RFC3339))
+	}
 	return b.String()
 }
 

@@ -8,6 +8,33 @@ import (
 	"hailong/survey/custody"
 )
 
+// What the kiosk declares lost and when that was true are signed like the counts, and a
+// closing closes only where nothing stands against it.
+func TestADeclaredLossIsSigned(t *testing.T) {
+	day, _ := survey.ParseDate("2026-03-31")
+	whole := custody.Closing{Kiosk: kiosk, Date: day, Issued: 9, Received: 9, Counted: 9, AsOf: day.Start()}
+	signature := whole.Sign(centreKey)
+	for name, c := range map[string]struct {
+		change         func(k *custody.Closing)
+		signed, closes bool
+	}{
+		"as it was":       {func(*custody.Closing) {}, true, true},
+		"a loss":          {func(k *custody.Closing) { k.DeclaredLost = 1 }, false, false},
+		"an unknown loss": {func(k *custody.Closing) { k.LostUnknown = true }, false, false},
+		"another moment":  {func(k *custody.Closing) { k.AsOf = k.AsOf.Add(time.Second) }, false, true},
+		"no moment":       {func(k *custody.Closing) { k.AsOf = time.Time{} }, false, true},
+		"a dispute":       {func(k *custody.Closing) { k.Counted, k.Disputed = 8, 1 }, false, false},
+		"one is missing":  {func(k *custody.Closing) { k.Issued = 10 }, false, false},
+		"its sum is off":  {func(k *custody.Closing) { k.Counted = 8 }, false, false},
+	} {
+		k := whole
+		c.change(&k)
+		if got := k.Signed(signature, public(centreKey)); got != c.signed || k.Closes() != c.closes {
+			t.Errorf("%s: signed %v, closes %v\n%s", name, got, k.Closes(), k.Text())
+		}
+	}
+}
+
 // A loss stands against every day on which what is lost may have been recorded, and against
 // no other.
 func TestALossTouchesItsDays(t *testing.T) {

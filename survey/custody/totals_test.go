@@ -191,10 +191,11 @@ func TestSuccessionAndSalvage(t *testing.T) {
 func TestClosingIsSignedAsText(t *testing.T) {
 	c := custody.Closing{
 		Kiosk: kiosk, Date: monday, Issued: 120, Received: 118, Counted: 110,
-		Excluded: map[survey.Flag]uint64{survey.TooSoon: 5, survey.Replaced: 3, survey.Test: 0},
+		Excluded:     map[survey.Flag]uint64{survey.TooSoon: 5, survey.Replaced: 3, survey.Test: 0},
+		DeclaredLost: 4, AsOf: time.Date(2026, 3, 2, 10, 30, 0, 0, time.UTC),
 	}
 	want := "hailong/closing/v1\nkiosk " + string(kiosk) + "\ndate 2026-03-02\nissued 120\nreceived 118\ncounted 110\n" +
-		"excluded replaced 3\nexcluded too_soon 5\nheld 0\nquarantined 0\ndisputed 0\n"
+		"excluded replaced 3\nexcluded too_soon 5\nheld 0\nquarantined 0\ndisputed 0\ndeclared_lost 4\nas_of 2026-03-02T17:30:00+07:00\n"
 	if got := c.Text(); got != want {
 		t.Fatalf("the text is\n%s", got)
 	}

@@ -71,7 +71,7 @@ func (b *beats) take(k survey.KioskID, h custody.Heartbeat, data []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last[k] = console.Heartbeat{
-		At: now, Unsent: h.Unsent, Free: h.Free, Refused: h.Refused, Trouble: h.Trouble,
+		At: now, Free: h.Free, Refused: h.Refused, Trouble: h.Trouble,
 		Skew: time.Duration(h.Skew) * time.Millisecond, Software: h.Software,
 	}
 	b.said[saying{k, h.Chain}] = custody.Said{Kiosk: k, Chain: h.Chain, Totals: *h.Totals, Signed: data, Received: now}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"hailong/cmd/internal/centreapp"
 )
 
 // childDies is the environment variable that makes the process that verifies a copy die:
@@ -27,6 +29,26 @@ func dieAsChild() {
 	case "is killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
+	}
+}
+
+// A backup whose judge was ended from outside was not judged: restore does not call it
+// unusable. The controls are a judge whom the copy takes down, and one that lives.
+func TestARestoreThatCouldNotJudge(t *testing.T) {
+	_, backup := backed(t)
+	for how, want := range map[string]string{"is killed": "was not judged", "panics": "cannot be used", "lives": ""} {
+		t.Setenv(childDies, how)
+		data := t.TempDir()
+		_, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: backup, Data: data, Program: os.Args[0]})
+		if want == "" {
+			if err != nil {
+				t.Errorf("the control: %v", err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || (how == "is killed") == strings.Contains(err.Error(), "use another one") || names(t, data) != "" {
+			t.Errorf("%s: %v; left are %s", how, err, names(t, data))
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"hailong/survey"
@@ -172,10 +173,18 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	return errors.Join(writeSecret(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), syncFolder(beside))
 }
 
-// unusable says that the backup cannot be used, unless it was only interrupted.
+// unusable says that the backup cannot be used, unless it was only interrupted, or this
+// machine could not judge it: of a good backup nobody may think that it is none.
 func (o *RestoreOptions) unusable(ctx context.Context, why error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if errors.Is(why, errNotLooked) || errors.Is(why, syscall.ENOSPC) || errors.Is(why, syscall.EDQUOT) {
+		return survey.Problem{
+			Path: "--from", Value: o.From,
+			Vi: fmt.Sprintf("chưa xét được bản sao lưu này, không có nghĩa là nó hỏng (%v); chưa có gì bị thay đổi: hãy giải phóng bộ nhớ và chỗ trống trên đĩa của %s, hoặc dùng máy khác, rồi khôi phục lại từ chính bản này", why, o.Data),
+			En: fmt.Sprintf("this backup was not judged, which does not mean that it is damaged (%v); nothing was changed: free memory, and room on the disk of %s, or use another machine, then restore this very backup again", why, o.Data),
+		}
 	}
 	return survey.Problem{
 		Path: "--from", Value: o.From,

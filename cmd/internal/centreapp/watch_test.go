@@ -147,7 +147,7 @@ func TestTheCentreHearsAndShutsOut(t *testing.T) {
 			Unsent    *uint64
 		}
 	}
-	beat := custody.Heartbeat{Chain: survey.Chain{1}, Last: 9, Unsent: 4, At: time.Now().UnixMilli()}.Sign(key)
+	beat := custody.Heartbeat{Chain: survey.Chain{1}, Last: 9, Totals: &custody.Totals{Last: 9}, At: time.Now().UnixMilli()}.Sign(key)
 	eventually(t, "the heartbeat", func() bool {
 		if err := errors.Join(nc.Publish(wire.Heartbeat(name), []byte("xin chào")), nc.Publish(wire.Heartbeat(name), beat)); err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func TestTheCentreHearsAndShutsOut(t *testing.T) {
 			t.Fatalf("%d %s %v", code, body, err)
 		}
 		k := list.Items[0]
-		return k.ID == name && k.Connected && k.Unsent != nil && *k.Unsent == 4
+		return k.ID == name && k.Connected && k.Unsent != nil && *k.Unsent == 9
 	})
 	req, err := http.NewRequest("POST", app.URL()+"/api/v1/kiosks/"+string(name)+"/revoke", nil)
 	if err != nil {

@@ -55,11 +55,15 @@ type closingItem struct {
 	Quarantined  uint64                 `json:"quarantined"`
 	Disputed     uint64                 `json:"disputed"`
 	DeclaredLost *uint64                `json:"declared_lost"` // at most; nil = nobody knows
-	Closes       bool                   `json:"closes"`
+	Closes       *bool                  `json:"closes"`        // nil = it is not said, as in a signed text
+	AsOf         *time.Time             `json:"as_of"`         // when it was signed; nil = it does not say
 	Signature    string                 `json:"signature"`
 }
 
 func (k *closingItem) missing() uint64 { return k.Issued - min(k.Issued, k.Received) }
+
+// closes reports whether the centre says that it closes.
+func (k *closingItem) closes() bool { return k.Closes != nil && *k.Closes }
 
 // declared is how many the kiosk has declared lost, or a word where nobody knows it.
 func (k *closingItem) declared(unknown string) string {
@@ -89,10 +93,17 @@ type lossItem struct {
 	Reason  string         `json:"reason"`
 }
 
+// silentItem is a kiosk that may have recorded more than it told, as the centre gives it.
+type silentItem struct {
+	Kiosk       survey.KioskID `json:"kiosk"`
+	LastContact *time.Time     `json:"last_contact"` // nil = never heard of
+}
+
 // closingList is the answer of the centre.
 type closingList struct {
 	Items  []closingItem `json:"items"`
 	Losses []lossItem    `json:"losses"`
+	Silent []silentItem  `json:"silent"`
 }
 
 // Run prints the closings.
@@ -131,11 +142,11 @@ func (t *Terminal) closingsCSV(items []closingItem) error {
 		all, reasons := k.excluded()
 		rows = append(rows, []string{
 			k.Date, string(k.Kiosk), number(k.Issued), number(k.Received), number(k.missing()), number(k.Counted), number(all),
-			number(k.Held), number(k.Quarantined), number(k.Disputed), reasons, k.Signature, k.declared(""), strconv.FormatBool(k.Closes),
+			number(k.Held), number(k.Quarantined), number(k.Disputed), reasons, k.Signature, k.declared(""), strconv.FormatBool(k.closes()), rfc3339(k.AsOf),
 		})
 	}
 	return t.csv([]string{
-		"date", "kiosk", "issued", "received", "missing", "counted", "excluded", "held", "quarantined", "disputed", "reasons", "signature", "declared_lost", "closes",
+		"date", "kiosk", "issued", "received", "missing", "counted", "excluded", "held", "quarantined", "disputed", "reasons", "signature", "declared_lost", "closes", "as_of",
 	}, rows)
 }
 
@@ -173,25 +184,45 @@ func (t *Terminal) closingNotes(list closingList) string {
 	open := 0
 	for _, k := range list.Items {
 		issued, missing = issued+k.Issued, missing+k.missing()
-		if !k.Closes {
+		if !k.closes() {
 			open++
 		}
 	}
 	var b strings.Builder
 	switch {
-	case len(list.Items) == 0 && len(list.Losses) == 0:
-		b.WriteString(t.say("\nKhông có lượt nào trong những ngày này.\n", "\nThere are no presses on these days.\n"))
 	case missing > 0:
 		fmt.Fprintf(&b, t.say("\nChưa khép: còn thiếu %d trong số %d lượt thiết bị đã ghi.\n", "\nIt does not close: %d of the %d presses that kiosks recorded are missing.\n"), missing, issued)
 	case open > 0:
 		fmt.Fprintf(&b, t.say("\nChưa khép: %d dòng có lượt báo mất, tranh chấp, hoặc cộng không khớp.\n", "\nIt does not close: in %d rows something is declared lost, in dispute, or does not add up.\n"), open)
+	case len(list.Losses) > 0:
+		b.WriteString(t.say("\nChưa khép: có thiết bị khai mất lượt.\n", "\nIt does not close: a kiosk declares presses lost.\n"))
+	case len(list.Items) == 0 && len(list.Silent) > 0:
+		b.WriteString(t.say("\nChưa thiết bị nào báo có lượt bấm trong những ngày này.\n", "\nNo presses are told of on these days.\n"))
+	case len(list.Items) == 0:
+		b.WriteString(t.say("\nKhông có lượt nào trong những ngày này.\n", "\nThere are no presses on these days.\n"))
+	case len(list.Silent) > 0:
+		fmt.Fprintf(&b, t.say("\nKhớp theo lời báo gần nhất của thiết bị: %d lượt, đã nhận đủ.\n", "\nAs kiosks last told, nothing is missing of %d presses.\n"), issued)
 	default:
 		fmt.Fprintf(&b, t.say("\nKhép đến lượt bấm cuối cùng mà thiết bị đã báo: %d lượt.\n", "\nIt closes to the last press that kiosks have told of: %d.\n"), issued)
 	}
+	b.WriteString(t.silent(list.Silent))
 	for _, l := range list.Losses {
 		b.WriteString(t.loss(l))
 	}
 	return b.String()
+}
+
+// silent names the kiosks that may have recorded more than they told.
+func (t *Terminal) silent(list []silentItem) string {
+	if len(list) == 0 {
+		return ""
+	}
+	names := make([]string, len(list))
+	for i, k := range list {
+		names[i] = fmt.Sprintf("%s (%s)", oneLine(string(k.Kiosk)), moment(k.LastContact))
+	}
+	return fmt.Sprintf(t.say("%d thiết bị im lặng (mất kết nối hoặc đã thu hồi) có thể đã ghi thêm; nghe lần cuối: %s\n",
+		"Kiosks silent (not connected, or revoked), which may have recorded more: %d; last heard of: %s\n"), len(list), strings.Join(names, ", "))
 }
 
 // loss is what one damaged journal may have lost, as a sentence.

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -19,14 +20,20 @@ import (
 // change may do something to them after that.
 func saved(t *testing.T, change func(items []map[string]any)) (path string) {
 	t.Helper()
+	at := time.Date(2026, 3, 31, 17, 30, 0, 0, survey.Zone)
 	list := []custody.Closing{
-		{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 120, Received: 118, Counted: 110, Excluded: map[survey.Flag]uint64{"too_soon": 5, "replaced": 3}},
-		{Kiosk: "k-a", Date: custody.UnknownDay, Issued: 2, Received: 2, Held: 1, Quarantined: 1},
-		{Kiosk: "k-b", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 8, Disputed: 1},
+		{Kiosk: "k-a", AsOf: at, DeclaredLost: 4, Date: survey.NewDate(2026, 3, 31), Issued: 120, Received: 118, Counted: 110, Excluded: map[survey.Flag]uint64{"too_soon": 5, "replaced": 3}},
+		{Kiosk: "k-a", AsOf: at, LostUnknown: true, Date: custody.UnknownDay, Issued: 2, Received: 2, Held: 1, Quarantined: 1},
+		{Kiosk: "k-b", AsOf: at, Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 9},
 	}
 	items := make([]map[string]any, len(list))
 	for i, k := range list {
+		var lost any
+		if !k.LostUnknown {
+			lost = k.DeclaredLost
+		}
 		items[i] = map[string]any{
+			"declared_lost": lost, "closes": k.Closes(), "as_of": k.AsOf,
 			"kiosk": k.Kiosk, "date": k.Day(), "issued": k.Issued, "received": k.Received, "counted": k.Counted, "excluded": k.Excluded,
 			"held": k.Held, "quarantined": k.Quarantined, "disputed": k.Disputed, "signature": base64.StdEncoding.EncodeToString(k.Sign(centreKey)),
 		}
@@ -40,6 +47,9 @@ func saved(t *testing.T, change func(items []map[string]any)) (path string) {
 	}
 	return file(t, "closings.json", string(raw))
 }
+
+// asOf is when the saved closings were signed.
+const asOf = "2026-03-31T17:30:00+07:00"
 
 func TestSavedClosingsAreVerified(t *testing.T) {
 	public := centreKey.Public().(ed25519.PublicKey)
@@ -60,11 +70,11 @@ func TestSavedClosingsAreVerified(t *testing.T) {
 		"text": text, "a file of text": file(t, "key.txt", text+"\n"), "a file of JSON": file(t, "key.json", open), "the centre": srv.URL, "its page": srv.URL + "/open/key",
 	} {
 		code, out, errs := run("en", "closings", "verify", path, "--key", key, "-o", "csv")
-		if want := "date,kiosk,signed,balanced,missing\n2026-03-31,k-a,true,true,2\nunknown,k-a,true,true,0\n2026-03-31,k-b,true,true,0\n"; code != 0 || out != want || errs != "" {
+		if want := "date,kiosk,signed,balanced,missing,declared_lost,closes,as_of\n2026-03-31,k-a,true,true,2,4,false," + asOf + "\nunknown,k-a,true,true,0,,false," + asOf + "\n2026-03-31,k-b,true,true,0,0,true," + asOf + "\n"; code != 0 || out != want || errs != "" {
 			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
 		}
 	}
-	if code, out, errs := run("vi", "closings", "verify", path, "--key", text); code != 0 || strings.Count(out, "  đúng") != 6 {
+	if code, out, errs := run("vi", "closings", "verify", path, "--key", text); code != 0 || strings.Count(out, "  đúng") != 6 || !strings.Contains(out, "dòng bị bỏ khỏi danh sách thì không nhận ra được") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	other := base64.StdEncoding.EncodeToString(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, 32)).Public().(ed25519.PublicKey))
@@ -85,18 +95,23 @@ func TestAChangedClosingIsFound(t *testing.T) {
 		change func(k map[string]any)
 		want   string
 	}{
-		"issued":        {func(k map[string]any) { k["issued"] = 118 }, "2026-03-31,k-a,false,true,0\n"},
-		"received":      {func(k map[string]any) { k["received"] = 120 }, "2026-03-31,k-a,false,false,0\n"},
-		"a reason":      {func(k map[string]any) { k["excluded"] = map[string]int{"too_soon": 3, "replaced": 5} }, "2026-03-31,k-a,false,true,2\n"},
-		"the kiosk":     {func(k map[string]any) { k["kiosk"] = "k-b" }, "2026-03-31,k-b,false,true,2\n"},
-		"the day":       {func(k map[string]any) { k["date"] = "2026-03-30" }, "2026-03-30,k-a,false,true,2\n"},
-		"no day at all": {func(k map[string]any) { k["date"] = "tomorrow" }, "tomorrow,k-a,false,true,2\n"},
-		"no signature":  {func(k map[string]any) { k["signature"] = "" }, "2026-03-31,k-a,false,true,2\n"},
-		"rubbish":       {func(k map[string]any) { k["signature"] = "?" }, "2026-03-31,k-a,false,true,2\n"},
+		"issued":         {func(k map[string]any) { k["issued"] = 118 }, "2026-03-31,k-a,false,true,0,4,false,"},
+		"received":       {func(k map[string]any) { k["received"] = 120 }, "2026-03-31,k-a,false,false,0,4,false,"},
+		"a reason":       {func(k map[string]any) { k["excluded"] = map[string]int{"too_soon": 3, "replaced": 5} }, "2026-03-31,k-a,false,true,2,4,false,"},
+		"the kiosk":      {func(k map[string]any) { k["kiosk"] = "k-b" }, "2026-03-31,k-b,false,true,2,4,false,"},
+		"the day":        {func(k map[string]any) { k["date"] = "2026-03-30" }, "2026-03-30,k-a,false,true,2,4,false,"},
+		"no day at all":  {func(k map[string]any) { k["date"] = "tomorrow" }, "tomorrow,k-a,false,true,2,4,false,"},
+		"a loss":         {func(k map[string]any) { k["declared_lost"] = 0 }, "2026-03-31,k-a,false,true,2,0,false"},
+		"an unknown one": {func(k map[string]any) { k["declared_lost"] = nil }, "2026-03-31,k-a,false,true,2,,false"},
+		"that it closes": {func(k map[string]any) { k["closes"] = true }, "2026-03-31,k-a,true,false,2,4,false"},
+		"the moment":     {func(k map[string]any) { k["as_of"] = "2026-04-01T17:30:00+07:00" }, "2026-03-31,k-a,false,true,2,4,false,2026-04-01"},
+		"no moment":      {func(k map[string]any) { delete(k, "as_of") }, "2026-03-31,k-a,false,true,2,4,false,\n"},
+		"no signature":   {func(k map[string]any) { k["signature"] = "" }, "2026-03-31,k-a,false,true,2,4,false,"},
+		"rubbish":        {func(k map[string]any) { k["signature"] = "?" }, "2026-03-31,k-a,false,true,2,4,false,"},
 	} {
 		path := saved(t, func(items []map[string]any) { c.change(items[0]) })
 		code, out, errs := run("en", "closings", "verify", path, "--key", text, "-o", "csv")
-		if code != 1 || !strings.Contains(out, c.want) || !strings.Contains(out, "unknown,k-a,true,true,0\n") || !strings.Contains(errs, "1 of 3 rows are not right") {
+		if code != 1 || !strings.Contains(out, c.want) || !strings.Contains(out, "unknown,k-a,true,true,0,,false,"+asOf+"\n") || !strings.Contains(errs, "1 of 3 rows are not right") {
 			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
 		}
 	}
@@ -110,11 +125,12 @@ func TestAChangedClosingIsFound(t *testing.T) {
 // The signed text itself can be checked, too.
 func TestTheSignedTextIsVerified(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(centreKey.Public().(ed25519.PublicKey))
-	k := custody.Closing{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 5, Excluded: map[survey.Flag]uint64{"too_soon": 4}}
+	k := custody.Closing{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 5, Excluded: map[survey.Flag]uint64{"too_soon": 4}, DeclaredLost: 2, AsOf: time.Unix(1775000000, 0)}
 	text := k.Text() + "signature " + base64.StdEncoding.EncodeToString(k.Sign(centreKey)) + "\n"
 	for content, want := range map[string]int{
 		text: 0, strings.ReplaceAll(text, "\n", "\r\n"): 0,
 		strings.Replace(text, "counted 5", "counted 4", 1): 1, strings.Replace(text, "too_soon 4", "test 4", 1): 1,
+		strings.Replace(text, "declared_lost 2", "declared_lost unknown", 1): 1, strings.Replace(text, "declared_lost 2\n", "", 1): 1, strings.Replace(text, "as_of 2026", "as_of 2027", 1): 1,
 		text + "held 1 2 3\n": 1, strings.Replace(text, "issued 9", "issued many", 1): 1, k.Text(): 1,
 	} {
 		if code, out, errs := run("en", "closings", "verify", file(t, "closing.txt", content), "--key", key, "-o", "csv"); code != want {

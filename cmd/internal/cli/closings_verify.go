@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -33,8 +34,11 @@ type checkedClosing struct {
 	Kiosk    survey.KioskID `json:"kiosk"`
 	Date     string         `json:"date"`
 	Signed   bool           `json:"signed"`   // by this key, over these very numbers
-	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed
+	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed, and closes follows from the numbers
 	Missing  uint64         `json:"missing"`  // issued and not received
+	Declared *uint64        `json:"declared_lost"`
+	Closes   bool           `json:"closes"` // by these numbers
+	AsOf     string         `json:"as_of"`  // when it was signed; "" = it does not say
 }
 
 // Run prints what was found, and fails where a signature is not the key's, or a closing
@@ -106,6 +110,14 @@ func closingText(text string) (k closingItem, is bool) {
 			k.Date = f[1]
 		case len(f) == 2 && f[0] == "signature":
 			k.Signature = f[1]
+		case len(f) == 2 && f[0] == "as_of":
+			k.AsOf = new(time.Time)
+			*k.AsOf, err = time.Parse(time.RFC3339, f[1])
+		case len(f) == 2 && f[0] == "declared_lost" && f[1] == "unknown":
+			k.DeclaredLost = nil
+		case len(f) == 2 && f[0] == "declared_lost":
+			k.DeclaredLost = new(uint64)
+			*k.DeclaredLost, err = strconv.ParseUint(f[1], 10, 64)
 		case len(f) == 2 && numbers[f[0]] != nil:
 			*numbers[f[0]], err = strconv.ParseUint(f[1], 10, 64)
 		case len(f) == 3 && f[0] == "excluded":
@@ -164,11 +176,18 @@ func notAKey(where string) error {
 	}
 }
 
-// check compares a closing with its signature, and adds it up.
+// check compares a closing with its signature, and adds it up. Whether it closes is no part
+// of what is signed, but follows from the numbers that are: a claim that does not is blamed.
 func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
 	c := custody.Closing{
 		Kiosk: k.Kiosk, Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: k.Excluded,
-		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed,
+		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, LostUnknown: k.DeclaredLost == nil,
+	}
+	if k.DeclaredLost != nil {
+		c.DeclaredLost = *k.DeclaredLost
+	}
+	if k.AsOf != nil {
+		c.AsOf = *k.AsOf
 	}
 	known := true
 	if c.Date = custody.UnknownDay; k.Date != unknownDay {
@@ -177,7 +196,9 @@ func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
 	}
 	signature, err := base64.StdEncoding.DecodeString(k.Signature)
 	return checkedClosing{
-		Kiosk: k.Kiosk, Date: k.Date, Signed: known && err == nil && c.Signed(signature, key), Balanced: c.Balanced(), Missing: c.Missing(),
+		Kiosk: k.Kiosk, Date: k.Date, Signed: known && err == nil && c.Signed(signature, key),
+		Balanced: c.Balanced() && (k.Closes == nil || *k.Closes == c.Closes()),
+		Missing:  c.Missing(), Declared: k.DeclaredLost, Closes: c.Closes(), AsOf: rfc3339(k.AsOf),
 	}
 }
 
@@ -186,24 +207,42 @@ func (t *Terminal) checked(form Format, list []checkedClosing) error {
 	if err != nil {
 		return fmt.Errorf("write what was found: %w", err)
 	}
-	word := func(ok bool) string {
+	word := func(ok bool, yes, no string) string {
 		switch {
 		case form == AsCSV:
 			return fmt.Sprint(ok)
 		case ok:
-			return t.say("đúng", "right")
+			return yes
 		}
-		return t.say("SAI", "WRONG")
+		return no
+	}
+	right, wrong, unknown := t.say("đúng", "right"), t.say("SAI", "WRONG"), t.say("không rõ", "unknown")
+	if form == AsCSV {
+		unknown = ""
 	}
 	var rows [][]string
 	for _, c := range list {
-		rows = append(rows, []string{c.Date, string(c.Kiosk), word(c.Signed), word(c.Balanced), number(c.Missing)})
+		lost := unknown
+		if c.Declared != nil {
+			lost = number(*c.Declared)
+		}
+		rows = append(rows, []string{
+			c.Date, string(c.Kiosk), word(c.Signed, right, wrong), word(c.Balanced, right, wrong), number(c.Missing),
+			lost, word(c.Closes, t.say("khép", "yes"), t.say("chưa", "no")), c.AsOf,
+		})
 	}
-	return t.list(form, raw, []string{"date", "kiosk", "signed", "balanced", "missing"}, []column{
+	if err := t.list(form, raw, []string{"date", "kiosk", "signed", "balanced", "missing", "declared_lost", "closes", "as_of"}, []column{
 		{vi: "Ngày", en: "Date"},
 		{vi: "Thiết bị", en: "Kiosk"},
 		{vi: "Chữ ký", en: "Signature"},
 		{vi: "Phép cộng", en: "Adds up"},
 		{vi: "Thiếu", en: "Missing", number: true},
-	}, rows)
+		{vi: "Báo mất", en: "Declared lost", number: true},
+		{vi: "Khép", en: "Closes"},
+		{vi: "Ký lúc", en: "Signed as of"},
+	}, rows); err != nil || form == AsCSV || form == AsJSON {
+		return err
+	}
+	return t.write(t.say("\nMỗi dòng có chữ ký riêng: dòng bị bỏ khỏi danh sách thì không nhận ra được.\n",
+		"\nEach row is signed by itself: rows left out of a list cannot be noticed.\n"))
 }

@@ -30,7 +30,7 @@ func account(t *testing.T) (server *httptest.Server, asked *[]string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/closings", say(200, `{"items":[
 		{"kiosk":"k-a","date":"unknown","issued":2,"received":2,"counted":0,"excluded":{},"held":2,"quarantined":0,"disputed":0,"declared_lost":null,"closes":false,"signature":"QUJD"},
-		{"kiosk":"k-a","date":"2026-03-31","issued":120,"received":118,"counted":110,"excluded":{"too_soon":5,"replaced":3},"held":0,"quarantined":0,"disputed":0,"missing":2,"declared_lost":4,"closes":false,"signature":"REVG"}
+		{"kiosk":"k-a","date":"2026-03-31","issued":120,"received":118,"counted":110,"excluded":{"too_soon":5,"replaced":3},"held":0,"quarantined":0,"disputed":0,"missing":2,"declared_lost":4,"closes":false,"as_of":"2026-03-31T17:30:00+07:00","signature":"REVG"}
 	],"next":null,"losses":[
 		{"kiosk":"k-a","chain":"c2","predecessor":"c1","at_least":2,"at_most":4,"from":"2026-03-30T20:00:00+07:00","to":"2026-03-31T07:00:00+07:00","reason":"the log is cut\u001b[2J"},
 		{"kiosk":"k-c","at_least":1,"at_most":null,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"all gone"},
@@ -58,8 +58,8 @@ func TestClosingsBackupsAndTheQuarantineArePrinted(t *testing.T) {
 			"Nhật ký hỏng của k-a: mất từ 2 đến 4 lượt, giữa 30/03/2026 20:00 và 31/03/2026 07:00 (the log is cut[2J)\n", "k-b: mất nhiều nhất 9 lượt, giữa – và",
 			"k-c: mất ít nhất 1 lượt, không rõ nhiều nhất bao nhiêu, giữa – và", "không rõ"}},
 		{"en", "closings", []string{"Recorded", "unknown", "Declared lost", "It does not close: 2 of the 122", "Damaged journal of k-a: 2 to 4 presses lost", "k-b: at most 9 presses lost"}},
-		{"en", "closings -o csv", []string{"date,kiosk,issued,received,missing,counted,excluded,held,quarantined,disputed,reasons,signature,declared_lost,closes\n",
-			"unknown,k-a,2,2,0,0,0,2,0,0,,QUJD,,false\n", "2026-03-31,k-a,120,118,2,110,8,0,0,0,replaced=3 too_soon=5,REVG,4,false\n"}},
+		{"en", "closings -o csv", []string{"date,kiosk,issued,received,missing,counted,excluded,held,quarantined,disputed,reasons,signature,declared_lost,closes,as_of\n",
+			"unknown,k-a,2,2,0,0,0,2,0,0,,QUJD,,false,\n", "2026-03-31,k-a,120,118,2,110,8,0,0,0,replaced=3 too_soon=5,REVG,4,false,2026-03-31T17:30:00+07:00\n"}},
 		{"vi", "closings -o json", []string{`"signature": "QUJD"`, `"next": null`}},
 		{"vi", "backup", []string{"Đã sao lưu và kiểm chứng: /srv/backups/b1 (4096 byte)"}},
 		{"en", "backup", []string{"Backup made and verified: /srv/backups/b1"}},
@@ -82,6 +82,33 @@ func TestClosingsBackupsAndTheQuarantineArePrinted(t *testing.T) {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s in %s lacks %q:\n%s", c.command, c.lang, want, out)
 			}
+		}
+	}
+}
+
+// That the days close is said only where nothing stands against it: no row, no loss, and no
+// kiosk that may have recorded more.
+func TestTheCommandSaysThatItClosesOnlyIfItDoes(t *testing.T) {
+	const row = `{"kiosk":"k-a","date":"2026-03-31","issued":9,"received":9,"counted":9,"declared_lost":0,"closes":true}`
+	const loss = `{"kiosk":"k-b","at_least":0,"at_most":9,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}`
+	const silent = `{"kiosk":"k-c","last_contact":"2026-03-31T11:20:00+07:00"},{"kiosk":"k-d","last_contact":null}`
+	for name, c := range map[string]struct{ items, losses, silent, want string }{
+		"it closes":             {row, "", "", "It closes to the last press that kiosks have told of: 9."},
+		"a row does not":        {strings.Replace(row, "true", "false", 1), "", "", "It does not close: in 1 rows"},
+		"a loss of another day": {row, loss, "", "It does not close: a kiosk declares presses lost."},
+		"a loss, and no row":    {"", loss, "", "It does not close: a kiosk declares presses lost."},
+		"kiosks are silent":     {row, "", silent, "As kiosks last told, nothing is missing of 9 presses.\nKiosks silent (not connected, or revoked), which may have recorded more: 2; last heard of: k-c (31/03/2026 11:20), k-d (–)\n"},
+		"silent, and no row":    {"", "", silent, "No presses are told of on these days.\nKiosks silent (not connected, or revoked), which may have recorded more: 2;"},
+		"nothing":               {"", "", "", "There are no presses on these days."},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"items":[%s],"next":null,"losses":[%s],"silent":[%s]}`, c.items, c.losses, c.silent)
+		}))
+		code, out, errs := run("en", "closings", "--server", server.URL)
+		server.Close()
+		if code != 0 || !strings.Contains(out, c.want) || strings.Contains(out, "It closes") != (name == "it closes") {
+			t.Errorf("%s: exit %d %s\n%s", name, code, errs, out)
 		}
 	}
 }

@@ -43,6 +43,7 @@ type kioskItem struct {
 	Quarantined uint64               `json:"quarantined"`
 	Forks       uint64               `json:"forks"`
 	Trouble     *string              `json:"trouble"`
+	Losses      []lossItem           `json:"losses"`
 	Problems    []string             `json:"problems"`
 }
 
@@ -126,6 +127,8 @@ func (t *Terminal) standing(k kioskItem) string {
 			p = t.say("thẻ bị sao chép hoặc dữ liệu bị sửa", "card copied or data edited")
 		case "trouble":
 			p = t.say("tự báo lỗi", "reports trouble")
+		case "damaged":
+			p = t.lost(k.Losses)
 		case "quarantined":
 			p = t.say("có bản ghi không đọc được", "has unreadable records")
 		case "held":
@@ -136,6 +139,18 @@ func (t *Terminal) standing(k kioskItem) string {
 		said = append(said, p)
 	}
 	return cmp.Or(strings.Join(said, ", "), t.say("tốt", "good"))
+}
+
+// lost says how many records damaged journals of a kiosk may have lost.
+func (t *Terminal) lost(losses []lossItem) string {
+	var most uint64
+	for _, l := range losses {
+		if l.AtMost == nil {
+			return t.say("nhật ký từng bị hỏng: không rõ mất bao nhiêu, xem hailong closings", "journal was damaged: nobody knows how many are lost, see hailong closings")
+		}
+		most += *l.AtMost
+	}
+	return fmt.Sprintf(t.say("nhật ký từng bị hỏng: mất nhiều nhất %d lượt, xem hailong closings", "journal was damaged: at most %d lost, see hailong closings"), most)
 }
 
 func counters(k kioskItem) string {

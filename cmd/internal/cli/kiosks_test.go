@@ -1,6 +1,9 @@
 package cli_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -27,6 +30,24 @@ func TestACounterThatHasAKioskIsTold(t *testing.T) {
 			if code != 0 || errs != want || !strings.Contains(out, "ABCD-EFGH") {
 				t.Errorf("%s %s: exit %d, said %q", lang, form, code, errs)
 			}
+		}
+	}
+}
+
+// A kiosk whose journal was damaged is not well, and the list says how much may be lost.
+func TestADamagedJournalIsToldInTheList(t *testing.T) {
+	for losses, want := range map[string]string{
+		`{"at_least":0,"at_most":9},{"at_least":1,"at_most":3}`: "journal was damaged: at most 12 lost, see hailong closings\n",
+		`{"at_least":0,"at_most":9},{"at_least":0}`:             "journal was damaged: nobody knows how many are lost, see hailong closings\n",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{"items":[{"id":"k1","problems":["damaged"],"losses":[%s]}],"next":null}`, losses)
+		}))
+		code, out, errs := run("en", "kiosks", "list", "--server", server.URL)
+		server.Close()
+		if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "good") {
+			t.Errorf("exit %d %s\n%s", code, errs, out)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (e *exam) store(ctx context.Context, path string) (running bool) {
 	case e.Deep:
 		e.good("store", words("kho dữ liệu lành; mọi chữ ký đúng và mọi con số tính lại khớp", "the store is sound; every signature fits, and every figure reckoned anew agrees"))
 	default:
-		e.good("store", words("kho dữ liệu lành; --deep để tính lại mọi con số", "the store is sound; --deep reckons every figure anew"))
+		e.good("store", words("kho dữ liệu mở được và các trang của nó nguyên vẹn; nội dung chưa được kiểm tra (--deep để kiểm tra)", "the store opens and its pages are whole; its content was not checked (--deep does that)"))
 	}
 	return false
 }

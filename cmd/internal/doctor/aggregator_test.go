@@ -71,7 +71,7 @@ func TestAHealthyAggregatorAtRest(t *testing.T) {
 				t.Errorf("deep %v: %s is %s\n%s", deep, check, got[check], said)
 			}
 		}
-		if strings.Contains(said, "reckoned anew agrees") != deep {
+		if strings.Contains(said, "reckoned anew agrees") != deep || strings.Contains(said, "its content was not checked (--deep does that)") == deep {
 			t.Errorf("deep %v:\n%s", deep, said)
 		}
 	}
@@ -115,6 +115,19 @@ func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
 			write(t, filepath.Join(dir, backupFolder, "2026-11-20", storeFile), "the stoRe's bytes")
 			return nil
 		}, "backup_sum", Bad, "does not fit the hash"},
+		"it is flipped, and there is no other": {func(t *testing.T, dir string) error {
+			write(t, filepath.Join(dir, backupFolder, "2026-11-20", storeFile), "the stoRe's bytes")
+			return nil
+		}, "backup_sum", Bad, "no older one can be used"},
+		"it is flipped, and so is the one before, but not the third": {func(t *testing.T, dir string) error {
+			for i, name := range []string{"2026-11-18", "2026-11-17", "2026-11-19"} {
+				backup(t, dir, name, now.Add(-time.Duration(48-i)*time.Hour), true)
+			}
+			for _, name := range []string{"2026-11-19", "2026-11-20"} {
+				write(t, filepath.Join(dir, backupFolder, name, storeFile), "the stoRe's bytes")
+			}
+			return nil
+		}, "backup_sum", Bad, "the newest that can be used: " + filepath.Join("DIR", backupFolder, "2026-11-17")},
 		"the backup is cut": {func(_ *testing.T, dir string) error {
 			return os.Truncate(filepath.Join(dir, backupFolder, "2026-11-20", storeFile), 5)
 		}, "backup_sum", Bad, "does not fit the hash"},
@@ -150,6 +163,7 @@ func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
 			o.Program = os.Args[0]
 		}
 		got, said := examined(t, o, askCentre)
+		said = strings.ReplaceAll(said, dir, "DIR")
 		if name == "the same disk" && sameDisk(dir, dir) == unknown {
 			continue
 		}

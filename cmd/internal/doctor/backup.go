@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,15 +42,16 @@ func (e *exam) backups(ctx context.Context) string {
 		e.cannot("backup", err)
 		return ""
 	}
-	latest, unverified := e.latestBackup(dir)
+	verified, unverified := e.verifiedBackups(dir)
 	if unverified > 0 {
 		e.warn("backup_unverified", words(fmt.Sprintf("số bản sao lưu chưa kiểm chứng hoặc không đọc được: %d", unverified), fmt.Sprintf("backups that are not verified, or cannot be read: %d", unverified)), make)
 	}
-	if latest.folder == "" {
+	if len(verified) == 0 {
 		e.warn("backup", words(fmt.Sprintf("trong %s không có bản sao lưu nào đã kiểm chứng: các thiết bị không được phép xóa bản ghi nào", dir), fmt.Sprintf("in %s there is no verified backup: kiosks may let no record go", dir)),
 			words("nếu bản sao lưu để ở nơi khác (khóa backup.folder): --config TỆP_CẤU_HÌNH hoặc --backups THƯ_MỤC; nếu không, "+make["vi"], "if backups lie elsewhere (the key backup.folder): --config SETTINGS_FILE or --backups DIR; if not, "+make["en"]))
 		return ""
 	}
+	latest := verified[0]
 	age := e.Now().Sub(latest.Time).Round(time.Minute)
 	w := words(fmt.Sprintf("bản sao lưu đã kiểm chứng gần nhất cách đây %s (%s)", age, latest.folder), fmt.Sprintf("the latest verified backup is %s old (%s)", age, latest.folder))
 	switch {
@@ -63,7 +65,7 @@ func (e *exam) backups(ctx context.Context) string {
 	default:
 		e.good("backup", w)
 	}
-	e.backupSum(ctx, &latest)
+	e.backupSums(ctx, verified)
 	if sameDisk(e.Aggregator, latest.folder) == yes {
 		e.warn("backup_disk", words("bản sao lưu nằm cùng đĩa với kho dữ liệu: đĩa hỏng là mất cả hai", "the backup is on the same disk as the store: if the disk dies, both are gone"),
 			words("chép thư mục backups sang đĩa hoặc máy khác mỗi ngày", "copy the folder backups to another disk or machine daily"))
@@ -71,9 +73,9 @@ func (e *exam) backups(ctx context.Context) string {
 	return latest.folder
 }
 
-// latestBackup is the latest verified backup in a folder, and how many are not verified.
-// Those of another centre, which has another key, are passed over.
-func (e *exam) latestBackup(dir string) (latest manifest, unverified int) {
+// verifiedBackups are the verified backups in a folder, the latest first, and how many are
+// not verified. Those of another centre, which has another key, are passed over.
+func (e *exam) verifiedBackups(dir string) (list []manifest, unverified int) {
 	entries, _ := os.ReadDir(dir) // where there is no folder there are no backups
 	own, keyErr := os.ReadFile(filepath.Join(e.Aggregator, keyFile))
 	for _, entry := range entries {
@@ -86,23 +88,52 @@ func (e *exam) latestBackup(dir string) (latest manifest, unverified int) {
 			continue
 		}
 		var m manifest
-		switch {
-		case err != nil || json.Unmarshal(b, &m) != nil || m.Verified == nil:
+		if err != nil || json.Unmarshal(b, &m) != nil || m.Verified == nil {
 			unverified++
-		case latest.folder == "" || cmp.Or(cmp.Compare(m.Number, latest.Number), m.Time.Compare(latest.Time)) > 0:
-			latest, latest.folder = m, folder
+			continue
 		}
+		m.folder = folder
+		list = append(list, m)
 	}
-	return latest, unverified
+	slices.SortStableFunc(list, func(a, b manifest) int { return cmp.Or(cmp.Compare(b.Number, a.Number), b.Time.Compare(a.Time)) })
+	return list, unverified
 }
 
-// backupSum reads a backup's store whole and compares it with its manifest.
-func (e *exam) backupSum(ctx context.Context, m *manifest) {
-	path := filepath.Join(m.folder, storeFile)
-	f, err := os.Open(path)
-	if err != nil {
+// errOtherSum says that a backup's store is not what its manifest says.
+var errOtherSum = errors.New("the backup's store does not fit its hash")
+
+// backupSums reads the latest backup's store whole and compares it with its manifest; where
+// it is damaged, also older ones, until one is found that can be used.
+func (e *exam) backupSums(ctx context.Context, list []manifest) {
+	switch err := e.backupSum(ctx, &list[0]); {
+	case errors.Is(err, errOtherSum):
+	case err != nil:
 		e.cannot("backup_sum", err)
 		return
+	default:
+		e.good("backup_sum", words("từng byte của bản sao lưu gần nhất khớp mã băm của nó", "every byte of the latest backup fits its hash"))
+		return
+	}
+	usable := words("không còn bản nào cũ hơn dùng được", "no older one can be used")
+	for i := range list[1:] {
+		older := &list[1+i]
+		if e.backupSum(ctx, older) == nil {
+			at := older.Time.In(survey.Zone).Format("15:04 02/01/2006")
+			usable = words(fmt.Sprintf("bản mới nhất còn dùng được: %s, lúc %s", older.folder, at), fmt.Sprintf("the newest that can be used: %s, of %s", older.folder, at))
+			break
+		}
+	}
+	path := filepath.Join(list[0].folder, storeFile)
+	e.bad("backup_sum", words(fmt.Sprintf("bản sao lưu gần nhất đã hỏng: %s không khớp mã băm trong %s; %s", path, manifestFile, usable["vi"]), fmt.Sprintf("the latest backup is damaged: %s does not fit the hash in its %s; %s", path, manifestFile, usable["en"])),
+		words("tạo ngay bản mới: hailong backup; kiểm tra đĩa giữ bản sao lưu và thay nếu cần; đừng khôi phục từ bản này", "make a new one now: hailong backup; look at the disk that keeps it and change it if need be; do not restore this one"))
+}
+
+// backupSum reads a backup's store whole; the error is errOtherSum where it is not what its
+// manifest says, and another one where it cannot be read.
+func (e *exam) backupSum(ctx context.Context, m *manifest) error {
+	f, err := os.Open(filepath.Join(m.folder, storeFile))
+	if err != nil {
+		return err
 	}
 	defer func() { _ = f.Close() }() // it is only read
 	sum := &summing{ctx: ctx, m: m, progress: e.Progress}
@@ -110,13 +141,11 @@ func (e *exam) backupSum(ctx context.Context, m *manifest) {
 	size, err := io.Copy(io.MultiWriter(hash, sum), f)
 	switch {
 	case err != nil:
-		e.cannot("backup_sum", err)
+		return err
 	case size != m.Size || hex.EncodeToString(hash.Sum(nil)) != m.SHA256:
-		e.bad("backup_sum", words(fmt.Sprintf("bản sao lưu gần nhất đã hỏng: %s không khớp mã băm trong %s", path, manifestFile), fmt.Sprintf("the latest backup is damaged: %s does not fit the hash in its %s", path, manifestFile)),
-			words("tạo ngay bản mới: hailong backup; kiểm tra đĩa giữ bản sao lưu và thay nếu cần; đừng khôi phục từ bản này", "make a new one now: hailong backup; look at the disk that keeps it and change it if need be; do not restore this one"))
-	default:
-		e.good("backup_sum", words("từng byte của bản sao lưu gần nhất khớp mã băm của nó", "every byte of the latest backup fits its hash"))
+		return errOtherSum
 	}
+	return nil
 }
 
 // summing hears of what is read, and ends with its context.
