@@ -17,8 +17,6 @@ type disturbance struct {
 	cut  bool // whether the disk has lost its power
 }
 
-func (d disturbance) String() string { return d.name }
-
 var disturbances = []disturbance{
 	{"killed after", func(d *Disk, pattern string, n int, b *Box) *Point {
 		p := b.Process
