@@ -132,7 +132,7 @@ func Load(dir string) (*Identity, error) {
 }
 
 func create(dir string) (*Identity, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	id := &Identity{Seed: make([]byte, ed25519.SeedSize)}
@@ -228,6 +228,26 @@ func writeDurably(path string, b []byte) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// makeFolder makes a folder, and those above it that are missing, so that a power cut
+// leaves it there. One that is there may have been made a moment before such a cut.
+func makeFolder(path string) error {
+	above := filepath.Dir(path)
+	if _, err := os.Stat(above); errors.Is(err, os.ErrNotExist) {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	made := os.Mkdir(path, 0o700)
+	if made != nil && !errors.Is(made, os.ErrExist) {
+		return made
+	}
+	err := syncFolder(above)
+	if made != nil && errors.Is(err, os.ErrPermission) {
+		return nil // whoever made it there, it was not this program
+	}
+	return err
 }
 
 // syncFolder makes a rename durable where the system can; Windows has no such call.

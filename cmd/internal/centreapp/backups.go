@@ -127,7 +127,7 @@ func (b *backups) begin() {
 
 // tidy clears away what was cut off, and moves the mark where that was cut off.
 func (b *backups) tidy() error {
-	if err := os.MkdirAll(b.folder, 0o700); err != nil {
+	if err := makeFolder(b.folder); err != nil {
 		return fmt.Errorf("make the folder of the backups: %w", err)
 	}
 	all := os.RemoveAll(filepath.Join(b.data, scratchName))
@@ -273,7 +273,7 @@ func (b *backups) make(ctx context.Context, name string) (manifest, error) {
 // room sees to it that there is a folder, and that neither the copy nor the try fills a
 // disk.
 func (b *backups) room() error {
-	if err := os.MkdirAll(b.folder, 0o700); err != nil {
+	if err := makeFolder(b.folder); err != nil {
 		return fmt.Errorf("make the folder of the backups: %w", err)
 	}
 	info, err := os.Stat(filepath.Join(b.data, storeFile))

@@ -37,7 +37,7 @@ func closedAt(size int64) storeState { return storeState(fmt.Sprintf("%s %d", at
 // left there. A store that is missing, empty or damaged is refused: a centre that began
 // anew in its place would look like one where nobody ever pressed.
 func (a *App) inspect(ctx context.Context) (storeState, error) {
-	if err := os.MkdirAll(a.config.Data, 0o700); err != nil {
+	if err := makeFolder(a.config.Data); err != nil {
 		return unborn, fmt.Errorf("data = %q: make the folder: %w", a.config.Data, err)
 	}
 	state, err := readState(a.config.Data)

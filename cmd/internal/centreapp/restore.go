@@ -63,7 +63,7 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	r.Time, r.Tried, r.Newer = m.Time, m.Verified != nil, newerThan(o.From, &m)
 	_, err = os.Stat(o.Data)
 	r.New = errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+	if err := makeFolder(o.Data); err != nil {
 		return r, fmt.Errorf("make the data folder: %w", err)
 	}
 	release, err := o.holdStore()

@@ -100,6 +100,26 @@ func writeSecret(path, text string) error {
 	return syncFolder(filepath.Dir(path))
 }
 
+// makeFolder makes a folder, and those above it that are missing, so that a power cut
+// leaves it there. One that is there may have been made a moment before such a cut.
+func makeFolder(path string) error {
+	above := filepath.Dir(path)
+	if _, err := os.Stat(above); errors.Is(err, os.ErrNotExist) {
+		if err := makeFolder(above); err != nil {
+			return err
+		}
+	}
+	made := os.Mkdir(path, 0o700)
+	if made != nil && !errors.Is(made, os.ErrExist) {
+		return made
+	}
+	err := syncFolder(above)
+	if made != nil && errors.Is(err, os.ErrPermission) {
+		return nil // whoever made it there, it was not this program
+	}
+	return err
+}
+
 // syncFolder makes what was renamed, made or removed in a folder durable. Windows has no
 // such call.
 func syncFolder(dir string) error {
