@@ -244,3 +244,22 @@ func (s *stage) wholeChains(data string) {
 		s.t.Errorf("the restored backup: %s", w)
 	}
 }
+
+// The first backup is there after a power cut, with the folder that was made for it: the
+// store's mark never lies above what a verified backup holds.
+func TestTheFirstBackupOutlivesAPowerCut(t *testing.T) {
+	realPrograms(t)
+	needRoot(t, "/dev/fuse")
+	m, data := onDisk(t, DiskOptions{})
+	s := quiet(t, SiteOptions{CentreData: data})
+	s.thanked("before")
+	s.settled()
+	s.backedUp()
+	m.disk.Cut(s.seed, Lose)
+	s.Centre.Process.Kill()
+	m.restore()
+	s.marksAreBacked(data)
+	if left, err := os.ReadDir(filepath.Join(data, "backups")); err != nil || len(left) != 1 {
+		t.Fatalf("after the power cut there are %d backups: %v", len(left), err)
+	}
+}
