@@ -64,6 +64,8 @@ type Options struct {
 	Ballast int64                  // bytes set aside for repairs on a full disk; 0 = 16 MiB, < 0 = none
 	Segment int64                  // bytes of log after which a segment is sealed; 0 = 32 MiB
 	Keep    time.Duration          // how long records are kept that a backup holds; 0 = 90 days
+
+	idle time.Duration // between two looks at what to do while nobody presses; 0 = receiptDelay
 }
 
 func (o *Options) fill(dir string) {
@@ -78,6 +80,9 @@ func (o *Options) fill(dir string) {
 	set(&o.Segment, defaultSegment)
 	if o.Keep == 0 {
 		o.Keep = defaultKeep
+	}
+	if o.idle == 0 {
+		o.idle = receiptDelay
 	}
 	if o.Reserve == "" {
 		o.Reserve = dir

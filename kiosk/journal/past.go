@@ -2,6 +2,7 @@ package journal
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"time"
 
 	"hailong/survey"
@@ -31,11 +32,12 @@ func (j *Journal) Pasts() []*Past {
 	return list
 }
 
-// pastHead is where the unbroken row of an earlier chain ends, as the chain that follows
-// it says. Where nothing says so, it is the end of the first row that is here.
+// pastHead is where the unbroken row of an earlier chain ends, as the last chain says that
+// speaks of it. Where none does, it is the end of the first row that is here.
 func (j *Journal) pastHead(chain survey.Chain) (head custody.Head) {
+	said := false
 	for _, s := range j.segments() {
-		if s.chain == chain && (head == custody.Head{} || s.before() == head) {
+		if !said && s.chain == chain && (head == custody.Head{} || s.before() == head) {
 			head = s.last
 		}
 		if s.first != 1 || s.chain == chain {
@@ -47,7 +49,7 @@ func (j *Journal) pastHead(chain survey.Chain) (head custody.Head) {
 				break
 			}
 			if next, err := r.Succession(); err == nil && next.Predecessor == chain {
-				return custody.Head{Sequence: next.Last, Hash: next.LastSum}
+				head, said = custody.Head{Sequence: next.Last, Hash: next.LastSum}, true
 			}
 		}
 	}
@@ -64,14 +66,17 @@ func (p *Past) Head() custody.Head { return p.head }
 // Changed never receives a value: nothing is added.
 func (p *Past) Changed() <-chan struct{} { return nil }
 
-// Batch is as [Journal.Batch], with the totals of the days that are known. Where the centre
-// wants a record that was let go the journal goes on all the same: the error says so.
+// Batch is as [Journal.Batch], with the totals of the days that are known.
 func (p *Past) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
 	var totals *custody.Totals
 	if p.days != nil {
 		totals = p.days.Since(durable)
 	}
-	return p.j.batch(p.chain, p.head.Sequence, first, totals, maxRecords, maxBytes, kiosk, key)
+	b, err := p.j.batch(p.chain, p.head.Sequence, first, totals, maxRecords, maxBytes, kiosk, key)
+	if errors.Is(err, errLetGo) {
+		err = p.j.strand(p.chain, durable)
+	}
+	return b, err
 }
 
 // TimeAt is as [Journal.TimeAt].

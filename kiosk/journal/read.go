@@ -113,7 +113,7 @@ func (j *Journal) Get(id survey.RecordID) (e survey.Entry, ok bool, err error) {
 func (j *Journal) Batch(first, durable uint64, maxRecords, maxBytes int, kiosk survey.KioskID, key ed25519.PrivateKey) (*custody.Batch, error) {
 	b, err := j.batch(j.chain, j.Head().Sequence, first, j.Totals(durable), maxRecords, maxBytes, kiosk, key)
 	if errors.Is(err, errLetGo) {
-		err = j.strand(durable)
+		err = j.strand(j.chain, durable)
 	}
 	return b, err
 }

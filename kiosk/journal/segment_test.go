@@ -39,7 +39,8 @@ func (c *calendar) set(at time.Time) {
 
 var newYear = time.Date(2027, 1, 4, 8, 0, 0, 0, survey.Zone)
 
-func small(o *Options) { o.Segment, o.Ballast = 4<<10, -1 }
+// small has small segments, and lets the test do by hand what is done while nobody presses.
+func small(o *Options) { o.Segment, o.Ballast, o.idle = 4<<10, -1, time.Hour }
 
 // segmented makes a journal of several segments.
 func segmented(t *testing.T, dir string, presses int, change ...func(*Options)) *Journal {
@@ -95,8 +96,8 @@ func TestAFullSegmentIsSealedAndTheNextGoesOn(t *testing.T) {
 	check := func(j *Journal) {
 		t.Helper()
 		found(t, j, 0, 60)
-		if n := sendAll(t, j, 1); n != 60 || j.Head() != head || j.firstKept() != 1 {
-			t.Fatalf("%d records to send, head %d, the first is %d", n, j.Head().Sequence, j.firstKept())
+		if n := sendAll(t, j, 1); n != 60 || j.Head() != head || firstKept(j) != 1 {
+			t.Fatalf("%d records to send, head %d, the first is %d", n, j.Head().Sequence, firstKept(j))
 		}
 		e, appended, err := j.Append(context.Background(), draft("3"))
 		if err != nil || appended || e.ID.Sequence != 4 {
@@ -301,8 +302,8 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 	if h, err := j.HashAt(second.Sequence - 1); err != nil || !h.IsZero() {
 		t.Fatalf("the hash of one before it: %v %v", h, err)
 	}
-	if j.firstKept() != second.Sequence+1 {
-		t.Fatalf("the first is %d", j.firstKept())
+	if firstKept(j) != second.Sequence+1 {
+		t.Fatalf("the first is %d", firstKept(j))
 	}
 	space.Free = 900 << 20
 	third := j.segments()[0].last
@@ -325,7 +326,7 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := openTest(t, dir, small, func(o *Options) { o.Chain = chain })
-	if again.Head() != head || sendAll(t, again, again.firstKept()) != head.Sequence-third.Sequence {
+	if again.Head() != head || sendAll(t, again, firstKept(again)) != head.Sequence-third.Sequence {
 		t.Fatal("after a stop it is another journal")
 	}
 }

@@ -6,23 +6,29 @@ import (
 	"path/filepath"
 
 	"hailong/survey"
+	"hailong/survey/custody"
 )
 
 // A kiosk lets records go once a verified backup holds them. If the centre is then
 // restored from an older backup, it asks for records that nobody has here any more, and
 // takes none of those behind them: a chain has no gaps. So the journal leaves that chain
 // as it leaves a damaged one: what it still has goes up inside a new one, and what was let
-// go, as far as the centre lacks it, is declared as lost.
+// go, as far as the centre lacks it, is declared as lost. Where it is an earlier chain that
+// the centre lacks a part of, the one that is written is left, too: only the beginning of a
+// chain speaks of others.
 
 // errLetGo says that a record is wanted that was let go.
 var errLetGo = errors.New("was let go when a backup held it, and is wanted again: the centre was restored from an older backup")
 
-// stranded says why a chain is left that is whole.
+// stranded says why the chain that is written is left although it is whole: the centre
+// wants what was let go of it, or of an earlier one whose records are still here.
 type stranded struct {
-	chain survey.Chain
-	mark  uint64 // what the centre has of it
-	first uint64 // the first record that is kept
-	last  uint64 // the last one
+	chain survey.Chain // the one that the centre lacks a part of
+	mark  uint64       // what the centre has of it
+	first uint64       // the first record of it that is kept
+	kept  uint64       // how many are
+	leaf  survey.Chain // the chain that is written
+	head  uint64       // its last record
 }
 
 // Error implements error.
@@ -37,9 +43,9 @@ func (s *stranded) Unwrap() error { return ErrDamaged }
 func (s *stranded) words(next survey.Chain) survey.Words {
 	return survey.Words{
 		survey.Vietnamese: fmt.Sprintf("trung tâm được khôi phục từ bản sao lưu chỉ có chuỗi %s đến bản ghi %d; thiết bị đã xóa đến bản ghi %d theo bản sao lưu mới hơn; số bản ghi mất nếu không khôi phục bản mới hơn đó: %d; số bản ghi còn giữ được gửi lại trong chuỗi mới %s: %d",
-			s.chain, s.mark, s.first-1, s.first-1-s.mark, next, s.last-s.first+1),
+			s.chain, s.mark, s.first-1, s.first-1-s.mark, next, s.kept),
 		survey.English: fmt.Sprintf("the centre was restored from a backup that holds chain %s up to record %d; the kiosk let records up to %d go when a newer one held them; unless that newer one is brought back these are lost: %d; records that are kept and go up again in the new chain %s: %d",
-			s.chain, s.mark, s.first-1, s.first-1-s.mark, next, s.last-s.first+1),
+			s.chain, s.mark, s.first-1, s.first-1-s.mark, next, s.kept),
 	}
 }
 
@@ -48,15 +54,14 @@ func (j *Journal) strandedPath(chain survey.Chain) string {
 }
 
 // strand ends the life of a journal of which the centre wants what was let go, and sees to
-// it that the next one leaves the chain. Without a word of the centre about this chain it
-// does not know that.
-func (j *Journal) strand(durable uint64) error {
-	s := &stranded{chain: j.chain, mark: durable, last: j.Head().Sequence}
-	s.first = j.firstKept()
-	if j.Receipt() == nil || durable+1 >= s.first {
-		return fmt.Errorf("record %d of chain %s %w", durable+1, j.chain, errLetGo)
+// it that the next one leaves the chain that is written. Without a word of the centre about
+// the chain that it asked for it does not know that.
+func (j *Journal) strand(chain survey.Chain, durable uint64) error {
+	s := j.strandedAt(chain, durable)
+	if j.marks.get(chain) == nil || durable+1 >= s.first {
+		return fmt.Errorf("record %d of chain %s %w", durable+1, chain, errLetGo)
 	}
-	c, err := openCounter(j.strandedPath(j.chain))
+	c, err := openCounter(j.strandedPath(chain))
 	if err != nil {
 		return err
 	}
@@ -66,14 +71,24 @@ func (j *Journal) strand(durable uint64) error {
 	return j.met(s)
 }
 
-// firstKept is the first record of the journal's chain that is still here.
-func (j *Journal) firstKept() uint64 {
-	for _, s := range j.segments() {
-		if s.chain == j.chain {
-			return s.first
+// strandedAt is a chain of which the centre has the records up to mark.
+func (j *Journal) strandedAt(chain survey.Chain, mark uint64) *stranded {
+	s := &stranded{chain: chain, mark: mark, first: 1, leaf: j.chain, head: j.Head().Sequence}
+	list := j.segments()
+	for i, in := range list {
+		if in.chain != chain {
+			continue
 		}
+		if s.kept == 0 {
+			s.first = in.first
+		}
+		last := s.head
+		if i < len(list)-1 {
+			last = in.last.Sequence
+		}
+		s.kept += last - (in.first - 1)
 	}
-	return 1
+	return s
 }
 
 // wants is the record that the centre wanted of a chain, and that was let go; 0 = none.
@@ -81,11 +96,61 @@ func (j *Journal) wants(chain survey.Chain) (uint64, error) {
 	return readCounter(j.strandedPath(chain))
 }
 
-// left is an error where the chain that is written must be left: see [stranded].
+// left is an error where the chain that is written must be left: see [stranded]. For an
+// earlier chain it was left before if the chain says that nothing of that one can be sent.
 func (j *Journal) left() error {
-	wanted, err := j.wants(j.chain)
-	if first := j.firstKept(); err == nil && wanted > 0 && wanted < first {
-		return &stranded{chain: j.chain, mark: wanted - 1, first: first, last: j.Head().Sequence}
+	seen := map[survey.Chain]bool{}
+	for _, s := range j.segments() {
+		if seen[s.chain] {
+			continue
+		}
+		seen[s.chain] = true
+		wanted, err := j.wants(s.chain)
+		if err != nil {
+			return err
+		}
+		if wanted > 0 && wanted < s.first && (s.chain == j.chain || j.pastHead(s.chain).Sequence > 0) {
+			return j.strandedAt(s.chain, wanted-1)
+		}
 	}
-	return err
+	return nil
+}
+
+// isStranded reports whether the centre lacks what was let go of an earlier chain of
+// which records were found.
+func (j *Journal) isStranded(h *haul, chain survey.Chain) (bool, error) {
+	wanted, err := j.wants(chain)
+	_, has := h.chains[chain][wanted]
+	return wanted > 0 && !has && len(h.chains[chain]) > 0, err
+}
+
+// restate changes what is said of an earlier chain that is stranded: all that was found of
+// it goes up in the chain that follows now.
+func (h *haul) restate(chain survey.Chain, found uint64) {
+	for i := range h.lineage {
+		if s := &h.lineage[i].Succession; s.Predecessor == chain {
+			unsendable(s, found)
+			return
+		}
+	}
+	for follower, records := range h.chains { // the lineage is lost: the chain that followed says the same
+		for seq := uint64(1); ; seq++ {
+			r := records[seq]
+			s, err := r.Succession()
+			if err != nil {
+				break
+			}
+			if s.Predecessor == chain {
+				unsendable(&s, found)
+				h.lineage = append(h.lineage, descent{follower, s})
+				return
+			}
+		}
+	}
+}
+
+// unsendable makes a succession say that nothing of its predecessor can be sent as it was,
+// and how many records of it follow.
+func unsendable(s *custody.Succession, found uint64) {
+	s.Last, s.LastSum, s.From, s.Salvaged = 0, survey.Hash{}, 0, found
 }

@@ -165,6 +165,9 @@ func vote(t testing.TB, j *Journal, key string) survey.Entry {
 // which allowed that they were let go, and those after it.
 const inOlder, inNewer, inNone = 10, 60, 65
 
+// firstKept is the first record of a journal's chain that is still here.
+func firstKept(j *Journal) uint64 { return j.strandedAt(j.chain, 0).first }
+
 // strandedKiosk is a kiosk that let records go under a newer backup than the one that the
 // centre was restored from. first is the first record that it kept.
 type strandedKiosk struct {
@@ -205,7 +208,7 @@ func strand(t *testing.T) *strandedKiosk {
 			k.ok(j.prune())
 		}
 	}
-	if k.first = j.firstKept(); k.first <= inOlder+1 || k.first > inNewer {
+	if k.first = firstKept(j); k.first <= inOlder+1 || k.first > inNewer {
 		t.Fatalf("the first record kept is %d", k.first)
 	}
 	k.restore(k.older)
@@ -344,50 +347,137 @@ func TestALeavingThatWasStoppedIsDoneAgain(t *testing.T) {
 	}
 }
 
-// An earlier chain that is stranded is said to be, and holds nobody up.
-func TestAStrandedEarlierChain(t *testing.T) {
-	k := strand(t)
+// succeeded damages both files of the segment in use, so that a new chain begins, and what
+// was let go lies before the old one's row.
+func (k *strandedKiosk) succeeded() *Past {
+	k.t.Helper()
 	k.ok(k.journal.Close())
 	numbers, err := numbersIn(k.dir)
 	k.ok(err)
 	n := numbers[len(numbers)-1]
-	truncate(t, filepath.Join(k.dir, dbName(n)), 0)
-	truncate(t, filepath.Join(k.dir, logName(n)), int64(logHeader)+20)
-	j := k.again() // damaged: a new chain begins, and what was let go lies before the old one's row
-	past := j.Pasts()[0]
-	if past.Head().Sequence == 0 {
-		t.Fatal("nothing of the old chain is left")
+	truncate(k.t, filepath.Join(k.dir, dbName(n)), 0)
+	truncate(k.t, filepath.Join(k.dir, logName(n)), int64(logHeader)+20)
+	past := k.again().Pasts()[0]
+	if past.Chain() != k.chain || past.Head().Sequence < k.first {
+		k.t.Fatal("nothing of the old chain is left")
 	}
-	if err := k.take(past, 1); !errors.Is(err, errLetGo) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "older backup") {
-		t.Fatalf("asked for what was let go it says %v", err)
+	return past
+}
+
+// kept are how many records of the first chain are still here.
+func (k *strandedKiosk) kept() (n uint64) {
+	for _, s := range k.journal.segments() {
+		if s.chain == k.chain {
+			n += s.last.Sequence - s.before().Sequence
+		}
 	}
-	vote(t, j, "in the new chain")
-	k.ok(k.take(j, 1000))
-	if n, _, _ := k.counted(); n != inOlder+1 {
+	return n
+}
+
+// An earlier chain can be stranded, too: the journal was damaged, and the centre is then
+// restored from a backup that lacks what was let go of the chain before the damage. What is
+// kept of it goes up in a new chain, and counts once, whichever backup is brought back.
+func TestAStrandedEarlierChain(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		lineage bool // is there
+		stopped bool // the leaving, and done again
+	}{{"", true, false}, {"without the lineage", false, false}, {"stopped and done again", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			k := strand(t)
+			past := k.succeeded()
+			second := k.journal.Chain()
+			vote(t, k.journal, "in the second chain")
+			k.ok(k.take(k.journal, 1000))
+			if err := k.take(past, 1); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "restored") {
+				t.Fatalf("asked for what was let go it says %v", err)
+			}
+			if !c.lineage {
+				k.ok(os.Remove(filepath.Join(k.dir, lineageFile)))
+			}
+			j := k.again()
+			if c.stopped {
+				last := j.active().number
+				k.ok(j.Close())
+				remove(t, k.dir, dbName(last)) // the power went before the new chain was there
+				remove(t, k.dir, logName(last))
+				j = k.again()
+			}
+			if s := declared(t, j, second); s.Last != s.Reserved || s.Salvaged != 0 || s.Unbounded {
+				t.Fatalf("of the chain that was whole it declares %+v", s)
+			}
+			vote(t, j, "in the third chain")
+			if n := len(j.Pasts()); n != 2 {
+				t.Fatalf("%d earlier chains", n)
+			}
+			kept := k.kept()
+			lineage, err := j.readLineage()
+			if err != nil || len(lineage) != 2 || lineage[0].Succession.Predecessor != k.chain {
+				t.Fatalf("the lineage is %v, %v", lineage, err)
+			}
+			reserved := lineage[0].Succession.Reserved // no number of the first chain above it was given out
+			for _, then := range []struct {
+				name   string
+				backup []byte
+				has    uint64 // of the first chain
+			}{{"the backup it was restored from", nil, inOlder}, {"the newer one", k.newer, inNewer}, {"one still older", k.empty, 0}, {"the older one again", k.older, inOlder}} {
+				if then.backup != nil {
+					k.restore(then.backup)
+				}
+				k.takeAll(k.journal)
+				lost := max(k.first-1, then.has) - then.has
+				alsoLost := inNone - (k.first - 1 + kept) // in the damaged files
+				n, least, most := k.counted()
+				if want := inNone + 2 - lost - alsoLost; n != want || most != reserved-(n-2) || least > lost+alsoLost {
+					t.Errorf("%s: counted %d, want %d; lost between %d and %d, want %d and %d", then.name, n, want, least, most, lost+alsoLost, reserved-(n-2))
+				}
+			}
+			chain := j.Chain()
+			if j = k.again(); j.Chain() != chain {
+				t.Fatal("it leaves the third chain, too")
+			}
+		})
+	}
+}
+
+// The control: an earlier chain whose kept records are not taken along never counts.
+func TestAStrandedEarlierChainThatIsNotToldStaysStranded(t *testing.T) {
+	k := strand(t)
+	past := k.succeeded()
+	_ = k.take(past, 1)
+	k.ok(os.Remove(k.journal.strandedPath(k.chain)))
+	second := k.journal.Chain()
+	if j := k.again(); j.Chain() != second {
+		t.Fatal("it leaves its chain without being told")
+	}
+	k.ok(k.take(k.journal, 1000))
+	if n, _, _ := k.counted(); n != inOlder {
 		t.Fatalf("counted %d", n)
 	}
-	// It stays until a backup holds it, and does not keep what comes after it.
-	of := func(chain survey.Chain) (n int) {
-		for _, s := range j.segments() {
-			if s.chain == chain {
-				n++
-			}
-		}
-		return n
-	}
+}
+
+// What was kept of a stranded earlier chain stays until a backup holds it where it goes up
+// anew, and does not keep what comes after it.
+func TestAStrandedEarlierChainIsKeptUntilItIsBackedAnew(t *testing.T) {
+	k := strand(t)
+	_ = k.take(k.succeeded(), 1)
+	j := k.again()
+	kept := k.kept()
 	for i := range 100 {
 		vote(t, j, fmt.Sprint("more ", i))
 	}
-	if of(j.Chain()) < 3 {
-		t.Fatalf("the new chain has %d segments", of(j.Chain()))
-	}
-	stays := of(past.Chain())
 	k.day.set(newYear.AddDate(5, 0, 0))
 	j.Contact(k.day.now(), k.day.now(), k.day.now())
-	k.ok(j.Backed(j.Chain(), j.Head()))
-	k.ok(j.prune())
-	if of(past.Chain()) != stays || of(j.Chain()) != 1 {
-		t.Fatalf("%d segments of the earlier chain are left, of %d, and %d of the new one", of(past.Chain()), stays, of(j.Chain()))
+	successions := uint64(2)
+	for _, c := range []struct {
+		backed uint64
+		kept   uint64
+	}{{0, kept}, {1, kept}, {successions + kept - 1, kept}, {successions + kept, 0}} {
+		hash, err := j.HashAt(c.backed)
+		k.ok(errors.Join(err, j.Backed(j.Chain(), custody.Head{Sequence: c.backed, Hash: hash}), j.prune()))
+		if n := k.kept(); n != c.kept {
+			t.Errorf("with a backup up to %d, %d old records are kept, want %d", c.backed, n, c.kept)
+		}
 	}
 }
 

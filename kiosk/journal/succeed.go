@@ -28,7 +28,7 @@ func (j *Journal) succeed(why error) error {
 	}
 	old, left := j.opts.Chain, (*stranded)(nil)
 	if errors.As(why, &left) {
-		old = left.chain
+		old = left.leaf
 	} else if old.IsZero() {
 		old = h.longest()
 	}
@@ -43,7 +43,7 @@ func (j *Journal) succeed(why error) error {
 		return err
 	}
 	if left != nil { // the chain is whole
-		s.Reserved, s.Unbounded = left.last, false
+		s.Reserved, s.Unbounded = left.head, false
 	}
 	if err := j.moveAside(); err != nil {
 		return err
@@ -55,7 +55,10 @@ func (j *Journal) succeed(why error) error {
 	said := s
 	full := j.follow(h, &s)
 	if err = full; noRoom(full) {
-		s = said // nothing of the old chain is here any more
+		s = said // nothing of the old chains is here any more
+		for i := range h.lineage {
+			unsendable(&h.lineage[i].Succession, 0)
+		}
 		err = j.follow(&haul{lineage: h.lineage}, &s)
 	}
 	if err == nil {
@@ -183,18 +186,27 @@ func (j *Journal) moveAside() error {
 }
 
 // rescue writes what was found as sealed segments, one for each unbroken row, and says
-// which number comes next. Records of the old chain behind its first gap that the centre
-// may not have are returned, too: alone they cannot be sent.
+// which number comes next. Records of the old chain behind its first gap, and all of one
+// before it that is stranded, are returned, too: alone they cannot be sent.
 func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []custody.Record, err error) {
 	next = 1
 	for _, chain := range h.before(s.Predecessor) {
+		var all []custody.Record
 		for _, run := range h.runs(chain) {
 			if err := j.writeSealed(next, run, h); err != nil {
 				return 0, nil, err
 			}
 			next++
+			all = append(all, run...)
+		}
+		if stranded, err := j.isStranded(h, chain); err != nil {
+			return 0, nil, err
+		} else if stranded {
+			islands = append(islands, all...)
+			h.restate(chain, uint64(len(all)))
 		}
 	}
+	past := len(islands)
 	at, err := j.endOfGone(h, s.Predecessor) // the end of what is there from the chain's kept beginning on
 	if err != nil {
 		return 0, nil, err
@@ -212,7 +224,7 @@ func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []cu
 		islands = append(islands, run...)
 	}
 	s.Last, s.LastSum = at.Sequence, at.Hash
-	s.Salvaged = uint64(len(islands))
+	s.Salvaged = uint64(len(islands) - past)
 	return next, islands, nil
 }
 

@@ -23,7 +23,7 @@ const receiptDelay = 2 * time.Second
 // commits it at once, and takes what was queued meanwhile.
 func (j *Journal) write() {
 	defer close(j.done)
-	flush := time.NewTicker(receiptDelay)
+	flush := time.NewTicker(j.opts.idle)
 	defer flush.Stop()
 	for {
 		var group []*request

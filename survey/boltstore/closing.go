@@ -197,8 +197,8 @@ func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 				return nil // it says nothing; its record is kept
 			}
 			key := custody.Loss{Kiosk: st.Kiosk, Succession: custody.Succession{Predecessor: succession.Predecessor}}
-			if first, ok := told[key]; ok && first.Succession.To <= succession.To {
-				return nil // a chain that was damaged in its turn had said it before
+			if first, ok := told[key]; ok && cmp.Or(cmp.Compare(first.Succession.To, succession.To), cmp.Compare(first.Succession.Last, succession.Last)) <= 0 {
+				return nil // a chain that was left in its turn had said it before, and vouched for no more
 			}
 			loss := custody.Loss{Kiosk: st.Kiosk, Chain: chain, Succession: succession}
 			loss.AtLeast, loss.AtMost, err = lost(ctx, tx, &loss)
