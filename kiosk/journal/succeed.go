@@ -108,7 +108,11 @@ func (j *Journal) clear() error {
 // tellOfSuccession tells people what became of the old chain. full says why nothing of it
 // could be written anew; nil = it was.
 func (j *Journal) tellOfSuccession(s *custody.Succession, left *stranded, full error) {
-	vi, en := fmt.Sprintf("có thể mất nhiều nhất %d", s.Lost()), fmt.Sprintf("at most %d may be lost", s.Lost())
+	vi := fmt.Sprintf("có thể mất nhiều nhất %d, tính cả các số được giữ trước (mỗi lần tới %d) có thể chưa dùng đến", s.Lost(), block)
+	en := fmt.Sprintf("at most %d may be lost, counting numbers that were set aside in advance (up to %d at a time) and perhaps never used", s.Lost(), block)
+	if s.Lost() == 0 {
+		vi, en = "không mất bản ghi nào", "no record is lost"
+	}
 	if s.Unbounded {
 		vi, en = "không còn gì cho biết đã mất bao nhiêu", "nothing is left that says how many are lost"
 	}
