@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ type browser struct {
 	ctx context.Context
 }
 
-func openBrowser(t *testing.T) browser {
+func openBrowser(t *testing.T, options ...chromedp.ExecAllocatorOption) browser {
 	t.Helper()
 	var path string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -46,8 +47,9 @@ func openBrowser(t *testing.T) browser {
 		}
 		t.Skip("SKIPPED: the pages are not tried in a real browser, since no Chromium was found")
 	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+	}, options)...)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)
@@ -100,6 +102,9 @@ func (b browser) look(name string) {
 		b.do(chromedp.EmulateViewport(size[0], size[1]))
 		if over := ask[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); over > 0 {
 			b.t.Errorf("%s at a width of %d: the page is %d px too wide", name, size[0], over)
+		}
+		if ask[bool](b, `[...document.querySelectorAll(".rows")].some(e => e.scrollWidth > e.clientWidth)`) {
+			b.t.Errorf("%s at a width of %d: a table is wider than its box", name, size[0])
 		}
 		if high := ask[int](b, `document.querySelector("header.top").offsetHeight`); size[0] >= 800 && high > 80 {
 			b.t.Errorf("%s at a width of %d: the head of the page is %d px high: it does not fit into a line", name, size[0], high)

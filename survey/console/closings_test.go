@@ -159,6 +159,19 @@ func TestTheClosingPageSaysWhetherTheDaysClose(t *testing.T) {
 	}
 }
 
+// The page says which days it shows, whether they were chosen or not.
+func TestTheClosingPageSaysWhichDaysItShows(t *testing.T) {
+	c := ledger(t, Settings{})
+	for query, want := range map[string]string{
+		"": "25/03/2026 – 31/03/2026", "?from=2026-03-30": "30/03/2026 – 31/03/2026", "?from=2026-02-01&to=2026-02-28": "01/02/2026 – 28/02/2026",
+		"?from=2026-03-31&to=2026-03-30": "30/03/2026 – 31/03/2026", "?from=x": "25/03/2026 – 31/03/2026", "?lang=en": "25 March 2026 – 31 March 2026",
+	} {
+		if page := c.page("/closings" + query); !strings.Contains(page, "<strong>"+want+"</strong>") {
+			t.Errorf("%q does not say %s", query, want)
+		}
+	}
+}
+
 // Which backup is the newest is for the list to say, not for the dates: a clock that ran
 // ahead must not hide that the newest is old, nor that its age is not known.
 func TestABackupWithADateToCome(t *testing.T) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -46,10 +47,11 @@ func oneKiosk(k survey.Kiosk, chains []custody.ChainState, losses []lossJSON, be
 		item.Quarantined += s.Quarantined
 		item.Forks += s.Forks
 		item.Disputed += s.Disputed
-		if !s.Received.Before(newest) {
-			newest, item.Head = s.Received, s.Head.Sequence
+		if s.Received.After(newest) {
+			newest = s.Received
 		}
 	}
+	item.orderChains()
 	item.say(beat)
 	if beat.At.After(newest) {
 		newest = beat.At
@@ -61,6 +63,23 @@ func oneKiosk(k survey.Kiosk, chains []custody.ChainState, losses []lossJSON, be
 	item.Connected = !newest.IsZero() && now.Sub(newest) <= contactLife
 	item.Problems = problemsOf(&item)
 	return item
+}
+
+// orderChains puts the present chain first, and takes the head from it. A chain that another
+// went on for is over, even where records of it arrive last: from its exported journal.
+func (k *kioskJSON) orderChains() {
+	over := func(c chainJSON) int {
+		if slices.ContainsFunc(k.Losses, func(l lossJSON) bool { return l.Predecessor == c.Chain }) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(k.Chains, func(a, b chainJSON) int {
+		return cmp.Or(cmp.Compare(over(a), over(b)), b.Received.Compare(a.Received))
+	})
+	if len(k.Chains) > 0 {
+		k.Head = k.Chains[0].Head
+	}
 }
 
 // say takes over what the kiosk last said of itself.

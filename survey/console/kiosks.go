@@ -23,7 +23,7 @@ type kioskJSON struct {
 	LastContact *time.Time           `json:"last_contact"` // null = never heard of
 	Connected   bool                 `json:"connected"`    // heard of within the last 5 minutes
 	Unsent      *uint64              `json:"unsent"`       // records that the kiosk last told of and that have not arrived; null = it has not said
-	Head        uint64               `json:"head"`         // last sequence of the chain that arrived last
+	Head        uint64               `json:"head"`         // last sequence received of its present chain; others number by themselves
 	Held        uint64               `json:"held"`         // over all its chains
 	Quarantined uint64               `json:"quarantined"`
 	Forks       uint64               `json:"forks"`
@@ -35,7 +35,7 @@ type kioskJSON struct {
 	Software    string               `json:"software"`   // its program's version; "" = it has not said
 	Losses      []lossJSON           `json:"losses"`     // of journals that were damaged
 	Problems    []kioskProblem       `json:"problems"`   // what needs a person, the gravest first
-	Chains      []chainJSON          `json:"chains"`
+	Chains      []chainJSON          `json:"chains"`     // the present one first
 }
 
 // lossJSON is what a damaged journal may have lost.

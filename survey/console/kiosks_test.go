@@ -104,6 +104,54 @@ func TestUnsentIsWhatWasToldLessWhatArrived(t *testing.T) {
 	}
 }
 
+// Numbers of different chains are not one column: the present chain's stands there, and each
+// earlier one's beside its name, even where the earlier one's records arrived last.
+func TestEachChainHasANumberOfItsOwn(t *testing.T) {
+	old, present := survey.Chain{0xaa}, survey.Chain{0xbb}
+	c := open(t, Settings{}, func(c *centre) {
+		c.store.kiosks = []survey.Kiosk{{ID: "k-a"}, {ID: "k-one"}}
+		c.store.chains = []custody.ChainState{
+			{Chain: present, Kiosk: "k-a", Head: custody.Head{Sequence: 7}, Received: noon.Add(-time.Hour)},
+			{Chain: old, Kiosk: "k-a", Head: custody.Head{Sequence: 9000}, Received: noon}, // a file exported on the box
+			{Chain: survey.Chain{0xcc}, Kiosk: "k-one", Head: custody.Head{Sequence: 31}, Received: noon},
+		}
+		c.store.lost = []custody.Loss{{Kiosk: "k-a", Chain: present, Succession: custody.Succession{Predecessor: old, To: noon.UnixMilli()}}}
+	})
+	page := c.page("/kiosks")
+	for _, want := range []string{
+		`">7<span class="line hint">chuỗi bb000000</span><span class="line hint">chuỗi trước aa000000: 9.000</span></td>`, `">31</td>`, "đánh số lại từ 1",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	var list listJSON[kioskJSON]
+	got := c.ask("GET", "/api/v1/kiosks", "")
+	if err := json.Unmarshal(got.body, &list); err != nil || list.Items[0].Head != 7 || list.Items[0].Chains[0].Chain != present.String() || !list.Items[0].LastContact.Equal(noon) {
+		t.Errorf("%s %v", got.body, err)
+	}
+}
+
+// A gateway can be told from the kiosk at whose counter it stands, wherever kiosks are named.
+func TestAGatewayIsNamedAsOne(t *testing.T) {
+	c := open(t, Settings{}, func(c *centre) {
+		at := []survey.CounterCode{"TA-01"}
+		c.store.kiosks = []survey.Kiosk{
+			{ID: "k-hall", Role: survey.CounterKiosk, Counters: at}, {ID: "k-phones", Role: survey.OnlineGateway, Counters: at},
+			{ID: "k-named", Name: "Máy 7", Role: survey.OnlineGateway}, {ID: "k-said", Name: "CỔNG TRỰC TUYẾN số 2", Role: survey.OnlineGateway},
+			{ID: "k-bare", Role: survey.OnlineGateway},
+		}
+	})
+	for id, want := range map[string]string{
+		"k-hall": "Quầy chung – Xã Tân An", "k-phones": "Cổng trực tuyến – Quầy chung – Xã Tân An", "k-named": "Cổng trực tuyến – Máy 7",
+		"k-said": "CỔNG TRỰC TUYẾN số 2", "k-bare": "Cổng trực tuyến",
+	} {
+		if !strings.Contains(c.page("/kiosks"), `class="name">`+want+` <span class="code">`+id) || !strings.Contains(c.page("/closings"), `<option value="`+id+`">`+want+" – "+id) {
+			t.Errorf("%s is not called %s", id, want)
+		}
+	}
+}
+
 // The banner is there while a kiosk in service has forks, and goes when it is revoked.
 func TestForksRaiseABanner(t *testing.T) {
 	c := hall(t, Settings{})

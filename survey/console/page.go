@@ -221,6 +221,10 @@ func (c *Console) rowView(lang survey.Lang, b *board, s *scaleBoard, r boardRow)
 	switch {
 	case r.row.Suppressed:
 		v.Note = fmt.Sprintf(say(lang, "too_few"), c.settings.Minimum)
+	case r.row.Rate == nil && c.settings.LiveStep > 1:
+		v.Note, v.Respondents, v.Excluded = awaited(lang, r.kind, c.settings.LiveStep), "–", "–"
+	case r.row.Rate == nil && r.row.Excluded > 0:
+		v.Note = say(lang, "none_counted")
 	case r.row.Rate == nil:
 		v.Note, v.Nothing = say(lang, "no_data"), true
 	default:
@@ -232,6 +236,16 @@ func (c *Console) rowView(lang survey.Lang, b *board, s *scaleBoard, r boardRow)
 		v.BarText = barText(v.Slices)
 	}
 	return v
+}
+
+// awaited is what a row says until its first step is full. It must be true of no answers as
+// of one less than a step, and the same for all of them: words that came with the first
+// answer would tell that somebody has just pressed.
+func awaited(lang survey.Lang, kind rowKind, step int64) string {
+	if kind == counterRow {
+		return fmt.Sprintf(say(lang, "awaited"), step)
+	}
+	return fmt.Sprintf(say(lang, "awaited_below"), step)
 }
 
 // rowQuery is the API query that a row belongs to. A scale that several questionnaires

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 // closingsView is the page of closings.
 type closingsView struct {
 	From, To string // of the form, YYYY-MM-DD
+	Span     string // the same for people
 	Kiosk    string // chosen; "" = all
 	Kiosks   []choice
 	Lacks    bool // it does not close
@@ -139,7 +139,7 @@ func (c *Console) namedKiosks(ctx context.Context, lang survey.Lang) ([]kioskJSO
 	}
 	names := map[survey.KioskID]string{}
 	for _, k := range kiosks {
-		names[k.ID] = cmp.Or(k.Name, placeName(lang, s, k.Counters, c.today()))
+		names[k.ID] = nameOf(lang, s, k, c.today())
 		if k.Revoked != nil {
 			names[k.ID] = strings.TrimSpace(fmt.Sprintf("%s (%s)", names[k.ID], say(lang, "revoked")))
 		}
@@ -149,7 +149,9 @@ func (c *Console) namedKiosks(ctx context.Context, lang survey.Lang) ([]kioskJSO
 
 func newClosingsView(lang survey.Lang, f closingFacts) *closingsView {
 	q := f.query
-	v := &closingsView{From: q.From.String(), To: q.To.String(), Kiosk: string(q.Kiosk), Days: closingDays(lang, f)}
+	v := &closingsView{
+		From: q.From.String(), To: q.To.String(), Span: day(lang, q.From) + " – " + day(lang, q.To), Kiosk: string(q.Kiosk), Days: closingDays(lang, f),
+	}
 	for _, k := range f.kiosks {
 		v.Kiosks = append(v.Kiosks, choice{string(k.ID), f.names[k.ID]})
 	}

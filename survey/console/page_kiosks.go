@@ -17,6 +17,8 @@ type kioskView struct {
 	ID, Name, Role, Counters, Contact, Status string
 	Unsent, Head, Held, Quarantined, Forks    string
 	Disputed, Software                        string
+	Chain                                     string   // the one that Head is of; "" = the kiosk has no other
+	Before                                    []string // its earlier chains, with the last number of each
 	Says                                      []saysView
 	Trouble                                   string   // what the kiosk says is wrong with it
 	Losses                                    []string // of journals that were damaged
@@ -56,9 +58,7 @@ func (c *Console) getKioskPage(ctx *fiber.Ctx) error {
 	slices.SortStableFunc(kiosks, func(a, b kioskJSON) int { return cmp.Compare(urgency(a), urgency(b)) })
 	for _, k := range kiosks {
 		v := newKioskView(lang, k, c.today())
-		if v.Name == "" {
-			v.Name = placeName(lang, s, k.Counters, c.today())
-		}
+		v.Name = nameOf(lang, s, k, c.today())
 		f.Kiosks = append(f.Kiosks, v)
 	}
 	if f.Alarms, err = c.alarms(lang, kiosks); err != nil {
@@ -128,6 +128,19 @@ func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView
 	return list, nil
 }
 
+// nameOf is what people call a kiosk: its own name, or else that of its place. A
+// gateway's says that it is one, since a kiosk may stand at the same place.
+func nameOf(lang survey.Lang, s *survey.Structure, k kioskJSON, today survey.Date) string {
+	name, gateway := cmp.Or(k.Name, placeName(lang, s, k.Counters, today)), say(lang, "role_online")
+	switch {
+	case k.Role != survey.OnlineGateway || strings.Contains(strings.ToLower(name), strings.ToLower(gateway)):
+		return name
+	case name == "":
+		return gateway
+	}
+	return gateway + " – " + name
+}
+
 // placeName is what a kiosk without a name of its own is called: its first counter and
 // that one's unit.
 func placeName(lang survey.Lang, s *survey.Structure, counters []survey.CounterCode, today survey.Date) string {
@@ -146,7 +159,7 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 		counters[i] = string(code)
 	}
 	v := kioskView{
-		ID: string(k.ID), Name: k.Name, Role: say(lang, "role_counter"), Counters: strings.Join(counters, ", "),
+		ID: string(k.ID), Role: say(lang, "role_counter"), Counters: strings.Join(counters, ", "),
 		Contact: say(lang, "never"), Status: say(lang, "in_service"), Unsent: "–", Connected: k.Connected && k.Revoked == nil,
 		Head: some(lang, k.Head), Held: some(lang, k.Held), Quarantined: some(lang, k.Quarantined), Forks: some(lang, k.Forks),
 		Software:   k.Software,
@@ -154,6 +167,12 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 	}
 	if k.Role == survey.OnlineGateway {
 		v.Role = say(lang, "role_online")
+	}
+	if len(k.Chains) > 1 {
+		v.Chain = fmt.Sprintf(say(lang, "chain"), shortChain(k.Chains[0]))
+		for _, before := range k.Chains[1:] {
+			v.Before = append(v.Before, fmt.Sprintf(say(lang, "chain_before"), shortChain(before), count(lang, int64(before.Head))))
+		}
 	}
 	v.hear(lang, k)
 	switch {
@@ -170,6 +189,9 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 	}
 	return v
 }
+
+// shortChain is enough of a chain's name to tell it from the kiosk's other ones.
+func shortChain(c chainJSON) string { return c.Chain[:8] }
 
 // hear shows what the kiosk said of itself, and what its journals may have lost.
 func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {

@@ -69,7 +69,7 @@ func TestScalesStandApartOnThePage(t *testing.T) {
 	c.put("TT-01", quick3(), 3)
 	c.settle("TT-01")
 	page := c.page("/")
-	if !strings.Contains(page, "Thang 5 mức") || !strings.Contains(page, "Thang 3 mức") || !strings.Contains(page, "chưa đủ 2 lượt") {
+	if !strings.Contains(page, "Thang 5 mức") || !strings.Contains(page, "Thang 3 mức") || !strings.Contains(page, "mới tính dưới 2 người") {
 		t.Errorf("%s", page)
 	}
 }
@@ -143,6 +143,56 @@ func TestFewAnswersAreShownAsSuch(t *testing.T) {
 	c.press("TT-01", 4)
 	if got := row(); !strings.Contains(got, `rate">70,00`) || strings.Contains(got, "21/30") {
 		t.Errorf("with 30 answers: %s", got)
+	}
+}
+
+// Before a figure's first step the page does not say that there are no answers, for there
+// may be some; what it says is true of any number below the step and the same for all of
+// them, so that it tells no press. After it, fewer than the minimum are said to be there.
+func TestWhatIsNotShownYetIsNotCalledNothing(t *testing.T) {
+	c := open(t, Settings{LiveStep: 5, Minimum: 10})
+	row := func(id string) string {
+		_, row, _ := strings.Cut(c.page("/"), `id="s0-`+id+`"`)
+		row, _, _ = strings.Cut(row, "</tr>")
+		return row
+	}
+	rows := map[string]string{"counter-TT-01": "chờ đủ 5 lượt", "unit-SB-TT": "chưa quầy nào đủ 5 lượt", "unit-SB": "chưa quầy nào đủ 5 lượt", "total": "chưa quầy nào đủ 5 lượt"}
+	first := c.page("/")
+	for n := range 5 {
+		for id, want := range rows {
+			if got := row(id); !strings.Contains(got, want) || strings.Contains(got, "chưa có dữ liệu") || strings.Contains(got, ">0<") {
+				t.Errorf("%s after %d answers: %s", id, n, got)
+			}
+		}
+		if c.page("/") != first {
+			t.Errorf("the page tells answer number %d", n)
+		}
+		c.press("TT-02", 5) // a second counter, so that units have more than a step in all
+		c.press("TT-01", 5)
+	}
+	for id := range rows {
+		want := "đã có trả lời, mới tính dưới 10 người"
+		if id != "counter-TT-01" {
+			want = `rate few">100` // ten people in all
+		}
+		if got := row(id); !strings.Contains(got, want) && id != "total" || id == "total" && !strings.Contains(got, "10/10") {
+			t.Errorf("%s after a step: %s", id, got)
+		}
+	}
+	if got := row("counter-TA-01"); !strings.Contains(got, "chờ đủ 5 lượt") {
+		t.Errorf("a counter where nobody answered: %s", got)
+	}
+}
+
+// Where every answer is shown at once, those that do not count are not called nothing.
+func TestOnlyAnswersThatDoNotCount(t *testing.T) {
+	c := open(t, Settings{LiveStep: 1})
+	c.put("TT-01", quick(), 5, survey.Test)
+	c.settle("TT-01")
+	for lang, want := range map[string]string{"vi": "chỉ có lượt không tính", "en": "only answers that are left out"} {
+		if page := c.page("/?lang=" + lang); strings.Count(page, want) != 4 { // the counter, its two units and the total
+			t.Errorf("%q is there %d times", want, strings.Count(page, want))
+		}
 	}
 }
 
