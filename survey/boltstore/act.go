@@ -157,13 +157,24 @@ func (w *writing) place(id survey.RecordID, rec *custody.Record, st *chainState,
 	return nil
 }
 
+// maxSuccessions is how many records at a chain's beginning may speak of earlier chains: the
+// first tells of the last damage, and those after it repeat what others told. What comes
+// later says nothing, so that no kiosk can make every reading of the losses long.
+const maxSuccessions = 64
+
 // takeOwn takes a record of the journal's own.
 func (w *writing) takeOwn(id survey.RecordID, rec *custody.Record, st *chainState, reached touched) error {
 	switch {
 	case rec.Kind == custody.ClockRecord:
 		return w.place(id, rec, st, reached)
-	case rec.Kind == custody.SuccessionRecord:
+	case rec.Kind == custody.SuccessionRecord && id.Sequence <= maxSuccessions:
 		return w.put(successionBucket, idKey(id), rec.Payload)
+	case rec.Kind == custody.SalvagedRecord:
+		inner, err := rec.Salvaged()
+		if err != nil {
+			return err
+		}
+		return w.put(salvagedOwnBucket, salvagedKey(st.Kiosk, inner.ID()), nil)
 	}
 	return nil
 }

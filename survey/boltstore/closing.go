@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -181,31 +182,41 @@ func issuedTwice(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
 	return twice, nil
 }
 
-// Losses are what damaged journals may have lost, ordered by the successors' chains.
+// Losses are what damaged journals may have lost, ordered by the successors' chains. Of two
+// chains that speak of one predecessor the earlier word holds, and of those of one time the
+// one that says less is still there.
 func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
 		told := map[custody.Loss]custody.Loss{} // by kiosk and predecessor
+		said := map[custody.Loss]survey.RecordID{}
 		err := tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
-			chain := parseID(k).Chain
-			st, err := chainIn(tx, chain)
+			id := parseID(k)
+			st, err := chainIn(tx, id.Chain)
 			if err != nil {
 				return err
 			}
-			rec := custody.Record{Chain: chain, Kind: custody.SuccessionRecord, Payload: payload}
+			rec := custody.Record{Chain: id.Chain, Kind: custody.SuccessionRecord, Payload: payload}
 			succession, err := rec.Succession()
 			if err != nil {
 				return nil // it says nothing; its record is kept
 			}
 			key := custody.Loss{Kiosk: st.Kiosk, Succession: custody.Succession{Predecessor: succession.Predecessor}}
 			if first, ok := told[key]; ok && cmp.Or(cmp.Compare(first.Succession.To, succession.To), cmp.Compare(first.Succession.Last, succession.Last)) <= 0 {
-				return nil // a chain that was left in its turn had said it before, and vouched for no more
+				return nil
 			}
-			loss := custody.Loss{Kiosk: st.Kiosk, Chain: chain, Succession: succession}
-			loss.AtLeast, loss.AtMost, err = lost(ctx, tx, &loss)
-			told[key] = loss
-			return err
+			told[key], said[key] = custody.Loss{Kiosk: st.Kiosk, Chain: id.Chain, Succession: succession}, id
+			return nil
 		})
-		list = slices.SortedFunc(maps.Values(told), func(a, b custody.Loss) int {
+		for key, loss := range told {
+			if err == nil {
+				loss.AtLeast, loss.AtMost, err = lost(tx, &loss)
+			}
+			if err == nil {
+				loss.Heard, err = receivedAt(tx, said[key])
+			}
+			list = append(list, loss)
+		}
+		slices.SortFunc(list, func(a, b custody.Loss) int {
 			return cmp.Or(cmp.Compare(a.Kiosk, b.Kiosk), cmp.Compare(a.Succession.To, b.Succession.To), bytes.Compare(a.Chain[:], b.Chain[:]))
 		})
 		return err
@@ -216,72 +227,47 @@ func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 	return list, nil
 }
 
-// lost bounds how many records of a chain are lost. Up to where the store has the
-// chain, nothing is. Above, at least what the kiosk once said was given out is, and at
-// most what it had set aside to be given out, less what was salvaged.
-func lost(ctx context.Context, tx *bbolt.Tx, l *custody.Loss) (least, most uint64, err error) {
-	kiosk, s := l.Kiosk, &l.Succession
+// lost bounds how many records of a chain are lost. At least those that the kiosk once said
+// were given out, and that neither are here nor stand where it says that it has them still.
+// At most all that it had set aside to be given out and that is not here, be it on its way.
+func lost(tx *bbolt.Tx, l *custody.Loss) (least, most uint64, err error) {
+	s := &l.Succession
 	old, err := chainIn(tx, s.Predecessor)
 	if err != nil {
 		return 0, 0, err
 	}
-	here := s.Last
-	if old.Kiosk == kiosk {
-		here = max(here, old.Head.Sequence)
+	here := old.Head.Sequence
+	if old.Kiosk != l.Kiosk {
+		here = 0
 	}
-	salvaged := s.Salvaged
-	if here > s.Last {
-		own, err := ownAfter(ctx, tx, l.Chain, s.Predecessor, here)
-		if err != nil {
-			return 0, 0, err
-		}
-		salvaged = salvagedAfter(tx, kiosk, s.Predecessor, here) + own
+	there, salvaged := s.Last, s.Salvaged
+	if here > there {
+		there, salvaged = here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)
 	}
-	said, _ := lastSaid(tx, kiosk, s.Predecessor)
-	less := func(end uint64) uint64 { return end - min(end, here+salvaged) }
-	return less(said), less(max(said, s.Reserved)), nil
+	said, _ := lastSaid(tx, l.Kiosk, s.Predecessor)
+	less := func(end, here, salvaged uint64) uint64 { return end - min(end, here+salvaged) }
+	return less(said, there, salvaged), less(max(said, s.Last, s.Reserved), here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)), nil
 }
 
-// salvagedAfter is how many answers of a chain after a sequence were salvaged.
+// salvagedAfter is how many records of a chain after a sequence were salvaged into another.
 func salvagedAfter(tx *bbolt.Tx, kiosk survey.KioskID, chain survey.Chain, sequence uint64) (n uint64) {
 	prefix := append(kioskKey(kiosk), chain[:]...)
-	c := tx.Bucket(salvagedBucket).Cursor()
 	first := salvagedKey(kiosk, survey.RecordID{Chain: chain, Sequence: sequence + 1})
-	for k, _ := c.Seek(first); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		n++
+	for _, name := range [][]byte{salvagedBucket, salvagedOwnBucket} {
+		c := tx.Bucket(name).Cursor()
+		for k, _ := c.Seek(first); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			n++
+		}
 	}
 	return n
 }
 
-// ownAfter is how many of the journal's own records of a chain after a sequence stand
-// salvaged in the one that follows, at its beginning. They count for nothing, so only the
-// batches have them.
-func ownAfter(ctx context.Context, tx *bbolt.Tx, follower, chain survey.Chain, sequence uint64) (uint64, error) {
-	found := map[uint64]bool{} // batches may repeat each other's records
-	err := walkBatches(ctx, tx, follower, func(batch []byte) error {
-		b, err := custody.ParseBatch(batch)
-		if err != nil {
-			return fmt.Errorf("%w: a batch of chain %s: %w", errDamaged, follower, err)
-		}
-		for i := range b.Records {
-			switch r := &b.Records[i]; {
-			case r.Fault == nil && r.Kind == custody.SuccessionRecord:
-			case r.Fault == nil && r.Kind == custody.SalvagedRecord:
-				in := custody.DecodeRecord(r.Payload)
-				if in.Fault == nil && in.Kind != custody.ResponseRecord && in.Chain == chain && in.Sequence > sequence {
-					found[in.Sequence] = true
-				}
-			default:
-				return errBegun
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, errBegun) {
-		return 0, err
+// receivedAt is when the batch came that a record stands in.
+func receivedAt(tx *bbolt.Tx, id survey.RecordID) (time.Time, error) {
+	c := tx.Bucket(batchBucket).Cursor()
+	k, v := c.Seek(idKey(id))
+	if !bytes.HasPrefix(k, id.Chain[:]) || len(v) < batchHead {
+		return time.Time{}, fmt.Errorf("%w: record %s is missing", errDamaged, id)
 	}
-	return uint64(len(found)), nil
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(v))).In(survey.Zone), nil
 }
-
-// errBegun ends a walk where a chain's own records begin, behind what it salvaged.
-var errBegun = errors.New("the chain's own records begin")

@@ -22,16 +22,17 @@ var (
 	rejectedByBucket = []byte("rejected_by") // kiosk, 1 if nobody resolved it, number → size (8 bytes)
 
 	// What became of records that are not simply counted.
-	quarantineBucket = []byte("quarantined") // id → day, reason
-	heldBucket       = []byte("held")        // id → day, reason
-	duplicateBucket  = []byte("duplicates")  // id → day, and a byte if it contradicts the one that counts
-	pinBucket        = []byte("pinned")      // id → receiving unit it was counted at
-	unsureBucket     = []byte("unsure")      // chain, boot, sequence → wall and mono (ms, 8 bytes each): its day is not known yet
-	clockBucket      = []byte("clocks")      // chain, boot, sequence of the record that tells → when the boot began, at least and at most (ms, 8 bytes each)
-	placedBucket     = []byte("placed")      // id → when it was made (ms, 8 bytes), as a record of the clock told
-	salvagedBucket   = []byte("salvaged")    // kiosk, id of a salvaged record → id of the record that holds it and counts, day
-	rootBucket       = []byte("roots")       // id of a linked record → sequence of its session's first
-	sessionBucket    = []byte("sessions")    // id of a session's first record, sequence of a linked one → nothing
+	quarantineBucket  = []byte("quarantined")  // id → day, reason
+	heldBucket        = []byte("held")         // id → day, reason
+	duplicateBucket   = []byte("duplicates")   // id → day, and a byte if it contradicts the one that counts
+	pinBucket         = []byte("pinned")       // id → receiving unit it was counted at
+	unsureBucket      = []byte("unsure")       // chain, boot, sequence → wall and mono (ms, 8 bytes each): its day is not known yet
+	clockBucket       = []byte("clocks")       // chain, boot, sequence of the record that tells → when the boot began, at least and at most (ms, 8 bytes each)
+	placedBucket      = []byte("placed")       // id → when it was made (ms, 8 bytes), as a record of the clock told
+	salvagedBucket    = []byte("salvaged")     // kiosk, id of a salvaged record → id of the record that holds it and counts, day
+	salvagedOwnBucket = []byte("salvaged_own") // kiosk, id of a salvaged record of the journal's own → nothing: it counts for nothing
+	rootBucket        = []byte("roots")        // id of a linked record → sequence of its session's first
+	sessionBucket     = []byte("sessions")     // id of a session's first record, sequence of a linked one → nothing
 
 	// The account of every record.
 	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
@@ -58,7 +59,7 @@ var (
 
 var buckets = [][]byte{
 	metaBucket, batchBucket, chainBucket, commentBucket, forkBucket, forkRecordBucket, rejectBucket, rejectedBucket, rejectedByBucket,
-	quarantineBucket, heldBucket, duplicateBucket, pinBucket, unsureBucket, clockBucket, placedBucket, salvagedBucket, rootBucket, sessionBucket,
+	quarantineBucket, heldBucket, duplicateBucket, pinBucket, unsureBucket, clockBucket, placedBucket, salvagedBucket, salvagedOwnBucket, rootBucket, sessionBucket,
 	tallyBucket, saidBucket, successionBucket, backupBucket,
 	nameBucket, timeHourBucket, timeMonthBucket, serviceDayBucket, serviceMonthBucket,
 	definitionBucket, versionBucket, forceBucket, kioskBucket, invitationBucket, redeemedBucket, tokenBucket,
@@ -73,7 +74,7 @@ var (
 )
 
 // format is the version of this layout. A file of another one is refused.
-const format = 2
+const format = 3
 
 // judging is the version of the rules by which records are judged. It goes up when a
 // program judges otherwise than the one before, for example because it reads a further

@@ -39,7 +39,7 @@ func (s *Store) recount(ctx context.Context, tx *bbolt.Tx, step func()) error {
 		return err
 	}
 	r := &recounting{
-		tx: tx, definitions: d, step: step, facts: map[placed]score.Count{}, tallies: map[tallyKey]*tally{},
+		tx: tx, definitions: d, step: step, facts: map[placed]score.Count{}, tallies: map[tallyKey]*tally{}, ownSalvaged: map[string]bool{},
 		known: &writing{tx: tx, buckets: map[string]*bbolt.Bucket{}, names: s.names.Load().extended(tx)},
 	}
 	if k, _ := tx.Bucket(salvagedBucket).Cursor().First(); k != nil {
@@ -62,8 +62,9 @@ type recounting struct {
 	definitions *definitions
 	facts       map[placed]score.Count // in numbers: words need several times as much memory
 	tallies     map[tallyKey]*tally
-	salvage     bool // there are salvaged records
-	carriers    int  // of them, those that count
+	salvage     bool            // there are salvaged records
+	carriers    int             // of them, those that count
+	ownSalvaged map[string]bool // keys of the journals' own that were salvaged
 }
 
 func (r *recounting) tally(k tallyKey) *tally {
@@ -262,7 +263,18 @@ func (c *chainCount) own(id survey.RecordID, rec *custody.Record, stored state) 
 	if stored != counted {
 		return fmt.Errorf("%w: record %s is stored as %s, and is none of a citizen's", ErrDiffers, id, stored)
 	}
-	if rec.Kind == custody.SuccessionRecord && !bytes.Equal(c.tx.Bucket(successionBucket).Get(idKey(id)), rec.Payload) {
+	if rec.Kind == custody.SalvagedRecord {
+		inner, err := rec.Salvaged()
+		if err != nil {
+			return err
+		}
+		key := salvagedKey(c.state.Kiosk, inner.ID())
+		if k, _ := c.tx.Bucket(salvagedOwnBucket).Cursor().Seek(key); !bytes.Equal(k, key) {
+			return fmt.Errorf("%w: that record %s was salvaged is not stored", ErrDiffers, inner.ID())
+		}
+		c.ownSalvaged[string(key)] = true
+	}
+	if rec.Kind == custody.SuccessionRecord && id.Sequence <= maxSuccessions && !bytes.Equal(c.tx.Bucket(successionBucket).Get(idKey(id)), rec.Payload) {
 		return fmt.Errorf("%w: what chain %s says of one before is not stored", ErrDiffers, id.Chain)
 	}
 	if rec.Kind == custody.ClockRecord {

@@ -191,6 +191,9 @@ func (r *recounting) compareAccount() error {
 	if rows := r.tx.Bucket(salvagedBucket).Stats().KeyN; rows != r.carriers {
 		return fmt.Errorf("%w: %d salvaged records are stored, %d are there", ErrDiffers, rows, r.carriers)
 	}
+	if rows := r.tx.Bucket(salvagedOwnBucket).Stats().KeyN; rows != len(r.ownSalvaged) {
+		return fmt.Errorf("%w: %d salvaged records of journals' own are stored, %d are there", ErrDiffers, rows, len(r.ownSalvaged))
+	}
 	if err := eachTally(r.tx, nil, func(k tallyKey, stored *tally) error {
 		want := r.tally(k)
 		if !stored.same(want) {

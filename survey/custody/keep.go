@@ -69,24 +69,26 @@ type Loss struct {
 	Kiosk      survey.KioskID
 	Chain      survey.Chain // the successor
 	Succession Succession
-	AtLeast    uint64 // numbers that the kiosk once said were given out, and that are not here
-	AtMost     uint64 // numbers that may have been given out, and are not here; more if Succession.Unbounded
+	Heard      time.Time // when the centre first had the successor's word
+	AtLeast    uint64    // numbers that the kiosk once said were given out, and that neither are here nor, as it says, still with it
+	AtMost     uint64    // numbers that may have been given out, and are not here; more if Succession.Unbounded
 }
 
 // Touches reports whether closings asked for may lack what is lost: it was recorded
-// between the last record that is left and the beginning of the successor. Where those
-// times contradict each other, a clock was wrong, and it may have been on any day. Lost
-// records whose day was not known belong to no other day, so what is lost may be among
-// those, too.
+// between the last record that is left and the moment at which the centre heard of it, by
+// the centre's clock. When the successor began its own clock may not know: a box that lost
+// both files lost its memory of its clock, too. Where the times contradict each other it may
+// have been on any day. Lost records whose day was not known belong to no other day, so what
+// is lost may be among those, too.
 func (l *Loss) Touches(q ClosingQuery) bool {
-	from, to := l.Succession.From, l.Succession.To // from: 0 = not known
+	from, to := l.Succession.From, l.Heard.UnixMilli() // from: 0 = not known
 	switch {
 	case l.AtMost == 0 && !l.Succession.Unbounded, q.Kiosk != "" && q.Kiosk != l.Kiosk:
 		return false
 	case q.Unknown, from > to:
 		return true
 	}
-	return q.From <= survey.DateOf(milli(to)) && (q.To == 0 || from == 0 || survey.DateOf(milli(from)) <= q.To)
+	return q.From <= survey.DateOf(l.Heard) && (q.To == 0 || from <= 0 || survey.DateOf(milli(from)) <= q.To)
 }
 
 // Waiting is a record that is held or quarantined.

@@ -49,6 +49,8 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"strangers salvage nothing", strangersSalvageNothing},
 		{"what kiosks say they issued", whatWasIssued},
 		{"what a damaged journal may have lost", whatMayBeLost},
+		{"what is on its way may be lost", whatIsOnItsWayMayBeLost},
+		{"a chain speaks of others at its beginning", aChainSpeaksOfOthersAtItsBeginning},
 		{"the journal's own records are no loss", ownRecordsAreNoLoss},
 		{"disputed records are a number of their own", disputedIsItsOwnNumber},
 		{"a branch is longer than the other", aBranchIsLongerThanTheOther},
