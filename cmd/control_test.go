@@ -35,7 +35,7 @@ func child(mode string, args []string) int {
 		thanksFirst:   func(j kiosk.Journal) kiosk.Journal { return hastyJournal{j} },
 		keysForgotten: func(j kiosk.Journal) kiosk.Journal { return forgetfulJournal{j} },
 	}[mode]
-	return run.Main("kiosk", args, os.Stdout, os.Stderr, func(file string, log *slog.Logger) (run.Service, error) {
+	return run.Main("kiosk", args, os.Stdout, os.Stderr, func(_ context.Context, file string, log *slog.Logger) (run.Service, error) {
 		c, err := kioskapp.Load(file)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,12 +20,12 @@ func main() {
 	os.Exit(run.Main("aggregator", os.Args[1:], os.Stdout, os.Stderr, start))
 }
 
-func start(configFile string, log *slog.Logger) (run.Service, error) {
+func start(ctx context.Context, configFile string, log *slog.Logger) (run.Service, error) {
 	c, err := centreapp.Load(configFile)
 	if err != nil {
 		return nil, err
 	}
-	a, err := centreapp.New(c, centreapp.Options{Log: log, Program: run.Self()})
+	a, err := centreapp.New(ctx, c, centreapp.Options{Log: log, Program: run.Self()})
 	if err != nil {
 		return nil, err
 	}

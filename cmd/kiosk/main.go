@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -19,7 +20,7 @@ func main() {
 	os.Exit(run.Main("kiosk", os.Args[1:], os.Stdout, os.Stderr, start))
 }
 
-func start(configFile string, log *slog.Logger) (run.Service, error) {
+func start(_ context.Context, configFile string, log *slog.Logger) (run.Service, error) {
 	c, err := kioskapp.Load(configFile)
 	if err != nil {
 		return nil, err

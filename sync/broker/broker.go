@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -40,9 +41,12 @@ type Options struct {
 	// the volume, so that what lies beside the stream keeps its room.
 	MaxBytes int64
 	// Admit says which kiosk a public key belongs to, and whether it may come in. It is
-	// asked at each connection, so letting in and shutting out take effect at once.
+	// asked at each connection, so letting in and shutting out take effect at once. Whom it
+	// shuts out is for it to tell; the server's own line of that is for debugging.
 	Admit func(key []byte) (survey.KioskID, bool)
-	Log   *slog.Logger // the server's own warnings, and files set aside; nil = nowhere
+	// Stranger, if set, hears of each caller who is not let in and has proved no key.
+	Stranger func(from net.Addr)
+	Log      *slog.Logger // the server's own warnings, and files set aside; nil = nowhere
 	// LazySync leaves syncing to the server's own interval instead of syncing each
 	// message before it is acknowledged. For tests that show what custody is worth.
 	LazySync bool

@@ -157,7 +157,7 @@ func (e *embedded) serverOptions() (*server.Options, error) {
 		// out once the volume has filled, and so would any limit below the stream's last one.
 		JetStream: true, StoreDir: o.Dir, SyncAlways: !o.LazySync, JetStreamMaxStore: 1 << 60, JetStreamMaxMemory: 64 << 20,
 		MaxPayload: custody.MaxMessage + 4096, MaxControlLine: 4096,
-		AlwaysEnableNonce: true, CustomClientAuthentication: &gate{token: e.token, admit: o.Admit},
+		AlwaysEnableNonce: true, CustomClientAuthentication: &gate{token: e.token, admit: o.Admit, stranger: o.Stranger},
 		NoSigs: true, PingInterval: 5 * time.Minute,
 	}
 	if o.Certificate == "" {

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net"
+	"strings"
 	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -18,22 +20,23 @@ import (
 // gate lets in the centre by its token and each kiosk by its key, and gives a kiosk
 // its own subjects only.
 type gate struct {
-	token string
-	admit func(key []byte) (survey.KioskID, bool)
+	token    string
+	admit    func(key []byte) (survey.KioskID, bool)
+	stranger func(from net.Addr)
 }
 
 // Check implements the server's authentication: true lets the client in.
 func (g *gate) Check(c server.ClientAuthentication) bool {
 	o := c.GetOpts()
-	if o.Token != "" {
-		if subtle.ConstantTimeCompare([]byte(o.Token), []byte(g.token)) == 0 {
-			return false
-		}
+	if o.Token != "" && subtle.ConstantTimeCompare([]byte(o.Token), []byte(g.token)) == 1 {
 		c.RegisterUser(&server.User{Username: "centre"})
 		return true
 	}
 	key, ok := provenKey(o.Nkey, o.Sig, c.GetNonce())
-	if !ok {
+	if !ok || o.Token != "" {
+		if g.stranger != nil {
+			g.stranger(c.RemoteAddress())
+		}
 		return false
 	}
 	kiosk, ok := g.admit(key)
@@ -89,8 +92,15 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	l.say(slog.LevelError, "%s", why)
 }
 
-// Errorf is something that went wrong.
-func (l *serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v...) }
+// Errorf is something that went wrong. Of a caller who is not let in the gate tells, who
+// knows more of it; the server has a line for each attempt.
+func (l *serverLog) Errorf(format string, v ...any) {
+	level := slog.LevelError
+	if strings.Contains(fmt.Sprintf(format, v...), server.ErrAuthentication.Error()) {
+		level = slog.LevelDebug
+	}
+	l.say(level, format, v...)
+}
 
 // Debugf is of no use here.
 func (l *serverLog) Debugf(format string, v ...any) {}

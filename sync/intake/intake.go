@@ -71,7 +71,8 @@ const (
 // Intake takes batches from the bus into the store.
 type Intake struct {
 	Options
-	stuck map[sender]bool // chains that the store could not keep when it kept others
+	stuck  map[sender]bool // chains that the store could not keep when it kept others
+	knocks *Knocks
 }
 
 // New makes an intake.
@@ -79,7 +80,7 @@ func New(o Options) *Intake {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Intake{Options: o, stuck: map[sender]bool{}}
+	return &Intake{Options: o, stuck: map[sender]bool{}, knocks: NewKnocks(o.Now)}
 }
 
 // Run works until ctx ends. It returns early if the bus cannot be used at all, or the
@@ -256,7 +257,7 @@ func (in *Intake) tell(judged []Judged, kept []custody.Kept) {
 		if j.Rejected == nil {
 			continue
 		}
-		in.Log.Error("batch rejected", "kiosk", j.Kiosk, "reason", j.Rejected.Reason)
+		in.complain(slog.LevelError, "batch rejected", j.Kiosk, j.Rejected.Reason)
 		if in.OnRejected != nil {
 			in.OnRejected(*j.Rejected)
 		}
@@ -277,6 +278,13 @@ func (in *Intake) tell(judged []Judged, kept []custody.Kept) {
 	}
 	if in.OnKept != nil && len(kept) > 0 {
 		in.OnKept(counters, kept)
+	}
+}
+
+// complain says what a kiosk was refused, unless that was said a short time ago.
+func (in *Intake) complain(level slog.Level, what string, kiosk survey.KioskID, why string) {
+	if times := in.knocks.Knock(what + " " + string(kiosk) + " " + why); times > 0 {
+		in.Log.Log(context.Background(), level, what, "kiosk", kiosk, "reason", why, "times", times)
 	}
 }
 
@@ -336,9 +344,9 @@ func (in *Intake) answerMark(ctx context.Context, m *nats.Msg) {
 	_, enrolled, err := in.Keys(kiosk)
 	if out := (*ShutOut)(nil); errors.As(err, &out) {
 		refused, err = out.Error(), nil // silence would look like a dead line, and nobody at the kiosk would be told
-		in.Log.Warn("mark request refused", "kiosk", kiosk, "error", out)
+		in.complain(slog.LevelWarn, "mark request refused", kiosk, refused)
 	} else if err == nil && !enrolled {
-		in.Log.Warn("mark request ignored", "kiosk", kiosk, "error", errUnknownKiosk)
+		in.complain(slog.LevelWarn, "mark request ignored", kiosk, errUnknownKiosk.Error())
 		return
 	}
 	if err != nil {

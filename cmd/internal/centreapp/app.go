@@ -64,6 +64,7 @@ type App struct {
 	listener net.Listener
 	metrics  *metrics.Set
 	beats    *beats
+	knocks   *intake.Knocks
 	backups  *backups
 	taking   atomic.Bool  // intake is at work
 	stuck    atomic.Int64 // chains that the store cannot keep while it keeps others
@@ -73,9 +74,9 @@ type App struct {
 var _ run.Service = (*App)(nil)
 
 // New makes the aggregator ready to run: it holds the store and both addresses when
-// this returns, and kiosks may connect. It gives up when the program is asked to stop
-// meanwhile: looking at a large store takes minutes.
-func New(c Config, o Options) (*App, error) {
+// this returns, and kiosks may connect. It gives up when ctx ends meanwhile: looking at a
+// large store takes minutes.
+func New(ctx context.Context, c Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -85,17 +86,15 @@ func New(c Config, o Options) (*App, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet(), beats: newBeats(o.Now)}
+	a := &App{config: c, options: o, log: o.Log, metrics: metrics.NewSet(), beats: newBeats(o.Now), knocks: intake.NewKnocks(o.Now)}
 	a.counters()
 	a.backups = newBackups(a)
-	asked, ignore := run.Signals(context.Background())
-	defer ignore()
-	state, err := a.inspect(asked) // takes as long as it takes
+	state, err := a.inspect(ctx) // takes as long as it takes
 	if err != nil {
 		return nil, err
 	}
 	openStore := func(ctx context.Context) error { return a.openStore(ctx, state) }
-	ctx, cancel := context.WithTimeout(asked, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, step := range []func(context.Context) error{openStore, a.openBackups, a.openAddress, a.openBroker, a.openConsole} {
 		if err := step(ctx); err != nil {
@@ -167,7 +166,7 @@ func (a *App) openBroker(ctx context.Context) (err error) {
 		a.broker, err = broker.Dial(ctx, n.URL, n.Credentials, n.MaxBytes, a.log)
 	} else {
 		a.broker, err = broker.Start(ctx, broker.Options{
-			Dir: filepath.Join(a.config.Data, "nats"), Listen: n.Listen, MaxBytes: n.MaxBytes, Admit: a.admit, Log: a.log,
+			Dir: filepath.Join(a.config.Data, "nats"), Listen: n.Listen, MaxBytes: n.MaxBytes, Admit: a.admit, Stranger: a.stranger, Log: a.log,
 			Certificate: n.TLS.Certificate, Key: n.TLS.Key,
 		})
 	}
@@ -176,29 +175,6 @@ func (a *App) openBroker(ctx context.Context) (err error) {
 	}
 	a.opened.Push("the message server", func() error { a.broker.Close(); return nil })
 	return nil
-}
-
-// admit says which enrolled kiosk a public key belongs to. While the store cannot be
-// read nobody is let in; kiosks try again.
-func (a *App) admit(key []byte) (survey.KioskID, bool) {
-	id := custody.KioskName(key)
-	known, ok, err := a.keyOf(id)
-	if out := (*intake.ShutOut)(nil); err != nil && !errors.As(err, &out) {
-		a.log.Error("kiosk not let in", "kiosk", id, "error", err)
-	}
-	return id, ok && known.Equal(ed25519.PublicKey(key))
-}
-
-// keyOf is the key of a kiosk that is in service. It implements [intake.Keys].
-func (a *App) keyOf(id survey.KioskID) (ed25519.PublicKey, bool, error) {
-	k, ok, err := a.store.Kiosk(context.Background(), id)
-	switch {
-	case err != nil:
-		return nil, false, fmt.Errorf("look up kiosk %s: %w", id, err)
-	case ok && k.Revoked != nil:
-		return nil, false, &intake.ShutOut{Kiosk: id, Since: *k.Revoked}
-	}
-	return ed25519.PublicKey(k.Key), ok, nil
 }
 
 func (a *App) openConsole(ctx context.Context) (err error) {

@@ -37,7 +37,7 @@ func open(t *testing.T, c centreapp.Config, change ...func(*centreapp.Options)) 
 	for _, f := range change {
 		f(&o)
 	}
-	app, err := centreapp.New(c, o)
+	app, err := centreapp.New(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func closed(t *testing.T, app *centreapp.App) {
 // released again, so that the same folder opens with the good settings.
 func refused(t *testing.T, bad, good centreapp.Config, words ...string) {
 	t.Helper()
-	app, err := centreapp.New(bad, centreapp.Options{})
+	app, err := centreapp.New(t.Context(), bad, centreapp.Options{})
 	if err == nil {
 		t.Fatal("it started", app.Close())
 	}
@@ -112,7 +112,7 @@ func TestFilesThatCannotBeReadAreNamed(t *testing.T) {
 func TestTheDataFolderIsInUse(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, settings(dir))
-	_, err := centreapp.New(settings(dir), centreapp.Options{})
+	_, err := centreapp.New(t.Context(), settings(dir), centreapp.Options{})
 	if !errors.Is(err, boltstore.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("data = %q", dir)) {
 		t.Fatalf("%v, want ErrLocked and the folder", err)
 	}
@@ -150,7 +150,7 @@ func TestTheCentresKey(t *testing.T) {
 			if err := c.damage(); err != nil {
 				t.Fatal(err)
 			}
-			_, err := centreapp.New(settings(dir), centreapp.Options{})
+			_, err := centreapp.New(t.Context(), settings(dir), centreapp.Options{})
 			if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), c.words) {
 				t.Fatalf("%v, want %q and the file", err, c.words)
 			}

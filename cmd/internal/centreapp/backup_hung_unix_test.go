@@ -66,7 +66,7 @@ func TestAFolderThatHangs(t *testing.T) {
 	var log strings.Builder
 	clock := newClock(time.Now())
 	soon(t, "the start", func() {
-		app, err = centreapp.New(settings(dir), centreapp.Options{Log: logTo(&log), Now: clock.now, BackupEvery: 5 * time.Millisecond})
+		app, err = centreapp.New(t.Context(), settings(dir), centreapp.Options{Log: logTo(&log), Now: clock.now, BackupEvery: 5 * time.Millisecond})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -161,7 +161,7 @@ func TestABackupIsMadeVerifiedAndMarked(t *testing.T) {
 // dieAt makes a backup in a data folder and ends the process, as a power cut would, at a
 // step.
 func dieAt(step centreapp.BackupStep, dir string) int {
-	app, err := centreapp.New(settings(dir), centreapp.Options{OnBackup: func(s centreapp.BackupStep) {
+	app, err := centreapp.New(context.Background(), settings(dir), centreapp.Options{OnBackup: func(s centreapp.BackupStep) {
 		if s == step {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}

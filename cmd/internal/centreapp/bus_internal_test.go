@@ -19,7 +19,7 @@ func opened(t *testing.T, o Options) *App {
 	t.Helper()
 	c := Defaults()
 	c.Data, c.Listen, c.NATS.Listen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
-	a, err := New(c, o)
+	a, err := New(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}

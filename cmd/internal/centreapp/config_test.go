@@ -98,7 +98,7 @@ func TestBadSettings(t *testing.T) {
 			if config.Data != "" {
 				config.Data = t.TempDir()
 			}
-			if app, err := centreapp.New(config, centreapp.Options{}); err == nil {
+			if app, err := centreapp.New(t.Context(), config, centreapp.Options{}); err == nil {
 				t.Error("New took it", app.Close())
 			} else {
 				said(t, err, c.path, c.value, c.en, c.vi)

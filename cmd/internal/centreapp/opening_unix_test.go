@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,8 +14,8 @@ import (
 )
 
 // Whoever presses Ctrl-C while a large store is looked at need not wait: the look ends with
-// its process, the start with it, and nothing of the store is touched. Without a signal the
-// same start goes on until the look is over.
+// its process, the start with it, and nothing of the store is touched. Without that the same
+// start goes on until the look is over.
 func TestAStartIsInterrupted(t *testing.T) {
 	for name, state := range map[string]string{"after an unclean stop": "in use\n", "in a first start": "making\n"} {
 		t.Run(name, func(t *testing.T) {
@@ -30,8 +27,10 @@ func TestAStartIsInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			ended := make(chan error, 1)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
 			go func() {
-				app, err := centreapp.New(settings(dir), centreapp.Options{Program: looker})
+				app, err := centreapp.New(ctx, settings(dir), centreapp.Options{Program: looker})
 				if err == nil {
 					err = errors.Join(errors.New("it started"), app.Close())
 				}
@@ -43,9 +42,7 @@ func TestAStartIsInterrupted(t *testing.T) {
 				t.Fatalf("it did not wait for the look: %v", err)
 			case <-time.After(100 * time.Millisecond):
 			}
-			if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
+			stop()
 			if err := wait(t, ended); !errors.Is(err, context.Canceled) {
 				t.Fatalf("it ended with %v", err)
 			}
@@ -60,19 +57,11 @@ func TestAStartIsInterrupted(t *testing.T) {
 	}
 }
 
-// A signal that comes later in a start ends it too, and what was opened by then is let go of.
-func TestASignalLaterInAStart(t *testing.T) {
+// A stop that comes later in a start ends it too, and what was opened by then is let go of.
+func TestAStopLaterInAStart(t *testing.T) {
 	dir := t.TempDir()
-	heard := make(chan os.Signal, 1)
-	signal.Notify(heard, syscall.SIGINT)
-	defer signal.Stop(heard)
-	ask := sync.OnceFunc(func() {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
-			t.Error(err)
-		}
-		<-heard
-	})
-	app, err := centreapp.New(settings(dir), centreapp.Options{Now: func() time.Time { ask(); return time.Now() }})
+	ctx, stop := context.WithCancel(t.Context())
+	app, err := centreapp.New(ctx, settings(dir), centreapp.Options{Now: func() time.Time { stop(); return time.Now() }})
 	if err == nil {
 		t.Fatal("it started", app.Close())
 	}

@@ -140,7 +140,7 @@ func (d *Demo) startCentre(ctx context.Context, c Config, banner survey.Words) (
 	}
 	config.PublicURL = c.PublicURL
 	config.Minimum, config.LiveStep = 1, 1
-	if d.Centre, err = centreapp.New(config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {
+	if d.Centre, err = centreapp.New(ctx, config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {
 		return blame(blame(err, "--console", config.Listen), "--nats", config.NATS.Listen)
 	}
 	d.opened.Push("the aggregator", d.Centre.Close)

@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -41,7 +42,7 @@ func clockChild() int {
 			read()
 		}
 	}()
-	return run.Main("kiosk", os.Args[1:], os.Stdout, os.Stderr, func(file string, log *slog.Logger) (run.Service, error) {
+	return run.Main("kiosk", os.Args[1:], os.Stdout, os.Stderr, func(_ context.Context, file string, log *slog.Logger) (run.Service, error) {
 		c, err := kioskapp.Load(file)
 		if err != nil {
 			return nil, err

@@ -56,7 +56,7 @@ func startCentre(t *testing.T, change ...func(*centreapp.Config)) *service {
 	for _, f := range change {
 		f(&c)
 	}
-	app, err := centreapp.New(c, centreapp.Options{})
+	app, err := centreapp.New(t.Context(), c, centreapp.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,9 @@ const (
 // StopWithin is how long a program may take to stop by itself.
 const StopWithin = 20 * time.Second
 
+// abandonAfter is how long a start may go on once the program is asked to stop.
+const abandonAfter = 2 * time.Second
+
 // Service is a program as a value: made ready by its constructor, it works in Run until
 // ctx ends, and Close releases what it holds. Close may be called without Run.
 type Service interface {
@@ -40,8 +43,10 @@ type Service interface {
 }
 
 // Main is the whole of a daemon's main: it reads --config and --version, makes the
-// service, runs it until it is told to stop, and returns the exit code.
-func Main(name string, args []string, out, errOut io.Writer, start func(configFile string, log *slog.Logger) (Service, error)) int {
+// service, runs it until it is told to stop, and returns the exit code. A start that is
+// told to stop by its context and does not end is abandoned: what it has under way is then
+// left as a power cut would leave it, because the program ends.
+func Main(name string, args []string, out, errOut io.Writer, start func(ctx context.Context, configFile string, log *slog.Logger) (Service, error)) int {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	config := flags.String("config", "", "")
@@ -67,13 +72,17 @@ func Main(name string, args []string, out, errOut io.Writer, start func(configFi
 		return Done
 	}
 	log := slog.New(slog.NewTextHandler(errOut, nil))
-	s, err := start(*config, log)
-	if err != nil {
+	ctx, stop := Signals(context.Background())
+	defer stop()
+	s, err := begin(ctx, func() (Service, error) { return start(ctx, *config, log) })
+	switch {
+	case err != nil && errors.Is(err, ctx.Err()):
+		log.Info("stopped before it was ready", "cause", err)
+		return Done
+	case err != nil:
 		tell(errOut, name, err)
 		return Failed
 	}
-	ctx, stop := Signals(context.Background())
-	defer stop()
 	err = s.Run(ctx)
 	if err := errors.Join(err, s.Close()); err != nil {
 		log.Error("stopped", "error", err)
@@ -81,6 +90,30 @@ func Main(name string, args []string, out, errOut io.Writer, start func(configFi
 	}
 	log.Info("stopped")
 	return Done
+}
+
+// begin starts a service, and does not wait long for it after ctx has ended.
+func begin(ctx context.Context, start func() (Service, error)) (Service, error) {
+	type begun struct {
+		Service
+		error
+	}
+	done := make(chan begun, 1)
+	go func() {
+		s, err := start()
+		done <- begun{s, err}
+	}()
+	select {
+	case b := <-done:
+		return b.Service, b.error
+	case <-ctx.Done():
+	}
+	select {
+	case b := <-done:
+		return b.Service, b.error
+	case <-time.After(abandonAfter):
+		return nil, fmt.Errorf("the start was abandoned: %w", ctx.Err())
+	}
 }
 
 // tell says why a program did not start: in Vietnamese first where the error has words

@@ -45,7 +45,7 @@ func (s *service) Close() error {
 func call(s *service, errStart error, args ...string) (code int, out, errOut string) {
 	var o, e bytes.Buffer
 	s.running = make(chan struct{})
-	code = run.Main("quay", args, &o, &e, func(file string, _ *slog.Logger) (run.Service, error) {
+	code = run.Main("quay", args, &o, &e, func(_ context.Context, file string, _ *slog.Logger) (run.Service, error) {
 		s.configFile = file
 		if errStart != nil {
 			return nil, errStart
@@ -124,16 +124,10 @@ func TestASignalStopsInOrder(t *testing.T) {
 		done := make(chan int, 1)
 		var said bytes.Buffer
 		go func() {
-			done <- run.Main("quay", nil, &said, &said, func(string, *slog.Logger) (run.Service, error) { return s, nil })
+			done <- run.Main("quay", nil, &said, &said, func(context.Context, string, *slog.Logger) (run.Service, error) { return s, nil })
 		}()
 		<-s.running
-		self, err := os.FindProcess(os.Getpid())
-		if err == nil {
-			err = self.Signal(c.signal)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		interrupt(t, c.signal)
 		select {
 		case code := <-done:
 			if code != c.code || s.closed != 1 {
@@ -145,6 +139,64 @@ func TestASignalStopsInOrder(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Fatalf("%s did not stop it within 5 s", c.signal)
 		}
+	}
+}
+
+// A start that takes minutes ends soon after it is told to stop, whether it listens, has just
+// become ready, or cannot be interrupted; a start that fails by itself is a failure.
+func TestASignalDuringAStart(t *testing.T) {
+	never := make(chan struct{})
+	for name, c := range map[string]struct {
+		start  func(ctx context.Context, s *service) (run.Service, error)
+		closed int
+		says   string
+	}{
+		"it listens": {func(ctx context.Context, _ *service) (run.Service, error) {
+			<-ctx.Done()
+			return nil, fmt.Errorf("look at the store: %w", ctx.Err())
+		}, 0, "look at the store"},
+		"it has just become ready": {func(ctx context.Context, s *service) (run.Service, error) {
+			<-ctx.Done()
+			return s, nil
+		}, 1, "stopped"},
+		"it does not listen": {func(context.Context, *service) (run.Service, error) {
+			<-never
+			return nil, nil
+		}, 0, "abandoned"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &service{running: make(chan struct{})}
+			starting, done := make(chan struct{}), make(chan int, 1)
+			var said bytes.Buffer
+			go func() {
+				done <- run.Main("quay", nil, &said, &said, func(ctx context.Context, _ string, _ *slog.Logger) (run.Service, error) {
+					close(starting)
+					return c.start(ctx, s)
+				})
+			}()
+			<-starting
+			interrupt(t, syscall.SIGTERM)
+			select {
+			case code := <-done:
+				if code != run.Done || s.closed != c.closed || !strings.Contains(said.String(), c.says) {
+					t.Errorf("exit code %d; closed %d times, want %d; it said %q, want %q", code, s.closed, c.closed, said.String(), c.says)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatal("SIGTERM did not stop it within 5 s")
+			}
+		})
+	}
+}
+
+// interrupt sends this very program a signal.
+func interrupt(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(s)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
