@@ -20,6 +20,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 
 	"hailong/survey"
 	"hailong/survey/custody"
@@ -97,8 +99,9 @@ func (id *Identity) Public() ed25519.PublicKey { return id.Key().Public().(ed255
 // JournalFolder is the name, inside the kiosk's data folder, of its journal's folder.
 const JournalFolder = "journal"
 
-// reservations are the names of the files beside it in which the journal reserves numbers.
-const reservations = "issued-*"
+// reservation is how the names of the files beside it begin in which the journal reserves
+// numbers.
+const reservation = "issued-"
 
 // ErrLost says that the identity is gone although the kiosk has a journal: it had one.
 var ErrLost = errors.New("both copies of the kiosk's identity are gone, but its journal is there, or numbers that it reserved: bring identity.json back, or move the whole data folder away to enrol the box as a new kiosk")
@@ -117,8 +120,11 @@ func Load(dir string) (*Identity, error) {
 		case !errors.Is(err, os.ErrNotExist):
 			return nil, fmt.Errorf("look for the kiosk's journal: %w", err)
 		}
-		if list, err := filepath.Glob(filepath.Join(dir, reservations)); err != nil || len(list) > 0 {
-			return nil, errors.Join(ErrLost, err)
+		switch there, err := reserved(dir); {
+		case err != nil:
+			return nil, fmt.Errorf("look for numbers that the kiosk's journal reserved: %w", err)
+		case there:
+			return nil, ErrLost
 		}
 		return create(dir)
 	case err1 == nil && err2 == nil && reflect.DeepEqual(first, second):
@@ -129,6 +135,16 @@ func Load(dir string) (*Identity, error) {
 		return second, second.Save(dir)
 	}
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, errors.Join(err1, err2))
+}
+
+// reserved reports whether a journal has reserved numbers in folder dir. The names are
+// compared one by one: the folder's own name may look like a pattern.
+func reserved(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), reservation) }), err
 }
 
 func create(dir string) (*Identity, error) {

@@ -236,11 +236,25 @@ func TestAJournalThatCannotBeLookedAtIsNoFirstStart(t *testing.T) {
 }
 
 // Numbers that were reserved say that there was a kiosk, even with its journal gone, too.
+// The folder's own name may look like a pattern, or like a broken one; the control is the
+// same folder without those numbers.
 func TestReservedNumbersAreNoFirstStart(t *testing.T) {
-	dir := t.TempDir()
-	put(t, dir, "issued-0a1b2c3d", nil)
-	if id, err := identity.Load(dir); !errors.Is(err, identity.ErrLost) {
-		t.Fatalf("a new kiosk %v beside reserved numbers: %v", id, err)
+	for _, name := range []string{"kiosk", "kiosk [1]", "kiosk*", "kiosk [", "kiosk?", `kiosk\`} {
+		dir := filepath.Join(t.TempDir(), name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			if os.PathSeparator == '/' {
+				t.Error(err)
+			}
+			continue // a name that Windows does not take
+		}
+		put(t, dir, "issued-0a1b2c3d", nil)
+		if id, err := identity.Load(dir); !errors.Is(err, identity.ErrLost) {
+			t.Errorf("%s: a new kiosk %v beside reserved numbers: %v", name, id, err)
+		}
+		if err := os.Remove(filepath.Join(dir, "issued-0a1b2c3d")); err != nil {
+			t.Fatal(err)
+		}
+		load(t, dir)
 	}
 }
 

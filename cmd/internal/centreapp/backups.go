@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,10 +132,12 @@ func (b *backups) tidy() error {
 		return fmt.Errorf("make the folder of the backups: %w", err)
 	}
 	all := os.RemoveAll(filepath.Join(b.data, scratchName))
-	partials, err := filepath.Glob(filepath.Join(b.folder, "*"+b.own+partialEnd))
+	entries, err := os.ReadDir(b.folder) // no pattern: the folder's own name may look like one
 	all = errors.Join(all, err)
-	for _, path := range partials {
-		all = errors.Join(all, os.RemoveAll(path))
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), b.own+partialEnd) {
+			all = errors.Join(all, os.RemoveAll(filepath.Join(b.folder, e.Name())))
+		}
 	}
 	all = errors.Join(all, b.look())
 	for _, k := range b.seen() {

@@ -10,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"hailong/survey/boltstore"
@@ -25,12 +27,22 @@ import (
 // the backup's folder that the store was copied from: it is verified then.
 const childWord = "store-child"
 
-// A child's exit codes besides 0, sound. A panic's is 2.
+// A child's exit codes besides 0, sound. Go itself ends one with childDied, whatever for.
 const (
 	childDamaged = 1
+	childDied    = 2
 	childLocked  = 3
 	childBlind   = 4
 )
+
+// fromTheFile are how Go's last words begin where what stands in the file, or a page of it
+// that cannot be read, took the child down. No exit code of our own can tell that from
+// memory that ran out, because nothing of ours runs in either case: a panic in one of
+// bbolt's goroutines is caught by nobody, and lack of memory is no panic. It has many words
+// (a stack of the system's that cannot grow is even a SIGSEGV), so the few of a file are
+// known here, and all else says nothing about it. Who is wrong in that tries once more; who
+// is wrong the other way throws a good backup away.
+var fromTheFile = []string{"panic: ", "unexpected fault address ", "runtime: goroutine stack exceeds "}
 
 // progressLine is what a child says while it verifies.
 const progressLine = "verified %d of %d"
@@ -63,17 +75,29 @@ func Child(args []string, out io.Writer) (code int, is bool) {
 	return childCode(err), true
 }
 
+// childCode is the exit code that tells of an error. What the operating system refuses, of
+// a file or by itself (room for a sync, memory to map it), says nothing about what the
+// file holds.
 func childCode(err error) int {
 	var blind *fs.PathError
+	var refused syscall.Errno
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, boltstore.ErrLocked):
 		return childLocked
-	case errors.As(err, &blind):
+	case errors.As(err, &blind), errors.As(err, &refused):
 		return childBlind
 	}
 	return childDamaged
+}
+
+// judged is the error of a look that was made in this process.
+func judged(err error) error {
+	if childCode(err) == childBlind {
+		return fmt.Errorf("%w: %w", errNotLooked, err)
+	}
+	return err
 }
 
 // lookAt looks whether a store can be opened. The error is [boltstore.ErrLocked],
@@ -82,11 +106,7 @@ func lookAt(ctx context.Context, program, path string) error {
 	if program != "" {
 		return inChild(ctx, nil, program, path)
 	}
-	err := boltstore.Check(path)
-	if childCode(err) == childBlind {
-		return fmt.Errorf("%w: %w", errNotLooked, err)
-	}
-	return err
+	return judged(boltstore.Check(path))
 }
 
 // verifyStore verifies a copy of a backup's store that is thrown away or restored
@@ -98,7 +118,7 @@ func verifyStore(ctx context.Context, program, path, backup string, progress fun
 	if err := lookAt(ctx, "", path); err != nil {
 		return err
 	}
-	return verifyCopy(ctx, path, backup, progress)
+	return judged(verifyCopy(ctx, path, backup, progress))
 }
 
 // verifyCopy opens a sound copy of a backup's store and verifies that it is what the
@@ -146,7 +166,10 @@ func inChild(ctx context.Context, progress func(done, total int64), program stri
 	child.Stdout, child.Stderr = out, out
 	err = child.Run()
 	said := cmp.Or(out.said, string(out.rest))
-	var exit *exec.ExitError
+	code := childBlind // of one that could not be started
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -154,14 +177,19 @@ func inChild(ctx context.Context, progress func(done, total int64), program stri
 		return ctx.Err()
 	case limited.Err() != nil:
 		return fmt.Errorf("the process that looked at it said nothing for %s", within)
-	case errors.As(err, &exit) && exit.ExitCode() < 0: // ended from outside
+	case code < 0: // ended from outside
 		return fmt.Errorf("%w: the process that looked at it was ended (%w), maybe because memory ran out", errNotLooked, err)
-	case exit == nil, exit.ExitCode() == childBlind:
-		return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
-	case exit.ExitCode() == childLocked:
+	case code == childLocked:
 		return boltstore.ErrLocked
+	case code == childDamaged, code == childDied && blamesFile(said):
+		return errors.New(said)
 	}
-	return errors.New(said)
+	return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
+}
+
+// blamesFile reports whether the last words of a child that died are about the file.
+func blamesFile(said string) bool {
+	return slices.ContainsFunc(fromTheFile, func(words string) bool { return strings.HasPrefix(said, words) })
 }
 
 // childOutput takes in what a child says.

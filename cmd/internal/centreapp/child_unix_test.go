@@ -5,6 +5,7 @@ package centreapp_test
 import (
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,8 +14,8 @@ import (
 )
 
 // childDies is the environment variable that makes the process that verifies a copy die:
-// as a damaged page does it, in a goroutine that nobody recovers, or as the system does it
-// where memory runs out.
+// as a damaged page does it, in a goroutine that nobody recovers; as a page does that the
+// disk cannot read; or as the system, or Go itself, does it where memory runs out.
 const childDies = "HAILONG_TEST_CHILD"
 
 // dieAsChild does so if this is such a process.
@@ -26,17 +27,40 @@ func dieAsChild() {
 	case "panics":
 		go func() { panic("page 7 cannot be") }()
 		select {}
+	case "meets an unreadable page":
+		f, err := os.CreateTemp("", "page")
+		if err != nil {
+			panic(err)
+		}
+		_ = os.Remove(f.Name())
+		page, err := syscall.Mmap(int(f.Fd()), 0, os.Getpagesize(), syscall.PROT_READ, syscall.MAP_SHARED)
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(int(page[0])) // the file has no such page
+	case "has no memory":
+		if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1, Max: 1}); err != nil {
+			panic(err)
+		}
+		for taken := [][]byte{}; len(taken) < 1<<10; { // no page of it is ever touched
+			taken = append(taken, make([]byte, 1<<20))
+		}
 	case "is killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
 }
 
-// A backup whose judge was ended from outside was not judged: restore does not call it
-// unusable. The controls are a judge whom the copy takes down, and one that lives.
+// A backup whose judge was ended from outside, or ran out of memory, was not judged: restore
+// does not call it unusable. The controls are judges whom the copy takes down, and one that
+// lives.
 func TestARestoreThatCouldNotJudge(t *testing.T) {
+	const notJudged, damaged = "was not judged", "cannot be used"
 	_, backup := backed(t)
-	for how, want := range map[string]string{"is killed": "was not judged", "panics": "cannot be used", "lives": ""} {
+	for how, want := range map[string]string{"is killed": notJudged, "has no memory": notJudged, "panics": damaged, "meets an unreadable page": damaged, "lives": ""} {
+		if how == "has no memory" && runtime.GOOS != "linux" {
+			continue // others do not hold a process to that limit
+		}
 		t.Setenv(childDies, how)
 		data := t.TempDir()
 		_, err := centreapp.Restore(t.Context(), centreapp.RestoreOptions{From: backup, Data: data, Program: os.Args[0]})
@@ -46,7 +70,7 @@ func TestARestoreThatCouldNotJudge(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || (how == "is killed") == strings.Contains(err.Error(), "use another one") || names(t, data) != "" {
+		if err == nil || !strings.Contains(err.Error(), want) || (want == notJudged) == strings.Contains(err.Error(), "use another one") || names(t, data) != "" {
 			t.Errorf("%s: %v; left are %s", how, err, names(t, data))
 		}
 	}

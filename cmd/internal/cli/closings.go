@@ -54,6 +54,7 @@ type closingItem struct {
 	Held         uint64                 `json:"held"`
 	Quarantined  uint64                 `json:"quarantined"`
 	Disputed     uint64                 `json:"disputed"`
+	Unaccounted  uint64                 `json:"unaccounted"`   // by how much the centre's own account is off
 	DeclaredLost *uint64                `json:"declared_lost"` // at most; nil = nobody knows
 	Closes       *bool                  `json:"closes"`        // nil = it is not said, as in a signed text
 	AsOf         *time.Time             `json:"as_of"`         // when it was signed; nil = it does not say
@@ -130,10 +131,54 @@ func (cmd *ClosingsListCmd) Run(ctx context.Context, g *Globals, t *Terminal) er
 	case AsCSV:
 		return t.closingsCSV(list.Items)
 	}
+	if err := t.write(cmd.span(t, list.Items) + "\n\n"); err != nil {
+		return err
+	}
 	if err := t.closings(list.Items); err != nil {
 		return err
 	}
 	return t.write(t.closingNotes(list))
+}
+
+// span says which days are shown, and how to choose others.
+func (cmd *ClosingsListCmd) span(t *Terminal, items []closingItem) string {
+	others := t.say("chọn ngày khác bằng --from và --to, hoặc --date (YYYY-MM-DD)", "choose others with --from and --to, or --date (YYYY-MM-DD)")
+	switch {
+	case cmd.Date == unknownDay:
+		return t.say("Lượt chưa rõ ngày; ", "Presses whose day is not known; ") + others
+	case cmd.Date != "":
+		return fmt.Sprintf(t.say("Ngày %s; ", "%s; "), dayText(string(cmd.Date))) + others
+	case cmd.From != 0 && cmd.To != 0:
+		return fmt.Sprintf(t.say("Từ %s đến hết %s; ", "%s to %s, both included; "), day(cmd.From), day(cmd.To)) + others
+	case cmd.From != 0:
+		return fmt.Sprintf(t.say("Từ %s; ", "From %s on; "), day(cmd.From)) + others
+	case cmd.To != 0:
+		return fmt.Sprintf(t.say("Đến hết %s; ", "Up to %s, included; "), day(cmd.To)) + others
+	}
+	first, last := "", "" // as the centre writes days, so that their order is that of the text
+	for _, k := range items {
+		if k.Date == unknownDay {
+			continue
+		}
+		if first == "" || k.Date < first {
+			first = k.Date
+		}
+		last = max(last, k.Date)
+	}
+	if first == "" {
+		return t.say("Mọi ngày; ", "All days; ") + others
+	}
+	return fmt.Sprintf(t.say("Mọi ngày: có số liệu từ %s đến %s; ", "All days: there are figures from %s to %s; "), dayText(first), dayText(last)) + others
+}
+
+// dayText is a day for people that stands as the centre writes it; another text is left as
+// it is.
+func dayText(s string) string {
+	var d survey.Date
+	if d.UnmarshalText([]byte(s)) != nil {
+		return oneLine(s)
+	}
+	return day(d)
 }
 
 func (t *Terminal) closingsCSV(items []closingItem) error {

@@ -113,6 +113,44 @@ func TestTheCommandSaysThatItClosesOnlyIfItDoes(t *testing.T) {
 	}
 }
 
+// The table of closings says which days it shows, and how to choose others; what programs
+// read does not.
+func TestClosingsSayWhichDaysTheyShow(t *testing.T) {
+	server, _ := account(t)
+	for args, want := range map[string][2]string{
+		"":                                   {"Mọi ngày: có số liệu từ 31/03/2026 đến 31/03/2026; ", "All days: there are figures from 31/03/2026 to 31/03/2026; "},
+		" --kiosk k-a":                       {"Mọi ngày: có số liệu từ 31/03/2026", "All days: there are figures from 31/03/2026"},
+		" --date 2026-03-31":                 {"Ngày 31/03/2026; ", "31/03/2026; "},
+		" --date unknown":                    {"Lượt chưa rõ ngày; ", "Presses whose day is not known; "},
+		" --from 2026-03-01":                 {"Từ 01/03/2026; ", "From 01/03/2026 on; "},
+		" --to 2026-04-30":                   {"Đến hết 30/04/2026; ", "Up to 30/04/2026, included; "},
+		" --from 2026-03-01 --to 2026-04-30": {"Từ 01/03/2026 đến hết 30/04/2026; ", "01/03/2026 to 30/04/2026, both included; "},
+	} {
+		for i, lang := range []survey.Lang{"vi", "en"} {
+			_, out, errs := run(lang, append(strings.Fields("closings"+args), "--server", server.URL)...)
+			if first, _, _ := strings.Cut(out, "\n\n"); !strings.HasPrefix(first, want[i]) || !strings.Contains(first, "--from") || !strings.Contains(first, "--to") {
+				t.Errorf("%s%s: %q, want %q", lang, args, first, want[i])
+			}
+			if errs != "" {
+				t.Error(errs)
+			}
+		}
+	}
+	for _, form := range []string{"json", "csv"} {
+		if _, out, _ := run("en", "closings", "-o", form, "--server", server.URL); strings.Contains(out, "--from") {
+			t.Errorf("in %s:\n%s", form, out)
+		}
+	}
+	nothing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"items":[],"next":null,"losses":[],"silent":[]}`))
+	}))
+	defer nothing.Close()
+	if _, out, _ := run("vi", "closings", "--server", nothing.URL); !strings.HasPrefix(out, "Mọi ngày; ") {
+		t.Error(out)
+	}
+}
+
 func TestClosingsAskForWhatWasSaid(t *testing.T) {
 	server, asked := account(t)
 	for args, want := range map[string]string{

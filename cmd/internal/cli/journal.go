@@ -40,6 +40,12 @@ func (cmd *JournalExportCmd) Run(t *Terminal) error {
 	if err != nil {
 		return err
 	}
+	if len(h.Chains) == 0 {
+		return &Error{
+			Vi: fmt.Sprintf("không đọc được bản ghi nào của nhật ký trong %s, nên không biết trung tâm còn thiếu gì; không ghi tệp nào. Đừng xóa gì; hailong salvage %[1]s cho biết tệp nào hỏng", cmd.Dir),
+			En: fmt.Sprintf("no record of the journal in %s can be read, so that nobody knows what the centre lacks; no file is written. Remove nothing; hailong salvage %[1]s says which files are damaged", cmd.Dir),
+		}
+	}
 	id, err := signer(cmd.Dir)
 	if err != nil {
 		return err

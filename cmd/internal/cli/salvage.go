@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
@@ -51,14 +52,12 @@ func inspect(dir string) (*journal.Holding, error) {
 			En:  "the kiosk runs and holds this journal; stop it first",
 			Err: err,
 		}
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &Error{
-			Vi:  fmt.Sprintf("%s không phải thư mục dữ liệu của một thiết bị: không có thư mục %s trong đó", dir, identity.JournalFolder),
-			En:  fmt.Sprintf("%s is not a kiosk's data folder: there is no folder %s in it", dir, identity.JournalFolder),
-			Err: err,
-		}
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, noJournal(dir, err)
 	case err != nil:
 		return nil, unreadable(dir, err)
+	case len(h.Chains) == 0 && len(h.Segments) == 0 && len(h.Aside) == 0:
+		return nil, noJournal(dir, nil)
 	}
 	return h, nil
 }

@@ -61,8 +61,8 @@ func TestWhatIsNotThereIsSaidOnce(t *testing.T) {
 	for args, want := range map[string][2]string{
 		"journal import " + nowhere:               {"không đọc được " + nowhere + ": không có ở đó", nowhere + " cannot be read: it is not there"},
 		"journal import " + dir:                   {"không đọc được " + dir + ": đó là một thư mục, cần một tệp", dir + " cannot be read: it is a folder"},
-		"journal export " + nowhere + " x":        {nowhere + " không phải thư mục dữ liệu của một thiết bị", nowhere + " is not a kiosk's data folder"},
-		"salvage " + nowhere:                      {nowhere + " không phải thư mục dữ liệu của một thiết bị", nowhere + " is not a kiosk's data folder"},
+		"journal export " + nowhere + " x":        {nowhere + " không có nhật ký nào: đã tìm thư mục journal trong đó, chỉ thấy rằng không có cả thư mục này. ", nowhere + " holds no journal: looked for the folder journal in it, and found that not even this folder is there. "},
+		"salvage " + nowhere:                      {nowhere + " không có nhật ký nào", nowhere + " holds no journal"},
 		"units import " + nowhere + ".yaml":       {"không đọc được " + nowhere + ".yaml: không có ở đó", nowhere + ".yaml cannot be read: it is not there"},
 		"closings verify " + nowhere + " --key x": {"không đọc được " + nowhere + ": không có ở đó", nowhere + " cannot be read: it is not there"},
 		"doctor --config " + nowhere:              {"không đọc được " + nowhere + ": không có ở đó", nowhere + " cannot be read: it is not there"},

@@ -32,6 +32,10 @@ func Owner(dir string) Part {
 	return ""
 }
 
+// Reserved reports whether a kiosk's journal has set numbers aside in a folder: that kiosk
+// has recorded.
+func Reserved(dir string) bool { return holds(dir, issuedFiles) }
+
 // holds reports whether something in a folder has a name of one of these patterns.
 func holds(dir string, patterns ...string) bool {
 	entries, _ := os.ReadDir(dir) // one that cannot be read shows nothing

@@ -30,7 +30,7 @@ func (e *exam) kiosk(ctx context.Context) {
 	case running:
 		e.good("journal", words("thiết bị đang chạy và giữ nhật ký; muốn kiểm tra từng bản ghi hãy dừng nó rồi chạy lại lệnh này",
 			"the kiosk runs and holds its journal; to have each record checked, stop it and run this again"))
-	case errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, os.ErrNotExist), err == nil && len(h.Chains) == 0 && len(h.Segments) == 0 && len(h.Aside) == 0:
 		e.noJournal(id)
 	case err != nil:
 		e.cannot("journal", err)
@@ -44,11 +44,11 @@ func (e *exam) kiosk(ctx context.Context) {
 
 // noJournal judges a folder without a journal: where the kiosk had one, it is gone.
 func (e *exam) noJournal(id *identity.Identity) {
-	if !holds(e.Kiosk, issuedFiles) && (id == nil || id.Chain.IsZero()) {
+	if !Reserved(e.Kiosk) && (id == nil || id.Chain.IsZero()) {
 		e.warn("journal", words("chưa có nhật ký", "there is no journal yet"), words("nếu thiết bị đã từng chạy: khôi phục thư mục journal", "if the kiosk was in service before: bring the folder journal back"))
 		return
 	}
-	gone := words("thư mục journal đã mất, dù thiết bị này từng ghi lượt bấm: những lượt chưa gửi có thể mất", "the folder journal is gone, although this kiosk has recorded: what was not sent may be lost")
+	gone := words("thư mục journal đã mất hoặc trống, dù thiết bị này từng ghi lượt bấm: những lượt chưa gửi có thể mất", "the folder journal is gone or empty, although this kiosk has recorded: what was not sent may be lost")
 	if id == nil {
 		e.bad("journal", gone, words("đừng xóa gì; lo phần định danh ở trên trước, rồi chạy lại lệnh này", "remove nothing; see to the identity above first, then run this again"))
 		return
@@ -111,7 +111,10 @@ func (e *exam) holding(h *journal.Holding, id *identity.Identity) {
 			own = h.Chains[i].Chain == id.Chain
 		}
 		e.chain(&h.Chains[i], own, len(h.Segments) > 0)
-		if id != nil && id.Enrolment != nil {
+		switch {
+		case id == nil:
+			e.afterReceipt(&h.Chains[i], damaged)
+		case id.Enrolment != nil:
 			e.receipt(&h.Chains[i], ed25519.PublicKey(id.Enrolment.CentreKey), damaged)
 		}
 	}

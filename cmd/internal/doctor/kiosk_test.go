@@ -128,9 +128,7 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 		"its folder is for all":      {5, 0, func(dir string) error { return os.Chmod(dir, 0o755) }, "permissions", Bad, "/kiosk"},
 		"one copy is gone":           {5, 0, func(dir string) error { return os.Remove(filepath.Join(dir, second)) }, "identity", Warn, "one is missing"},
 		"one copy is another":        {5, 0, func(dir string) error { return os.WriteFile(filepath.Join(dir, second), []byte("?"), 0o600) }, "identity", Warn, "differ"},
-		"both copies are gone": {5, 0, func(dir string) error {
-			return errors.Join(os.Remove(filepath.Join(dir, first)), os.Remove(filepath.Join(dir, second)))
-		}, "identity", Bad, ""},
+		"both copies are gone":       {5, 0, identityGone, "identity", Bad, ""},
 		"both copies are rubbish": {5, 0, func(dir string) error {
 			return errors.Join(os.WriteFile(filepath.Join(dir, first), nil, 0o600), os.WriteFile(filepath.Join(dir, second), nil, 0o600))
 		}, "identity", Bad, "damaged"},
@@ -148,9 +146,12 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 		"another kiosk's journal was set aside": {5, 0, func(dir string) error { return os.Mkdir(filepath.Join(dir, "journal.foreign-2026"), 0o700) }, "foreign", Warn, "set aside: journal.foreign-2026"},
 		"the reserved numbers are gone":         {5, 0, reservedGone, "reserved", Warn, "set aside"},
 		"the journal is gone":                   {5, 0, journalGone, "journal", Bad, "the folder journal is gone"},
-		"only the identity is left":             {5, 0, func(dir string) error { return errors.Join(journalGone(dir), reservedGone(dir)) }, "journal", Bad, "the folder journal is gone"},
+		"the journal was emptied": {5, 0, func(dir string) error {
+			return errors.Join(journalGone(dir), os.Mkdir(filepath.Join(dir, "journal"), 0o700))
+		}, "journal", Bad, "is gone or empty"},
+		"only the identity is left": {5, 0, func(dir string) error { return errors.Join(journalGone(dir), reservedGone(dir)) }, "journal", Bad, "the folder journal is gone"},
 		"only the numbers are left": {5, 0, func(dir string) error {
-			return errors.Join(journalGone(dir), os.Remove(filepath.Join(dir, first)), os.Remove(filepath.Join(dir, second)))
+			return errors.Join(journalGone(dir), identityGone(dir))
 		}, "journal", Bad, "the folder journal is gone"},
 		"the receipt is in a damaged file": {5, 0, func(dir string) error {
 			return os.Truncate(filepath.Join(dir, "journal/000001.db"), 5000)
@@ -189,6 +190,57 @@ func TestWhatIsWrongWithAKioskAtRest(t *testing.T) {
 			t.Errorf("%s: %s is %q, want %q with %q\n%s", name, c.check, got[c.check], c.want, c.say, said)
 		}
 	}
+}
+
+// Without a whole identity nobody can send what is unsent: how much that is, is
+// said all the same, or that nothing tells it.
+func TestWhatIsUnsentIsToldWithoutAnIdentity(t *testing.T) {
+	rubbish := func(dir string) error {
+		return errors.Join(os.WriteFile(filepath.Join(dir, identity.FirstCopy), []byte("?"), 0o600), os.WriteFile(filepath.Join(dir, identity.SecondCopy), []byte("?"), 0o600))
+	}
+	for name, c := range map[string]struct {
+		durable uint64
+		harm    func(dir string) error
+		want    Verdict
+		vi, en  string
+	}{
+		"it is damaged":         {2, rubbish, Warn, "trung tâm giữ đến 2, chưa gửi 3, theo biên nhận cuối", "holds up to 2; not sent: 3, by the last receipt"},
+		"it is gone":            {2, identityGone, Warn, "trung tâm giữ đến 2, chưa gửi 3", "holds up to 2; not sent: 3"},
+		"one copy is gone":      {2, func(dir string) error { return os.Remove(filepath.Join(dir, identity.FirstCopy)) }, Warn, "chưa gửi 3", "not sent: 3"},
+		"all was sent":          {5, identityGone, OK, "chưa gửi 0", "not sent: 0"},
+		"nothing was ever sent": {0, identityGone, Warn, "còn giữ 5 bản ghi; ở đây không có biên nhận nào", "holds records: 5; there is no receipt of the centre here, so that nothing tells"},
+		"the receipt is in a damaged file": {2, func(dir string) error {
+			return errors.Join(identityGone(dir), os.Truncate(filepath.Join(dir, "journal/000001.db"), 5000))
+		}, Warn, "còn giữ 5 bản ghi; không đọc được biên nhận", "holds records: 5; the centre's receipt cannot be read"},
+	} {
+		dir, j := box(t, 5, c.durable, time.Minute)
+		shut(t, j)
+		if err := c.harm(dir); err != nil {
+			t.Fatal(name, err)
+		}
+		o := atKiosk(dir)
+		o.Child = journalChild
+		e := &exam{Options: o, part: Kiosk}
+		askKiosk(e)
+		last := e.found[len(e.found)-1]
+		if last.Check != "receipt" || last.Verdict != c.want || !strings.Contains(last.Words[survey.Vietnamese], c.vi) || !strings.Contains(last.Words[survey.English], c.en) || (last.Advice == nil) != (c.want == OK) {
+			t.Errorf("%s: %+v", name, last)
+		}
+	}
+}
+
+// What lies between the records that are left is not counted as there.
+func TestRecordsAfterAReceipt(t *testing.T) {
+	c := &journal.Held{Runs: []journal.Run{{First: 1, Last: 10}, {First: 21, Last: 30}}}
+	for sequence, want := range map[uint64]uint64{0: 20, 4: 16, 10: 10, 15: 10, 20: 10, 21: 9, 30: 0, 99: 0} {
+		if n := recordsAfter(c, sequence); n != want {
+			t.Errorf("after %d: %d, want %d", sequence, n, want)
+		}
+	}
+}
+
+func identityGone(dir string) error {
+	return errors.Join(os.Remove(filepath.Join(dir, identity.FirstCopy)), os.Remove(filepath.Join(dir, identity.SecondCopy)))
 }
 
 func journalGone(dir string) error { return os.RemoveAll(filepath.Join(dir, "journal")) }
