@@ -177,10 +177,11 @@ type life struct {
 	marks map[survey.Chain]uint64
 }
 
-// hear takes a receipt, and tells of a new life of the centre.
+// hear takes a receipt, and tells of a new life of the centre, unless that one holds just as
+// much of the chain as the last: then nothing is sent again, and nothing happened to the kiosk.
 func (l *life) hear(r custody.Receipt) (out []remark) {
 	before := l.marks[r.Chain]
-	if l.epoch != (custody.Epoch{}) && r.Epoch != l.epoch {
+	if l.epoch != (custody.Epoch{}) && r.Epoch != l.epoch && r.Durable != before {
 		out = append(out, told(DiaryNewEpoch,
 			fmt.Sprintf("trung tâm đã được khôi phục hoặc lập mới: mốc %d thành %d; thiết bị tự gửi lại phần sau đó", before, r.Durable),
 			fmt.Sprintf("the centre was restored or made anew: its mark went from %d to %d; the kiosk sends what follows again", before, r.Durable)))

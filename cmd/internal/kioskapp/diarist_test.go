@@ -103,6 +103,7 @@ func TestTheDiaristTellsWhatChanged(t *testing.T) {
 	}
 }
 
+// A new life of the centre is told where the mark moves with it, and only there.
 func TestANewLifeOfTheCentreIsTold(t *testing.T) {
 	receipt := func(epoch byte, durable uint64) custody.Receipt {
 		return custody.Receipt{Epoch: custody.Epoch{epoch}, Chain: survey.Chain{1}, Durable: durable}
@@ -112,7 +113,7 @@ func TestANewLifeOfTheCentreIsTold(t *testing.T) {
 		r    custody.Receipt
 		want string
 	}{
-		{receipt(1, 5), ""}, {receipt(1, 9), ""}, {receipt(2, 3), "from 9 to 3"}, {receipt(2, 9), ""},
+		{receipt(1, 5), ""}, {receipt(1, 9), ""}, {receipt(2, 3), "from 9 to 3"}, {receipt(2, 9), ""}, {receipt(3, 9), ""}, {receipt(3, 9), ""}, {receipt(4, 0), "from 9 to 0"}, {receipt(5, 0), ""},
 	} {
 		got := ""
 		for _, r := range l.hear(c.r) {
