@@ -307,8 +307,8 @@ func (h *Holding) lookAtEnd(i int) {
 			end = last - min(last, slack)
 		}
 	}
-	if next := i + 1; next < len(h.Segments) && h.Segments[next].Chain == s.Chain {
-		end = h.Segments[next].First - 1
+	if next := i + 1; next < len(h.Segments) && h.Segments[next].Chain == s.Chain && s.Chain == h.Segments[len(h.Segments)-1].Chain {
+		end = h.Segments[next].First - 1 // an earlier chain, salvaged, may have gaps
 	}
 	if s.First > 0 && end > s.Last {
 		s.Fault = errors.Join(s.Fault, fmt.Errorf("%w: the log ends with record %d before its time", ErrDamaged, s.Last))
