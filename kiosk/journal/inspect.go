@@ -153,12 +153,14 @@ func readCounter(path string) (value uint64, err error) {
 // aside are the files and folders in which something damaged, or another kiosk's, was put
 // out of the way.
 func aside(dir string) (list []string, err error) {
-	foreign, err := filepath.Glob(foreignFolder(dir) + "*")
+	beside, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range foreign {
-		list = append(list, filepath.Join("..", filepath.Base(path)))
+	for _, d := range beside {
+		if strings.HasPrefix(d.Name(), filepath.Base(foreignFolder(dir))) {
+			list = append(list, filepath.Join("..", d.Name()))
+		}
 	}
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {

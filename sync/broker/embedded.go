@@ -8,7 +8,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,10 +203,10 @@ func (e *embedded) setAside(cause error) error {
 		return fmt.Errorf("set the message server's files aside: %w", err)
 	}
 	e.options.Log.Error("the message server's files could not be used; it begins with none, and the kiosks send again", "aside", path, "error", cause)
-	kept, err := filepath.Glob(aside + "*") // oldest first
-	for len(kept) > asideKept {
-		err = errors.Join(err, os.RemoveAll(kept[0]))
-		kept = kept[1:]
+	entries, err := os.ReadDir(filepath.Dir(aside)) // oldest first
+	entries = slices.DeleteFunc(entries, func(d os.DirEntry) bool { return !strings.HasPrefix(d.Name(), filepath.Base(aside)) })
+	for ; len(entries) > asideKept; entries = entries[1:] {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(filepath.Dir(aside), entries[0].Name())))
 	}
 	if err != nil {
 		return fmt.Errorf("remove files that were set aside long ago: %w", err)
