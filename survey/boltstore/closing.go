@@ -74,8 +74,28 @@ func parseTallyKey(k []byte) (tallyKey, error) {
 	return tallyKey{kiosk, survey.Chain(rest[:chainLen]), parseDay(rest[chainLen:])}, nil
 }
 
-// Closings are the closings asked for, ordered by kiosk and day, the unknown day first.
-func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []custody.Closing, err error) {
+// Closings are the closings asked for, query by query, each ordered by kiosk and day, the
+// unknown day first; and all losses of the same moment: what arrives between two readings may
+// fill a row and open a loss.
+func (s *Store) Closings(ctx context.Context, queries ...custody.ClosingQuery) (list []custody.Closing, losses []custody.Loss, err error) {
+	err = s.view(ctx, func(tx *bbolt.Tx) error {
+		for _, q := range queries {
+			some, err := closingsIn(ctx, tx, q)
+			if err != nil {
+				return err
+			}
+			list = append(list, some...)
+		}
+		losses, err = lossesIn(tx)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the closings: %w", err)
+	}
+	return list, losses, nil
+}
+
+func closingsIn(ctx context.Context, tx *bbolt.Tx, q custody.ClosingQuery) (list []custody.Closing, err error) {
 	type name struct {
 		kiosk survey.KioskID
 		day   survey.Date
@@ -85,32 +105,30 @@ func (s *Store) Closings(ctx context.Context, q custody.ClosingQuery) (list []cu
 	if q.Kiosk != "" {
 		prefix = kioskKey(q.Kiosk)
 	}
-	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		twice, err := issuedTwice(tx, prefix)
-		if err != nil {
+	twice, err := issuedTwice(tx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	var before tallyKey
+	said := false
+	err = eachAsked(tx, q, prefix, func(k tallyKey, t *tally) error {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var before tallyKey
-		said := false
-		return eachAsked(tx, q, prefix, func(k tallyKey, t *tally) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if k.kiosk != before.kiosk || k.chain != before.chain {
-				_, said = lastSaid(tx, k.kiosk, k.chain)
-			}
-			before = k
-			c := sums[name{k.kiosk, k.day}]
-			if c == nil {
-				c = &custody.Closing{Kiosk: k.kiosk, Date: k.day, Excluded: map[survey.Flag]uint64{}}
-				sums[name{k.kiosk, k.day}] = c
-			}
-			t.addTo(c, said, twice[k])
-			return nil
-		})
+		if k.kiosk != before.kiosk || k.chain != before.chain {
+			_, said = lastSaid(tx, k.kiosk, k.chain)
+		}
+		before = k
+		c := sums[name{k.kiosk, k.day}]
+		if c == nil {
+			c = &custody.Closing{Kiosk: k.kiosk, Date: k.day, Excluded: map[survey.Flag]uint64{}}
+			sums[name{k.kiosk, k.day}] = c
+		}
+		t.addTo(c, said, twice[k])
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the closings: %w", err)
+		return nil, err
 	}
 	for c := range maps.Values(sums) {
 		list = append(list, *c)
@@ -182,49 +200,61 @@ func issuedTwice(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
 	return twice, nil
 }
 
-// Losses are what damaged journals may have lost, ordered by the successors' chains. Of two
-// chains that speak of one predecessor the earlier word holds, and of those of one time the
-// one that says less is still there.
+// Losses are what damaged journals may have lost, ordered by the successors' chains.
 func (s *Store) Losses(ctx context.Context) (list []custody.Loss, err error) {
 	err = s.view(ctx, func(tx *bbolt.Tx) error {
-		told := map[custody.Loss]custody.Loss{} // by kiosk and predecessor
-		said := map[custody.Loss]survey.RecordID{}
-		err := tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
-			id := parseID(k)
-			st, err := chainIn(tx, id.Chain)
-			if err != nil {
-				return err
-			}
-			rec := custody.Record{Chain: id.Chain, Kind: custody.SuccessionRecord, Payload: payload}
-			succession, err := rec.Succession()
-			if err != nil {
-				return nil // it says nothing; its record is kept
-			}
-			key := custody.Loss{Kiosk: st.Kiosk, Succession: custody.Succession{Predecessor: succession.Predecessor}}
-			if first, ok := told[key]; ok && cmp.Or(cmp.Compare(first.Succession.To, succession.To), cmp.Compare(first.Succession.Last, succession.Last)) <= 0 {
-				return nil
-			}
-			told[key], said[key] = custody.Loss{Kiosk: st.Kiosk, Chain: id.Chain, Succession: succession}, id
-			return nil
-		})
-		for key, loss := range told {
-			if err == nil {
-				loss.AtLeast, loss.AtMost, err = lost(tx, &loss)
-			}
-			if err == nil {
-				loss.Heard, err = receivedAt(tx, said[key])
-			}
-			list = append(list, loss)
-		}
-		slices.SortFunc(list, func(a, b custody.Loss) int {
-			return cmp.Or(cmp.Compare(a.Kiosk, b.Kiosk), cmp.Compare(a.Succession.To, b.Succession.To), bytes.Compare(a.Chain[:], b.Chain[:]))
-		})
+		list, err = lossesIn(tx)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the losses: %w", err)
 	}
 	return list, nil
+}
+
+// lossesIn reads one loss for each chain that others speak of. Of two words about one chain
+// the earlier holds, and of those of one time the one that says less is still there.
+func lossesIn(tx *bbolt.Tx) (list []custody.Loss, err error) {
+	type predecessor struct {
+		kiosk survey.KioskID
+		chain survey.Chain
+	}
+	type word struct {
+		loss custody.Loss
+		id   survey.RecordID
+	}
+	told := map[predecessor]word{}
+	err = tx.Bucket(successionBucket).ForEach(func(k, payload []byte) error {
+		id := parseID(k)
+		st, err := chainIn(tx, id.Chain)
+		if err != nil {
+			return err
+		}
+		rec := custody.Record{Chain: id.Chain, Kind: custody.SuccessionRecord, Payload: payload}
+		s, err := rec.Succession()
+		if err != nil {
+			return nil // it says nothing; its record is kept
+		}
+		of := predecessor{st.Kiosk, s.Predecessor}
+		if first, ok := told[of]; ok && cmp.Or(cmp.Compare(first.loss.Succession.To, s.To), cmp.Compare(first.loss.Succession.Last, s.Last)) <= 0 {
+			return nil
+		}
+		told[of] = word{custody.Loss{Kiosk: st.Kiosk, Chain: id.Chain, Succession: s}, id}
+		return nil
+	})
+	for _, w := range told {
+		if err == nil {
+			w.loss.AtLeast, w.loss.AtMost, err = lost(tx, &w.loss)
+		}
+		if err == nil {
+			w.loss.Heard, err = receivedAt(tx, w.id)
+		}
+		list = append(list, w.loss)
+	}
+	slices.SortFunc(list, func(a, b custody.Loss) int {
+		return cmp.Or(cmp.Compare(a.Kiosk, b.Kiosk), cmp.Compare(a.Succession.To, b.Succession.To), bytes.Compare(a.Chain[:], b.Chain[:]), bytes.Compare(a.Succession.Predecessor[:], b.Succession.Predecessor[:]))
+	})
+	return list, err
 }
 
 // lost bounds how many records of a chain are lost. At least those that the kiosk once said
@@ -245,7 +275,10 @@ func lost(tx *bbolt.Tx, l *custody.Loss) (least, most uint64, err error) {
 		there, salvaged = here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)
 	}
 	said, _ := lastSaid(tx, l.Kiosk, s.Predecessor)
-	less := func(end, here, salvaged uint64) uint64 { return end - min(end, here+salvaged) }
+	less := func(end, here, salvaged uint64) uint64 {
+		end -= min(end, here)
+		return end - min(end, salvaged)
+	}
 	return less(said, there, salvaged), less(max(said, s.Last, s.Reserved), here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)), nil
 }
 

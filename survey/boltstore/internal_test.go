@@ -156,7 +156,7 @@ func TestChainsAreBalancedOneByOne(t *testing.T) {
 	}
 	closing := func() custody.Closing {
 		t.Helper()
-		list, err := s.Closings(t.Context(), custody.ClosingQuery{})
+		list, _, err := s.Closings(t.Context(), custody.ClosingQuery{})
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}

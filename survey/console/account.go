@@ -12,8 +12,9 @@ import (
 
 // Account is what became of every record.
 type Account interface {
-	// Closings are the closings asked for, ordered by kiosk and day.
-	Closings(ctx context.Context, q custody.ClosingQuery) ([]custody.Closing, error)
+	// Closings are the closings asked for, query by query, each ordered by kiosk and day, and
+	// all losses of the same moment.
+	Closings(ctx context.Context, queries ...custody.ClosingQuery) ([]custody.Closing, []custody.Loss, error)
 	// Said is the last that a kiosk said of each of its chains.
 	Said(ctx context.Context, kiosk survey.KioskID) ([]custody.Said, error)
 	// Losses are what damaged journals may have lost.

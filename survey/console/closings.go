@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -23,7 +24,8 @@ type closingJSON struct {
 	Held        uint64                 `json:"held"`
 	Quarantined uint64                 `json:"quarantined"`
 	Disputed    uint64                 `json:"disputed"`
-	Missing     uint64                 `json:"missing"` // issued, and not received
+	Unaccounted uint64                 `json:"unaccounted"` // by how much the centre's own account is off; 0 = it is not
+	Missing     uint64                 `json:"missing"`     // issued, and not received
 	// DeclaredLost is at most how many records the kiosk declares lost that may be of this
 	// day, some of them perhaps among the missing. A loss stands in each day that it may
 	// touch, so these numbers are not to be added up: the losses of the list are.
@@ -54,11 +56,8 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	if len(ps) > 0 {
 		return atFault(fiber.StatusBadRequest, ps)
 	}
-	closings, err := c.store.Closings(ctx.UserContext(), q)
-	if err != nil {
-		return err
-	}
-	losses, err := c.store.Losses(ctx.UserContext())
+	at := c.now()
+	closings, losses, err := c.store.Closings(ctx.UserContext(), q)
 	if err != nil {
 		return err
 	}
@@ -70,7 +69,7 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	out.Items = []closingJSON{}
 	for i := range closings {
 		k := &closings[i]
-		out.Items = append(out.Items, c.signed(k, losses))
+		out.Items = append(out.Items, c.signed(k, losses, at))
 	}
 	for _, l := range against(losses, closings, q) {
 		out.Losses = append(out.Losses, newLossJSON(l))
@@ -78,21 +77,22 @@ func (c *Console) getClosings(ctx *fiber.Ctx) error {
 	return sendJSON(ctx, fiber.StatusOK, out)
 }
 
-// declare completes a closing for the signature: what of losses stands against it, and now.
-func (c *Console) declare(k *custody.Closing, losses []custody.Loss) {
+// declare completes a closing for the signature: what of losses stands against it, and when
+// that was read.
+func declare(k *custody.Closing, losses []custody.Loss, at time.Time) {
 	lost := allLost(against(losses, []custody.Closing{*k}, ofDay(k.Kiosk, k.Date)))
 	if k.LostUnknown = lost.AtMost == nil; !k.LostUnknown {
 		k.DeclaredLost = *lost.AtMost
 	}
-	k.AsOf = c.now()
+	k.AsOf = at
 }
 
 // signed is a closing with the losses that stand against it, signed.
-func (c *Console) signed(k *custody.Closing, losses []custody.Loss) closingJSON {
-	c.declare(k, losses)
+func (c *Console) signed(k *custody.Closing, losses []custody.Loss, at time.Time) closingJSON {
+	declare(k, losses, at)
 	item := closingJSON{
 		Kiosk: k.Kiosk, Date: k.Day(), Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: map[survey.Flag]uint64{},
-		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, Missing: k.Missing(),
+		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, Unaccounted: k.Unaccounted, Missing: k.Missing(),
 		Closes: k.Closes(), AsOf: rfc3339(k.AsOf),
 	}
 	if !k.LostUnknown {
@@ -119,19 +119,16 @@ func (c *Console) getClosingText(ctx *fiber.Ctx) error {
 	if len(ps) > 0 {
 		return atFault(fiber.StatusBadRequest, ps)
 	}
-	closings, err := c.store.Closings(ctx.UserContext(), q)
+	at := c.now()
+	closings, losses, err := c.store.Closings(ctx.UserContext(), q)
 	if err != nil {
 		return err
 	}
 	if q.Kiosk == "" || len(closings) != 1 || c.settings.Sign == nil {
 		return refuse(fiber.StatusNotFound, "không có chốt số liệu nào của thiết bị và ngày này; xem trang chốt số liệu", "there is no closing of this kiosk and day; see the page of closings")
 	}
-	losses, err := c.store.Losses(ctx.UserContext())
-	if err != nil {
-		return err
-	}
 	k := &closings[0]
-	c.declare(k, losses)
+	declare(k, losses, at)
 	ctx.Set(fiber.HeaderCacheControl, "no-store")
 	ctx.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
 	ctx.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`inline; filename="closing-%s-%s.txt"`, k.Kiosk, k.Day()))

@@ -134,6 +134,7 @@ type Console struct {
 	pending *pending   // counters whose figures may have moved
 	boards  *boards    // the figures as last published, and who waits for the next
 	work    sync.Mutex // held while the published figures are worked out anew
+	trying  sync.Mutex // held while what is not counted is tried again
 
 	stop              chan struct{} // closed by Shutdown: streams and the runner end
 	done              chan struct{} // closed when the runner has ended

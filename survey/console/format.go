@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func interval(lang survey.Lang, i *score.Interval) string {
 }
 
 // count is a whole number for people, in groups of three.
-func count(lang survey.Lang, n int64) string {
-	s := strconv.FormatInt(n, 10)
+func count[N int | int64 | uint64](lang survey.Lang, n N) string {
+	s := fmt.Sprint(n)
 	group := "."
 	if lang == survey.English {
 		group = ","

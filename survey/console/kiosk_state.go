@@ -115,8 +115,9 @@ func problemsOf(k *kioskJSON) []kioskProblem {
 }
 
 // unsent reckons how many records each kiosk has that have not arrived: what it last said of
-// its chains less what is received now, whether it is there or not. A chain that another
-// went on for is left out: what it lacks came with that one, or is declared lost.
+// its chains less what is received now, whether it is there or not. Of a chain that another
+// went on for, those that the kiosk said it has still; the others came with that one, or are
+// declared lost.
 func (c *Console) unsent(ctx context.Context, kiosks []kioskJSON) error {
 	for i := range kiosks {
 		k := &kiosks[i]
@@ -124,20 +125,28 @@ func (c *Console) unsent(ctx context.Context, kiosks []kioskJSON) error {
 		if err != nil {
 			return fmt.Errorf("read what kiosk %s said of its chains: %w", k.ID, err)
 		}
+		if len(said)+len(k.Losses) == 0 {
+			continue
+		}
+		k.Unsent = new(uint64)
 		for _, s := range said {
 			name := s.Chain.String()
-			if k.Unsent == nil {
-				k.Unsent = new(uint64)
+			if !slices.ContainsFunc(k.Losses, func(l lossJSON) bool { return l.Predecessor == name }) {
+				*k.Unsent = plus(*k.Unsent, k.lacking(name, s.Totals.Last))
 			}
-			if slices.ContainsFunc(k.Losses, func(l lossJSON) bool { return l.Predecessor == name }) {
-				continue
-			}
-			var head uint64
-			if at := slices.IndexFunc(k.Chains, func(h chainJSON) bool { return h.Chain == name }); at >= 0 {
-				head = k.Chains[at].Head
-			}
-			*k.Unsent += s.Totals.Last - min(s.Totals.Last, head)
+		}
+		for _, l := range k.Losses {
+			*k.Unsent = plus(*k.Unsent, k.lacking(l.Predecessor, l.there))
 		}
 	}
 	return nil
+}
+
+// lacking is how many records of a chain up to last have not arrived.
+func (k *kioskJSON) lacking(chain string, last uint64) uint64 {
+	var head uint64
+	if at := slices.IndexFunc(k.Chains, func(h chainJSON) bool { return h.Chain == chain }); at >= 0 {
+		head = k.Chains[at].Head
+	}
+	return last - min(last, head)
 }

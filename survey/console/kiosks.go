@@ -44,20 +44,25 @@ type lossJSON struct {
 	Chain       string         `json:"chain"`       // that went on in its place
 	Predecessor string         `json:"predecessor"` // that was damaged
 	AtLeast     uint64         `json:"at_least"`
-	AtMost      *uint64        `json:"at_most"` // null = nothing was left that says how many
+	AtMost      *uint64        `json:"at_most"` // null = nothing is left that says how many, or it cannot be that many
 	From        *time.Time     `json:"from"`    // what is lost was recorded after this; null = not known
-	To          time.Time      `json:"to"`      // and before this
+	To          time.Time      `json:"to"`      // and before this, when the centre first heard of it
 	Reason      string         `json:"reason"`
+
+	there uint64 // last record that the predecessor has still at the kiosk, in a row from its first
 }
 
+// maxLoss is the most that a loss is believed to be: the greatest whole number that every
+// reader of JSON reads. Of a greater one nobody knows how many are lost.
+const maxLoss = 1 << 53
+
 func newLossJSON(l custody.Loss) lossJSON {
-	at := func(ms int64) time.Time { return time.UnixMilli(ms).In(survey.Zone) }
 	item := lossJSON{
 		Kiosk: l.Kiosk, Chain: l.Chain.String(), Predecessor: l.Succession.Predecessor.String(), AtLeast: l.AtLeast, AtMost: atMost(l),
-		To: at(l.Succession.To), Reason: l.Succession.Reason,
+		To: l.Heard.In(survey.Zone), Reason: l.Succession.Reason, there: l.Succession.Last,
 	}
-	if l.Succession.From != 0 {
-		from := at(l.Succession.From)
+	// What a wrong clock says is no beginning, and nothing that JSON could say.
+	if from := time.UnixMilli(l.Succession.From).In(survey.Zone); l.Succession.From > 0 && !from.After(l.Heard) {
 		item.From = &from
 	}
 	return item
@@ -68,7 +73,7 @@ func (l lossJSON) lost() bool { return l.AtMost == nil || *l.AtMost > 0 }
 
 // atMost is how many may be lost; nil = nobody knows.
 func atMost(l custody.Loss) *uint64 {
-	if l.Succession.Unbounded {
+	if l.Succession.Unbounded || l.AtMost > maxLoss {
 		return nil
 	}
 	return &l.AtMost

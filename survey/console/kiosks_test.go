@@ -104,6 +104,35 @@ func TestUnsentIsWhatWasToldLessWhatArrived(t *testing.T) {
 	}
 }
 
+// A chain that was damaged is sent on as far as it is whole: what the kiosk has of it and has
+// not sent is unsent like that of any other, and what it told of behind that is lost.
+func TestUnsentOfADamagedChainIsWhatIsStillThere(t *testing.T) {
+	at := noon.UnixMilli()
+	for name, c := range map[string]struct {
+		head, there uint64
+		want        string
+	}{
+		"a part of it is here":       {60, 100, `"unsent":40,`},
+		"what is there is here":      {60, 60, `"unsent":0,`},
+		"more is here than is there": {60, 40, `"unsent":0,`},
+		"nothing is there":           {0, 0, `"unsent":0,`},
+	} {
+		for _, told := range []bool{true, false} { // of the damaged chain, before
+			centre := open(t, Settings{}, func(o *centre) {
+				o.store.kiosks = []survey.Kiosk{{ID: "k-a"}}
+				o.store.chains = []custody.ChainState{{Chain: survey.Chain{1}, Kiosk: "k-a", Head: custody.Head{Sequence: c.head}, Received: noon}}
+				if told {
+					o.store.said = []custody.Said{{Kiosk: "k-a", Chain: survey.Chain{1}, Totals: custody.Totals{Last: 110}}}
+				}
+				o.store.lost = []custody.Loss{{Kiosk: "k-a", Chain: survey.Chain{2}, Succession: custody.Succession{Predecessor: survey.Chain{1}, Last: c.there, To: at}}}
+			})
+			if body := string(centre.ask("GET", "/api/v1/kiosks", "").body); !strings.Contains(body, c.want) {
+				t.Errorf("%s, told %v: want %s in %s", name, told, c.want, body)
+			}
+		}
+	}
+}
+
 // Numbers of different chains are not one column: the present chain's stands there, and each
 // earlier one's beside its name, even where the earlier one's records arrived last.
 func TestEachChainHasANumberOfItsOwn(t *testing.T) {

@@ -8,15 +8,20 @@ import (
 	"hailong/survey/custody"
 )
 
-func (m *memory) Closings(_ context.Context, q custody.ClosingQuery) (list []custody.Closing, err error) {
-	for _, k := range m.closings {
-		known := k.Date != custody.UnknownDay && !q.Unknown && k.Date >= q.From && (q.To == 0 || k.Date <= q.To)
-		unknown := k.Date == custody.UnknownDay && (q.Unknown || q.From == 0 && q.To == 0)
-		if (known || unknown) && (q.Kiosk == "" || q.Kiosk == k.Kiosk) {
-			list = append(list, k)
+func (m *memory) Closings(_ context.Context, queries ...custody.ClosingQuery) (list []custody.Closing, losses []custody.Loss, err error) {
+	for _, q := range queries {
+		for _, k := range m.closings {
+			known := k.Date != custody.UnknownDay && !q.Unknown && k.Date >= q.From && (q.To == 0 || k.Date <= q.To)
+			unknown := k.Date == custody.UnknownDay && (q.Unknown || q.From == 0 && q.To == 0)
+			if (known || unknown) && (q.Kiosk == "" || q.Kiosk == k.Kiosk) {
+				list = append(list, k)
+			}
 		}
 	}
-	return list, nil
+	if m.reads++; m.reading != nil {
+		m.reading()
+	}
+	return list, slices.Clone(m.lost), nil
 }
 
 func (m *memory) Said(_ context.Context, kiosk survey.KioskID) (list []custody.Said, err error) {
@@ -28,7 +33,9 @@ func (m *memory) Said(_ context.Context, kiosk survey.KioskID) (list []custody.S
 	return list, nil
 }
 
-func (m *memory) Losses(context.Context) ([]custody.Loss, error) { return slices.Clone(m.lost), nil }
+func (m *memory) Losses(context.Context) ([]custody.Loss, error) {
+	return slices.Clone(m.lost), nil
+}
 
 func (m *memory) Held(_ context.Context, limit int) ([]custody.Waiting, uint64, error) {
 	return m.held[:min(limit, len(m.held))], uint64(len(m.held)), nil

@@ -39,7 +39,9 @@ type memory struct {
 	held     []custody.Waiting
 	bad      []custody.Waiting
 	rejected []custody.Rejected
-	rejudged int // records that judging again would change
+	rejudged int    // records that judging again would change
+	reads    int    // of closings
+	reading  func() // happens with each; nil = nothing
 }
 
 var _ Store = (*memory)(nil)

@@ -86,7 +86,7 @@ func (c *Console) getClosingPage(ctx *fiber.Ctx) error {
 // closingFacts are what the page of closings tells.
 type closingFacts struct {
 	query  custody.ClosingQuery
-	list   []custody.Closing // what the query asks for, and those without a known day
+	list   []custody.Closing // those without a known day, and what the query asks for
 	losses []custody.Loss    // of the kiosks asked for
 	kiosks []kioskJSON       // all
 	names  map[survey.KioskID]string
@@ -95,15 +95,8 @@ type closingFacts struct {
 
 func (c *Console) closingFacts(ctx context.Context, lang survey.Lang, q custody.ClosingQuery) (f closingFacts, err error) {
 	f.query, f.today = q, c.today()
-	if f.list, err = c.store.Closings(ctx, q); err != nil {
-		return f, err
-	}
-	unknown, err := c.store.Closings(ctx, custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true})
-	if err != nil {
-		return f, err
-	}
-	f.list = append(f.list, unknown...)
-	if f.losses, err = c.store.Losses(ctx); err != nil {
+	// The unknown day first: records leave it for a day, and must not be in neither.
+	if f.list, f.losses, err = c.store.Closings(ctx, custody.ClosingQuery{Kiosk: q.Kiosk, Unknown: true}, q); err != nil {
 		return f, err
 	}
 	f.losses = slices.DeleteFunc(f.losses, func(l custody.Loss) bool { return q.Kiosk != "" && l.Kiosk != q.Kiosk })
@@ -205,8 +198,8 @@ func dayTitle(lang survey.Lang, d survey.Date) string {
 
 func newClosingRow(lang survey.Lang, k *custody.Closing, lost []custody.Loss, name string) closingRow {
 	row := closingRow{
-		Kiosk: string(k.Kiosk), Name: name, Issued: count(lang, int64(k.Issued)), Received: count(lang, int64(k.Received)),
-		Missing: some(lang, k.Missing()), Counted: count(lang, int64(k.Counted)), Held: some(lang, k.Held),
+		Kiosk: string(k.Kiosk), Name: name, Issued: count(lang, k.Issued), Received: count(lang, k.Received),
+		Missing: some(lang, k.Missing()), Counted: count(lang, k.Counted), Held: some(lang, k.Held),
 		Quarantined: some(lang, k.Quarantined), Disputed: some(lang, k.Disputed),
 		Lacks: k.Missing() > 0 || len(lost) > 0 || !k.Balanced(), Disputes: k.Disputed > 0, Bad: k.Quarantined > 0,
 		Text: "/closings/text?" + url.Values{"kiosk": {string(k.Kiosk)}, "date": {k.Day()}}.Encode(),
@@ -218,7 +211,7 @@ func newClosingRow(lang survey.Lang, k *custody.Closing, lost []custody.Loss, na
 	for _, reason := range slices.Sorted(maps.Keys(k.Excluded)) {
 		if n := k.Excluded[reason]; n > 0 {
 			excluded += n
-			row.Reasons = append(row.Reasons, reasonText(lang, reason)+" "+count(lang, int64(n)))
+			row.Reasons = append(row.Reasons, reasonText(lang, reason)+" "+count(lang, n))
 		}
 	}
 	row.Excluded = some(lang, excluded)
@@ -240,7 +233,7 @@ func newLossView(lang survey.Lang, l lossJSON, name string) lossView {
 }
 
 func lossCount(lang survey.Lang, l lossJSON) string {
-	least := count(lang, int64(l.AtLeast))
+	least := count(lang, l.AtLeast)
 	switch {
 	case l.AtMost == nil && l.AtLeast == 0:
 		return say(lang, "lost_unknown")
@@ -249,7 +242,7 @@ func lossCount(lang survey.Lang, l lossJSON) string {
 	case *l.AtMost == 0:
 		return say(lang, "lost_nothing")
 	}
-	most := count(lang, int64(*l.AtMost))
+	most := count(lang, *l.AtMost)
 	switch l.AtLeast {
 	case *l.AtMost:
 		return fmt.Sprintf(say(lang, "lost_exactly"), most)

@@ -108,7 +108,7 @@ func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView
 	if n := with[forked]; n > 0 {
 		text := fmt.Sprintf(say(lang, "fork_alarm"), n)
 		if disputed > 0 {
-			text += " " + fmt.Sprintf(say(lang, "fork_disputed"), count(lang, int64(disputed)))
+			text += " " + fmt.Sprintf(say(lang, "fork_disputed"), count(lang, disputed))
 		}
 		list = append(list, alarmView{"alarm-forks", text, "/kiosks", say(lang, "fork_see")})
 	}
@@ -171,7 +171,7 @@ func newKioskView(lang survey.Lang, k kioskJSON, today survey.Date) kioskView {
 	if len(k.Chains) > 1 {
 		v.Chain = fmt.Sprintf(say(lang, "chain"), shortChain(k.Chains[0]))
 		for _, before := range k.Chains[1:] {
-			v.Before = append(v.Before, fmt.Sprintf(say(lang, "chain_before"), shortChain(before), count(lang, int64(before.Head))))
+			v.Before = append(v.Before, fmt.Sprintf(say(lang, "chain_before"), shortChain(before), count(lang, before.Head)))
 		}
 	}
 	v.hear(lang, k)
@@ -196,7 +196,7 @@ func shortChain(c chainJSON) string { return c.Chain[:8] }
 // hear shows what the kiosk said of itself, and what its journals may have lost.
 func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {
 	if k.Unsent != nil {
-		v.Unsent = count(lang, int64(*k.Unsent))
+		v.Unsent = count(lang, *k.Unsent)
 	}
 	says := func(key, text string, bad bool) {
 		v.Says = append(v.Says, saysView{fmt.Sprintf(say(lang, key), text), bad})
@@ -208,10 +208,10 @@ func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {
 		says("says_skew", signedSeconds(lang, *k.ClockSkew), math.Abs(*k.ClockSkew) >= skewedClock)
 	}
 	if k.Refused != nil && *k.Refused > 0 {
-		says("says_refused", count(lang, int64(*k.Refused)), true)
+		says("says_refused", count(lang, *k.Refused), true)
 	}
 	if k.Disputed > 0 {
-		v.Disputed = fmt.Sprintf(say(lang, "disputed_of"), count(lang, int64(k.Disputed)))
+		v.Disputed = fmt.Sprintf(say(lang, "disputed_of"), count(lang, k.Disputed))
 	}
 	if k.Trouble != nil {
 		v.Trouble = saidIn(lang, *k.Trouble)
@@ -235,5 +235,5 @@ func some(lang survey.Lang, n uint64) string {
 	if n == 0 {
 		return "–"
 	}
-	return count(lang, int64(n))
+	return count(lang, n)
 }

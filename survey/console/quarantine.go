@@ -108,8 +108,15 @@ func (c *Console) postRetry(ctx *fiber.Ctx) error {
 }
 
 // retry tries again what is not counted, the oldest batches first, so that those of one
-// chain come in its order.
+// chain come in its order. Two at a time would do the same work twice.
 func (c *Console) retry(ctx context.Context) (done retriedJSON, err error) {
+	if !c.trying.TryLock() {
+		return done, refuse(fiber.StatusConflict,
+			"đang có một lần thử lại khác chạy; hãy đợi lần đó xong rồi xem lại trang này",
+			"it is being tried again already; wait until that has ended, then look here again")
+	}
+	defer c.trying.Unlock()
+	began := c.now()
 	for after := uint64(0); c.settings.Ingest != nil; {
 		rejected, err := c.store.Rejected(ctx, after, retrySlice)
 		if err != nil {
@@ -119,6 +126,11 @@ func (c *Console) retry(ctx context.Context) (done retriedJSON, err error) {
 			break
 		}
 		for _, r := range rejected {
+			if c.now().Sub(began) > retryTime {
+				return done, refuse(fiber.StatusServiceUnavailable,
+					fmt.Sprintf("chưa thử hết: đã nhận %d lô, còn bị từ chối %d lô; hãy bấm thử lại lần nữa để tiếp tục", done.Admitted, done.Refused),
+					fmt.Sprintf("not all was tried: %d batches were taken in, %d are refused still; try again to go on", done.Admitted, done.Refused))
+			}
 			if err := c.retryBatch(ctx, r, &done); err != nil {
 				return done, err
 			}
@@ -132,8 +144,12 @@ func (c *Console) retry(ctx context.Context) (done retriedJSON, err error) {
 	return done, nil
 }
 
-// retrySlice is how many rejected batches are in memory at once.
-const retrySlice = 100
+// retrySlice is how many rejected batches are in memory at once. retryTime is how long one
+// retry goes on with batches: less than whoever asked waits for the answer.
+const (
+	retrySlice = 100
+	retryTime  = 45 * time.Second
+)
 
 func (c *Console) retryBatch(ctx context.Context, r custody.Rejected, done *retriedJSON) error {
 	got, err := c.settings.Ingest(ctx, r.Kiosk, r.Bytes)

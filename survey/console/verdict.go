@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -24,22 +25,26 @@ type byKiosk map[survey.KioskID]uint64
 
 func (b byKiosk) add(k survey.KioskID, n uint64) {
 	if n > 0 {
-		b[k] += n
+		b[k] = plus(b[k], n)
 	}
 }
 
 func (b byKiosk) sum() (n uint64) {
 	for each := range maps.Values(b) {
-		n += each
+		n = plus(n, each)
 	}
 	return n
 }
+
+// plus is a sum that ends at the greatest number and does not begin anew behind it: kiosks
+// may say any number.
+func plus(a, b uint64) uint64 { return a + min(b, math.MaxUint64-a) }
 
 func newVerdict(list []custody.Closing, lost []custody.Loss) *verdict {
 	v := &verdict{missing: byKiosk{}, disputed: byKiosk{}, unaccounted: byKiosk{}, lost: lost}
 	for i := range list {
 		k := &list[i]
-		v.issued, v.received, v.waiting = v.issued+k.Issued, v.received+k.Received, v.waiting+k.Held+k.Quarantined
+		v.issued, v.received, v.waiting = plus(v.issued, k.Issued), plus(v.received, k.Received), v.waiting+k.Held+k.Quarantined
 		v.missing.add(k.Kiosk, k.Missing())
 		v.disputed.add(k.Kiosk, k.Disputed)
 		if !k.Balanced() {
@@ -83,14 +88,15 @@ func allLost(losses []custody.Loss) lossJSON {
 
 // asOne adds up how many several losses are.
 func asOne(losses []lossJSON) (all lossJSON) {
-	all.AtMost = new(uint64)
+	most, unknown := uint64(0), false
 	for _, l := range losses {
-		all.AtLeast += l.AtLeast
-		if l.AtMost == nil {
-			all.AtMost = nil
-		} else if all.AtMost != nil {
-			*all.AtMost += *l.AtMost
+		all.AtLeast = plus(all.AtLeast, l.AtLeast)
+		if unknown = unknown || l.AtMost == nil; !unknown {
+			most = plus(most, *l.AtMost)
 		}
+	}
+	if !unknown && most <= maxLoss {
+		all.AtMost = &most
 	}
 	return all
 }
@@ -98,7 +104,7 @@ func asOne(losses []lossJSON) (all lossJSON) {
 // sentence says whether what is shown closes to the last press. silent are the kiosks that
 // may have recorded more than they told.
 func (v *verdict) sentence(lang survey.Lang, silent []silentJSON) string {
-	issued := count(lang, int64(v.issued))
+	issued := count(lang, v.issued)
 	switch {
 	case !v.closes():
 		return fmt.Sprintf(say(lang, "closing_open"), strings.Join(v.parts(lang, fmt.Sprintf(say(lang, "part_missing"), "%s", issued)), "; "))
@@ -132,7 +138,7 @@ func (v *verdict) parts(lang survey.Lang, missing string) (list []string) {
 		{v.missing.sum(), missing}, {v.disputed.sum(), say(lang, "part_disputed")}, {v.unaccounted.sum(), say(lang, "part_unaccounted")},
 	} {
 		if part.n > 0 {
-			list = append(list, fmt.Sprintf(part.format, count(lang, int64(part.n))))
+			list = append(list, fmt.Sprintf(part.format, count(lang, part.n)))
 		}
 	}
 	if len(v.lost) > 0 {
@@ -158,8 +164,9 @@ func (v *verdict) where(lang survey.Lang, kiosks []kioskJSON, names map[survey.K
 	lost := byKiosk{}
 	var unknown []string
 	for _, l := range v.lost {
-		lost.add(l.Kiosk, l.AtMost)
-		if l.Succession.Unbounded {
+		if most := atMost(l); most != nil {
+			lost.add(l.Kiosk, *most)
+		} else {
 			unknown = append(unknown, kioskName(l.Kiosk, names))
 		}
 	}
@@ -169,7 +176,7 @@ func (v *verdict) where(lang survey.Lang, kiosks []kioskJSON, names map[survey.K
 		lines = append(lines, fmt.Sprintf(say(lang, "at_lost_unknown"), strings.Join(slices.Compact(unknown), ", ")))
 	}
 	if v.waiting > 0 {
-		lines = append(lines, fmt.Sprintf(say(lang, "closing_waiting"), count(lang, int64(v.waiting))))
+		lines = append(lines, fmt.Sprintf(say(lang, "closing_waiting"), count(lang, v.waiting)))
 	}
 	return lines
 }
@@ -189,7 +196,7 @@ func theKiosks(lang survey.Lang, b byKiosk, names map[survey.KioskID]string) str
 	})
 	var list []string
 	for _, id := range ids[:min(len(ids), maxNamed)] {
-		list = append(list, fmt.Sprintf("%s (%s)", kioskName(id, names), count(lang, int64(b[id]))))
+		list = append(list, fmt.Sprintf("%s (%s)", kioskName(id, names), count(lang, b[id])))
 	}
 	text := strings.Join(list, ", ")
 	if more := len(ids) - maxNamed; more > 0 {

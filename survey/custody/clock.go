@@ -52,7 +52,8 @@ func milli(ms int64) time.Time { return time.UnixMilli(ms).In(survey.Zone) }
 // EncodeClocks is the payload of a [ClockRecord].
 func EncodeClocks(list []BootClock) []byte { return encode(list) }
 
-// Clocks reads the payload of a [ClockRecord].
+// Clocks reads the payload of a [ClockRecord]. One that names a boot twice is no such record:
+// to hold each word against all records of the boot would take whoever reads it too long.
 func (r *Record) Clocks() ([]BootClock, error) {
 	if r.Fault != nil || r.Kind != ClockRecord {
 		return nil, errors.New("it is not a record about the clock")
@@ -60,6 +61,13 @@ func (r *Record) Clocks() ([]BootClock, error) {
 	var list []BootClock
 	if err := strict.Unmarshal(r.Payload, &list); err != nil {
 		return nil, fmt.Errorf("a record about the clock cannot be read: %w", err)
+	}
+	named := map[BootID]bool{}
+	for _, c := range list {
+		if named[c.Boot] {
+			return nil, fmt.Errorf("a record about the clock names boot %x twice", c.Boot)
+		}
+		named[c.Boot] = true
 	}
 	return list, nil
 }

@@ -31,8 +31,7 @@ type Closing struct {
 	LostUnknown  bool
 	AsOf         time.Time // when these numbers were signed; the zero time = they are not yet
 	// Unaccounted is by how much, chain by chain, received differs from what became of it,
-	// so that one chain cannot make up for another. Not 0 = the account is damaged. It is
-	// no part of what is signed.
+	// so that one chain cannot make up for another. Not 0 = the account is damaged.
 	Unaccounted uint64
 }
 
@@ -70,6 +69,7 @@ const closingDomain = "hailong/closing/v1"
 
 // Text is what the centre signs: plain lines, so that anybody can write them again from
 // the closing's numbers. Reasons are ordered by their names; a reason with 0 has no line.
+// Where the account is off, a line "unaccounted 2" stands before declared_lost.
 //
 //	hailong/closing/v1
 //	kiosk k-…
@@ -96,6 +96,9 @@ func (c *Closing) Text() string {
 		}
 	}
 	fmt.Fprintf(&b, "held %d\nquarantined %d\ndisputed %d\n", c.Held, c.Quarantined, c.Disputed)
+	if c.Unaccounted > 0 {
+		fmt.Fprintf(&b, "unaccounted %d\n", c.Unaccounted)
+	}
 	if c.LostUnknown {
 		b.WriteString("declared_lost unknown\n")
 	} else {

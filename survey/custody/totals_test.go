@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,6 +200,11 @@ func TestClosingIsSignedAsText(t *testing.T) {
 	if got := c.Text(); got != want {
 		t.Fatalf("the text is\n%s", got)
 	}
+	c.Unaccounted = 2
+	if off := strings.Replace(want, "declared_lost", "unaccounted 2\ndeclared_lost", 1); c.Text() != off || c.Balanced() {
+		t.Errorf("where the account is off the text is\n%s", c.Text())
+	}
+	c.Unaccounted = 0
 	if !c.Balanced() || c.Complete() || c.Missing() != 2 {
 		t.Errorf("balanced %v, complete %v, missing %d", c.Balanced(), c.Complete(), c.Missing())
 	}

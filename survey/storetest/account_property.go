@@ -18,9 +18,9 @@ import (
 // sameClosings expects two stores to account for the same records alike.
 func sameClosings(rt *rapid.T, t *testing.T, a, b Store) {
 	rt.Helper()
-	want, err := a.Closings(t.Context(), custody.ClosingQuery{})
+	want, _, err := a.Closings(t.Context(), custody.ClosingQuery{})
 	must(rt, err)
-	got, err := b.Closings(t.Context(), custody.ClosingQuery{})
+	got, _, err := b.Closings(t.Context(), custody.ClosingQuery{})
 	must(rt, err)
 	if !reflect.DeepEqual(got, want) {
 		rt.Fatalf("closings are %+v, not %+v", got, want)
@@ -41,7 +41,7 @@ func closingsBalance(t *testing.T, open opener) {
 		a, b := drawPresses(rt, "a"), drawPresses(rt, "b")
 		kiosks := []*kiosk{a, b, drawSuccessor(rt, a)}
 		sendInPieces(rt, t, s, kiosks)
-		list, err := s.Closings(t.Context(), custody.ClosingQuery{})
+		list, _, err := s.Closings(t.Context(), custody.ClosingQuery{})
 		must(rt, err)
 		checkIssued(rt, list, kiosks)
 		checkCounted(rt, t, s, list)

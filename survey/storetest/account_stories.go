@@ -22,7 +22,7 @@ type closing struct {
 // closings asks for closings and checks them, all of them.
 func (s *story) closings(q custody.ClosingQuery, want ...closing) {
 	s.Helper()
-	got, err := s.store.Closings(s.ctx, q)
+	got, _, err := s.store.Closings(s.ctx, q)
 	s.ok(err)
 	slices.SortFunc(want, func(a, b closing) int {
 		return strings.Compare(fmt.Sprint(a.of.id, 1e6+int(a.day)), fmt.Sprint(b.of.id, 1e6+int(b.day)))

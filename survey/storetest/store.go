@@ -148,7 +148,8 @@ type Reconciliation interface {
 	// chain that never said anything it is what was received. A salvaged record that both
 	// its chains say they issued is issued twice only if it came twice. No chain makes up
 	// for what another one lacks.
-	Closings(ctx context.Context, q custody.ClosingQuery) ([]custody.Closing, error)
+	// The losses are those of the same moment.
+	Closings(ctx context.Context, queries ...custody.ClosingQuery) ([]custody.Closing, []custody.Loss, error)
 	// Losses are what damaged journals may have lost, ordered by the successors' chains.
 	Losses(ctx context.Context) ([]custody.Loss, error)
 

@@ -38,7 +38,8 @@ func (l *lines) count(what string) int {
 }
 
 // One chain that the store cannot keep holds up nobody else, whether it comes with them or
-// before them; what it sent stays on the bus, and the log and the program say so once.
+// before them; the first of what it sent stays on the bus, and the log and the program say
+// so once.
 func TestAChainThatCannotBeKept(t *testing.T) {
 	t.Parallel()
 	bad, a, b := newBox(1, 3), newBox(2, 20), newBox(3, 4)
@@ -64,8 +65,8 @@ func TestAChainThatCannotBeKept(t *testing.T) {
 	sb.sendAll()
 	sa.receiptUpTo(20)
 	sb.receiptUpTo(4)
-	c.until("only the chain that cannot be kept is on the bus", func() error {
-		if n := c.waiting(); n != 3 {
+	c.until("only the first of the chain that cannot be kept is on the bus", func() error {
+		if n := c.waiting(); n != 1 {
 			return fmt.Errorf("the bus holds %d batches", n)
 		}
 		return errors.Join(c.store.holds(a), c.store.holds(b))
@@ -88,6 +89,70 @@ func TestAChainThatCannotBeKept(t *testing.T) {
 		}
 		return c.store.holds(bad)
 	})
+}
+
+// However much came first that cannot be kept, of one chain or of many, others are served;
+// and before any of them came it is said that something is stuck.
+func TestAFloodThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	many := make([]*box, 130)
+	for i := range many {
+		many[i] = newBox(byte(1+i), 1)
+	}
+	for name, bad := range map[string][]*box{"of one chain": {newBox(1, 130)}, "of many chains": many} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			good := newBox(200, 3)
+			c := newCentre(t, append(bad, good)...)
+			c.store.refuse(func(arrived survey.Chain) error {
+				if arrived != good.chain {
+					return errChain
+				}
+				return nil
+			})
+			for _, b := range bad {
+				for seq := range uint64(len(b.records)) {
+					if _, err := c.broker.Conn().Request(wire.Batch(b.name), b.message(seq+1, seq+1), 5*time.Second); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			c.start()
+			c.until("it says so", func() error {
+				if c.stuckNow() == 0 {
+					return errors.New("nothing is stuck")
+				}
+				return nil
+			})
+			s := c.connect(good)
+			s.sendAll()
+			s.receiptUpTo(3)
+			c.until("what was let go is off the bus", func() error {
+				if n := c.waiting(); n == 0 || n > 66 {
+					return fmt.Errorf("the bus holds %d batches", n)
+				}
+				return nil
+			})
+			// Mended, the kiosks send again, and all of it is kept.
+			c.store.refuse(nil)
+			for _, b := range bad {
+				again := c.connect(b)
+				again.sendAll()
+				again.nc.Close()
+			}
+			c.until("all is kept and nothing is stuck", func() error {
+				if n := c.stuckNow(); n != 0 {
+					return fmt.Errorf("%d chains are stuck", n)
+				}
+				for _, b := range bad {
+					if err := c.store.holds(b); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	}
 }
 
 // A batch that the store cannot keep, while it keeps others, is let go of when it comes for

@@ -52,8 +52,8 @@ type Options struct {
 	Fatal func(error) bool
 	// OnRejected, if set, hears of each delivery that was not admitted.
 	OnRejected func(custody.Rejected)
-	// OnStuck, if set, hears how many chains the store cannot keep, while it keeps others,
-	// whenever that changes.
+	// OnStuck, if set, hears how many chains the store cannot keep, be it that it keeps
+	// others or for some seconds nothing at all, whenever that changes.
 	OnStuck func(chains int)
 }
 
@@ -71,7 +71,7 @@ const (
 // Intake takes batches from the bus into the store.
 type Intake struct {
 	Options
-	stuck  map[sender]bool // chains that the store could not keep when it kept others
+	stuck  map[sender]uint64 // chains that the store cannot keep, each up to the end of what failed first
 	knocks *Knocks
 }
 
@@ -80,7 +80,7 @@ func New(o Options) *Intake {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Intake{Options: o, stuck: map[sender]bool{}, knocks: NewKnocks(o.Now)}
+	return &Intake{Options: o, stuck: map[sender]uint64{}, knocks: NewKnocks(o.Now)}
 }
 
 // Run works until ctx ends. It returns early if the bus cannot be used at all, or the
@@ -224,7 +224,7 @@ func (in *Intake) take(ctx context.Context, messages []jetstream.Msg) error {
 		}
 	}
 	in.tell(judged, kept)
-	in.unstick(judged)
+	in.unstick(judged, kept)
 	return nil
 }
 

@@ -67,7 +67,7 @@ type App struct {
 	knocks   *intake.Knocks
 	backups  *backups
 	taking   atomic.Bool  // intake is at work
-	stuck    atomic.Int64 // chains that the store cannot keep while it keeps others
+	stuck    atomic.Int64 // chains that the store cannot keep
 	opened   run.Stack
 }
 
@@ -215,7 +215,7 @@ func (a *App) ready() error {
 	case !a.taking.Load():
 		return errors.New("batches are not taken in")
 	case a.stuck.Load() > 0:
-		return fmt.Errorf("the batches of %d chains cannot be kept, those of others are; the log says why", a.stuck.Load())
+		return fmt.Errorf("the batches of %d chains cannot be kept; the log says why", a.stuck.Load())
 	case !a.broker.Conn().IsConnected():
 		return errors.New("the message server is not reached")
 	}

@@ -336,7 +336,7 @@ func TestHeartbeatsLeaveAKnownNumber(t *testing.T) {
 		if err := nc.Publish("hailong.v1.heartbeat."+string(name), beat.Sign(key)); err != nil {
 			t.Fatal(err)
 		}
-		list, err := app.Store().Closings(context.Background(), custody.ClosingQuery{Kiosk: name})
+		list, _, err := app.Store().Closings(context.Background(), custody.ClosingQuery{Kiosk: name})
 		if err != nil {
 			t.Fatal(err)
 		}

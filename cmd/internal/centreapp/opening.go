@@ -70,11 +70,19 @@ func (a *App) inspect(ctx context.Context) (storeState, error) {
 	return unborn, a.unusable(path, err)
 }
 
+// errUnrestored is why a folder cannot be used into which a backup was to be restored: a new
+// centre there would have a new key, which no kiosk believes.
+var errUnrestored = errors.New("a restore was begun and not finished")
+
 // withoutStore says what a data folder without a store is: a first start has neither a
-// key nor a state.
+// key nor a state, and nothing was to be restored there.
 func (a *App) withoutStore(state storeState) (storeState, error) {
+	partial := filepath.Join(a.config.Data, restoreName)
+	_, none := os.Stat(partial)
 	_, err := os.Stat(filepath.Join(a.config.Data, keyFile))
 	switch {
+	case none == nil:
+		return unborn, a.unusable(partial, errUnrestored)
 	case state == making:
 		return making, nil
 	case state == unborn && errors.Is(err, fs.ErrNotExist):
@@ -87,7 +95,11 @@ func (a *App) withoutStore(state storeState) (storeState, error) {
 func (a *App) unusable(path string, why error) error {
 	command := fmt.Sprintf("hailong restore --from %s --data %s", a.backups.newestPath(), a.config.Data)
 	vi, en := "tệp này đã mất, dù trung tâm từng chạy ở đây", "it is missing, although a centre has worked here"
-	if !errors.Is(why, fs.ErrNotExist) {
+	switch {
+	case errors.Is(why, errUnrestored):
+		vi = "việc khôi phục vào đây đã bắt đầu nhưng chưa xong (nếu vẫn muốn lập một trung tâm mới ở đây, hãy xóa thư mục này)"
+		en = "a restore was begun here and not finished (if a new centre is to begin here after all, remove this folder)"
+	case !errors.Is(why, fs.ErrNotExist):
 		command += " --replace"
 		vi, en = fmt.Sprintf("không dùng được tệp này (%v)", why), fmt.Sprintf("it cannot be used (%v)", why)
 	}

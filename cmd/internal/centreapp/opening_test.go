@@ -66,7 +66,7 @@ func TestAStoreIsNeverBegunAnew(t *testing.T) {
 			closed(t, open(t, settings(dir)))
 			damage(t, dir)
 			for range 2 { // the second time, too
-				app, err := centreapp.New(settings(dir), centreapp.Options{Program: os.Args[0]})
+				app, err := centreapp.New(t.Context(), settings(dir), centreapp.Options{Program: os.Args[0]})
 				if err == nil {
 					t.Fatal("it started", app.Close())
 				}
@@ -156,14 +156,14 @@ func TestADamagedStoreIsSeenAfterAnUncleanStop(t *testing.T) {
 			continue // an old copy of the page that is used
 		}
 		put(t, crashed, "store.state", "in use\n")
-		_, err := centreapp.New(settings(crashed), centreapp.Options{Program: os.Args[0]})
+		_, err := centreapp.New(t.Context(), settings(crashed), centreapp.Options{Program: os.Args[0]})
 		if err == nil {
 			t.Fatalf("with page %d damaged it started", page)
 		}
 		said(t, err, path, "", "--replace", "--replace")
 
 		put(t, crashed, "store.state", fmt.Sprintf("at rest %d\n", len(damaged)))
-		unseen, err := centreapp.New(settings(crashed), centreapp.Options{})
+		unseen, err := centreapp.New(t.Context(), settings(crashed), centreapp.Options{})
 		if err != nil {
 			t.Fatalf("the control does not start either: %v", err)
 		}

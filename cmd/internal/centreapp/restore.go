@@ -15,7 +15,8 @@ import (
 	"hailong/survey/boltstore"
 )
 
-// restoreName is where a store is put together before it takes its place.
+// restoreName is where a store is put together before it takes its place. Where no store is
+// there, it says that one was to be: see [App.withoutStore].
 const restoreName = "restore.partial"
 
 // RestoreOptions say what is restored, and where to.
@@ -34,8 +35,9 @@ type Restored struct {
 	Time  time.Time // of the backup: what came later the kiosks send again
 	Tried bool      // the backup was verified when it was made; this restore has verified it in any case
 	Moved []string  // what was moved out of the way, under its new names
-	// Newer is a verified backup beside it that is newer, "" for none: on its word kiosks
-	// may have let go of records that the restored one lacks.
+	// Newer is a verified backup of the same centre beside it that is newer, of whatever
+	// life of its store, "" for none: on its word kiosks may have let go of records that the
+	// restored one lacks.
 	Newer string
 	New   bool   // the data folder was made: whoever runs the aggregator must own it
 	Token string // the file into which the next start writes a new administrator's token; "" = the one that is there stays
@@ -45,7 +47,8 @@ type Restored struct {
 // kiosks know that they must send again what the backup lacks. No aggregator may be at
 // work there. Nothing is deleted: a store that is replaced, and the message server's
 // files, whose batches come again, get another name. The store takes its place last, so a
-// restore that is cut off is simply done again. What is put into the folder gets the
+// restore that is cut off is simply done again; in a folder without a store no aggregator
+// starts until it is. What is put into the folder gets the
 // folder's owner: a restore is root's work, and the aggregator mostly runs as another user.
 func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	m, err := readManifest(o.From)
@@ -85,8 +88,13 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 }
 
 // newerThan is the newest verified backup of the same centre beside a backup, if it is
-// newer; "" otherwise. Folders that cannot be read are passed over.
+// newer; "" otherwise. The centre is known by its key: its epoch is another one after each
+// restore. Folders that cannot be read are passed over.
 func newerThan(folder string, m *manifest) (newest string) {
+	key, err := readKey(filepath.Join(folder, keyFile))
+	if err != nil {
+		return "" // nothing can be restored from there
+	}
 	beside, err := filepath.Abs(filepath.Join(folder, ".."))
 	if err != nil {
 		return ""
@@ -94,9 +102,13 @@ func newerThan(folder string, m *manifest) (newest string) {
 	entries, _ := os.ReadDir(beside) // nothing there is nothing newer
 	latest := *m
 	for _, e := range entries {
-		other, err := readManifest(filepath.Join(beside, e.Name()))
-		if err == nil && other.Verified != nil && other.Epoch == m.Epoch && other.compare(&latest) > 0 {
-			latest, newest = other, filepath.Join(beside, e.Name())
+		path := filepath.Join(beside, e.Name())
+		other, err := readManifest(path)
+		if err != nil || other.Verified == nil || other.compare(&latest) <= 0 {
+			continue
+		}
+		if its, err := readKey(filepath.Join(path, keyFile)); err == nil && its.Equal(key) {
+			latest, newest = other, path
 		}
 	}
 	return newest
@@ -151,11 +163,13 @@ func (o *RestoreOptions) checkKey() error {
 // key with it.
 func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	beside := o.in(restoreName)
-	if err := errors.Join(os.RemoveAll(beside), os.Mkdir(beside, 0o700)); err != nil {
+	path := filepath.Join(beside, storeFile)
+	// One that was cut off left the folder there, and it stays: it is what stops a start.
+	err := errors.Join(makeFolder(beside), os.RemoveAll(path))
+	if err != nil {
 		return fmt.Errorf("make a place to put the store together: %w", err)
 	}
-	path := filepath.Join(beside, storeFile)
-	err := m.copyOut(ctx, o.From, path, io.Discard)
+	err = m.copyOut(ctx, o.From, path, io.Discard)
 	if err == nil {
 		err = verifyStore(ctx, o.Program, path, o.From, o.Progress)
 	}
@@ -163,7 +177,7 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 		err = boltstore.Restore(path)
 	}
 	if err != nil {
-		return errors.Join(o.unusable(ctx, err), os.RemoveAll(beside))
+		return errors.Join(o.unusable(ctx, err), o.giveUp())
 	}
 	key, err := readKey(filepath.Join(o.From, keyFile))
 	if err != nil {
@@ -171,6 +185,15 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	}
 	keyPath := filepath.Join(beside, keyFile)
 	return errors.Join(writeSecret(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), syncFolder(beside))
+}
+
+// giveUp takes away what was put together. Where there is no store yet the empty folder
+// stays: what was to be restored there must not begin anew.
+func (o *RestoreOptions) giveUp() error {
+	if _, err := os.Stat(o.in(storeFile)); err != nil {
+		return os.RemoveAll(filepath.Join(o.in(restoreName), storeFile))
+	}
+	return os.RemoveAll(o.in(restoreName))
 }
 
 // unusable says that the backup cannot be used, unless it was only interrupted, or this
@@ -222,5 +245,5 @@ func (o *RestoreOptions) putInPlace() (moved []string, err error) {
 			return moved, err
 		}
 	}
-	return moved, os.Remove(o.in(restoreName))
+	return moved, os.RemoveAll(o.in(restoreName))
 }

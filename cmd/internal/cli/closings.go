@@ -86,12 +86,13 @@ func (k *closingItem) excluded() (all uint64, reasons string) {
 
 // lossItem is what a damaged journal may have lost, as the centre gives it.
 type lossItem struct {
-	Kiosk   survey.KioskID `json:"kiosk"`
-	AtLeast uint64         `json:"at_least"`
-	AtMost  *uint64        `json:"at_most"` // nil = nobody knows
-	From    *time.Time     `json:"from"`
-	To      *time.Time     `json:"to"`
-	Reason  string         `json:"reason"`
+	Kiosk       survey.KioskID `json:"kiosk"`
+	Predecessor string         `json:"predecessor"` // the chain that was damaged
+	AtLeast     uint64         `json:"at_least"`
+	AtMost      *uint64        `json:"at_most"` // nil = nobody knows
+	From        *time.Time     `json:"from"`    // nil = not known, as is To
+	To          *time.Time     `json:"to"`
+	Reason      string         `json:"reason"`
 }
 
 // silentItem is a kiosk that may have recorded more than it told, as the centre gives it.
@@ -115,16 +116,19 @@ func (cmd *ClosingsListCmd) Run(ctx context.Context, g *Globals, t *Terminal) er
 	if err := inOrder(cmd.From, cmd.To); err != nil {
 		return err
 	}
-	query := url.Values{}
-	for name, value := range map[string]string{"kiosk": string(cmd.Kiosk), "date": string(cmd.Date), "from": cmd.From.String(), "to": cmd.To.String()} {
-		if value != "" {
-			query.Set(name, value)
+	var undated closingList
+	if days := *cmd; g.Output == AsTable && cmd.Date != unknownDay && (cmd.Date != "" || cmd.From != 0 || cmd.To != 0) {
+		var err error
+		days.Date, days.From, days.To = unknownDay, 0, 0
+		if undated, _, err = days.ask(ctx, g, t); err != nil { // before the days: records leave it for one of them
+			return err
 		}
 	}
-	list, raw, err := ask[closingList](ctx, g, t, http.MethodGet, "/api/v1/closings", query, nil)
+	list, raw, err := cmd.ask(ctx, g, t)
 	if err != nil {
 		return err
 	}
+	list.add(undated)
 	switch g.Output {
 	case AsJSON:
 		return t.json(raw)
@@ -138,6 +142,28 @@ func (cmd *ClosingsListCmd) Run(ctx context.Context, g *Globals, t *Terminal) er
 		return err
 	}
 	return t.write(t.closingNotes(list))
+}
+
+// ask asks the centre for the closings.
+func (cmd *ClosingsListCmd) ask(ctx context.Context, g *Globals, t *Terminal) (closingList, []byte, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"kiosk": string(cmd.Kiosk), "date": string(cmd.Date), "from": cmd.From.String(), "to": cmd.To.String()} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return ask[closingList](ctx, g, t, http.MethodGet, "/api/v1/closings", query, nil)
+}
+
+// add puts the closings without a known day to those of days: any of their records may be of
+// one of these. A loss stands in both lists, and counts once.
+func (l *closingList) add(undated closingList) {
+	l.Items = append(l.Items, undated.Items...)
+	for _, loss := range undated.Losses {
+		if !slices.ContainsFunc(l.Losses, func(o lossItem) bool { return o.Kiosk == loss.Kiosk && o.Predecessor == loss.Predecessor }) {
+			l.Losses = append(l.Losses, loss)
+		}
+	}
 }
 
 // span says which days are shown, and how to choose others.
@@ -228,7 +254,7 @@ func (t *Terminal) closingNotes(list closingList) string {
 	var issued, missing uint64
 	open := 0
 	for _, k := range list.Items {
-		issued, missing = issued+k.Issued, missing+k.missing()
+		issued, missing = plus(issued, k.Issued), plus(missing, k.missing())
 		if !k.closes() {
 			open++
 		}

@@ -35,7 +35,7 @@ func saved(t *testing.T, change func(items []map[string]any)) (path string) {
 		items[i] = map[string]any{
 			"declared_lost": lost, "closes": k.Closes(), "as_of": k.AsOf,
 			"kiosk": k.Kiosk, "date": k.Day(), "issued": k.Issued, "received": k.Received, "counted": k.Counted, "excluded": k.Excluded,
-			"held": k.Held, "quarantined": k.Quarantined, "disputed": k.Disputed, "signature": base64.StdEncoding.EncodeToString(k.Sign(centreKey)),
+			"held": k.Held, "quarantined": k.Quarantined, "disputed": k.Disputed, "unaccounted": k.Unaccounted, "signature": base64.StdEncoding.EncodeToString(k.Sign(centreKey)),
 		}
 	}
 	if change != nil {
@@ -104,6 +104,7 @@ func TestAChangedClosingIsFound(t *testing.T) {
 		"a loss":         {func(k map[string]any) { k["declared_lost"] = 0 }, "2026-03-31,k-a,false,true,2,0,false"},
 		"an unknown one": {func(k map[string]any) { k["declared_lost"] = nil }, "2026-03-31,k-a,false,true,2,,false"},
 		"that it closes": {func(k map[string]any) { k["closes"] = true }, "2026-03-31,k-a,true,false,2,4,false"},
+		"the account":    {func(k map[string]any) { k["unaccounted"] = 2 }, "2026-03-31,k-a,false,false,2,4,false,"},
 		"the moment":     {func(k map[string]any) { k["as_of"] = "2026-04-01T17:30:00+07:00" }, "2026-03-31,k-a,false,true,2,4,false,2026-04-01"},
 		"no moment":      {func(k map[string]any) { delete(k, "as_of") }, "2026-03-31,k-a,false,true,2,4,false,\n"},
 		"no signature":   {func(k map[string]any) { k["signature"] = "" }, "2026-03-31,k-a,false,true,2,4,false,"},
@@ -122,16 +123,44 @@ func TestAChangedClosingIsFound(t *testing.T) {
 	}
 }
 
-// The signed text itself can be checked, too.
+// A closing of which the centre signed that its account is off does not close offline either.
+func TestAClosingWhoseAccountIsOffIsFound(t *testing.T) {
+	key := base64.StdEncoding.EncodeToString(centreKey.Public().(ed25519.PublicKey))
+	k := custody.Closing{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 9, Unaccounted: 2, AsOf: time.Unix(1775000000, 0)}
+	const off = "2026-03-31,k-a,true,false,0,0,false,"
+	for content, want := range map[string]string{
+		signedText(k): off, fmt.Sprintf(`{"items":[{"kiosk":"k-a","date":"2026-03-31","issued":9,"received":9,"counted":9,"unaccounted":2,"declared_lost":0,"closes":false,"as_of":%q,"signature":%q}]}`,
+			k.AsOf.Format(time.RFC3339), base64.StdEncoding.EncodeToString(k.Sign(centreKey))): off,
+		strings.Replace(signedText(k), "unaccounted 2\n", "", 1): "2026-03-31,k-a,false,true,0,0,true,",
+	} {
+		if code, out, errs := run("en", "closings", "verify", file(t, "closing.txt", content), "--key", key, "-o", "csv"); code != 1 || !strings.Contains(out, want) || !strings.Contains(errs, "the centre's own account is off") {
+			t.Errorf("exit %d, want %s\n%s%s%s", code, want, content, out, errs)
+		}
+	}
+}
+
+// signedText is a closing as the page gives it.
+func signedText(k custody.Closing) string {
+	return k.Text() + "signature " + base64.StdEncoding.EncodeToString(k.Sign(centreKey)) + "\n"
+}
+
+// The signed text itself can be checked, too: each of its bytes, and that there are no others.
 func TestTheSignedTextIsVerified(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(centreKey.Public().(ed25519.PublicKey))
 	k := custody.Closing{Kiosk: "k-a", Date: survey.NewDate(2026, 3, 31), Issued: 9, Received: 9, Counted: 5, Excluded: map[survey.Flag]uint64{"too_soon": 4}, DeclaredLost: 2, AsOf: time.Unix(1775000000, 0)}
-	text := k.Text() + "signature " + base64.StdEncoding.EncodeToString(k.Sign(centreKey)) + "\n"
+	text := signedText(k)
+	undated := k
+	undated.Date = custody.UnknownDay
+	became := func(old, now string) string { return strings.Replace(text, old, now, 1) }
 	for content, want := range map[string]int{
-		text: 0, strings.ReplaceAll(text, "\n", "\r\n"): 0,
-		strings.Replace(text, "counted 5", "counted 4", 1): 1, strings.Replace(text, "too_soon 4", "test 4", 1): 1,
-		strings.Replace(text, "declared_lost 2", "declared_lost unknown", 1): 1, strings.Replace(text, "declared_lost 2\n", "", 1): 1, strings.Replace(text, "as_of 2026", "as_of 2027", 1): 1,
-		text + "held 1 2 3\n": 1, strings.Replace(text, "issued 9", "issued many", 1): 1, k.Text(): 1,
+		text: 0, strings.ReplaceAll(text, "\n", "\r\n"): 0, signedText(undated): 0,
+		became("counted 5", "counted 4"): 1, became("too_soon 4", "test 4"): 1,
+		became("declared_lost 2", "declared_lost unknown"): 1, became("declared_lost 2\n", ""): 1, became("as_of 2026", "as_of 2027"): 1,
+		text + "held 1 2 3\n": 1, became("issued 9", "issued many"): 1, k.Text(): 1,
+		became("hailong/closing/v1", "hailong/closing/v2"): 1, became("hailong/closing/v1\n", ""): 1, "issued 999\n" + text: 1, "\n" + text: 1,
+		became("counted 5", "counted 999\ncounted 5"): 1, became("held 0\n", "held 0\nheld 0\n"): 1, became("signature ", "kiosk k-a\nsignature "): 1,
+		became("counted 5", "counted  5"): 1, became("counted 5", "counted 05"): 1, became("disputed 0", "disputed 0\nunaccounted 0"): 1,
+		became("held 0\nquarantined 0", "quarantined 0\nheld 0"): 1, became("excluded ", "excluded test 0\nexcluded "): 1, text + "\n": 1,
 	} {
 		if code, out, errs := run("en", "closings", "verify", file(t, "closing.txt", content), "--key", key, "-o", "csv"); code != want {
 			t.Errorf("exit %d, want %d\n%s%s%s", code, want, content, out, errs)

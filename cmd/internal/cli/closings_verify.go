@@ -34,7 +34,7 @@ type checkedClosing struct {
 	Kiosk    survey.KioskID `json:"kiosk"`
 	Date     string         `json:"date"`
 	Signed   bool           `json:"signed"`   // by this key, over these very numbers
-	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed, and closes follows from the numbers
+	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed, of each chain, and closes follows from the numbers
 	Missing  uint64         `json:"missing"`  // issued and not received
 	Declared *uint64        `json:"declared_lost"`
 	Closes   bool           `json:"closes"` // by these numbers
@@ -64,8 +64,8 @@ func (cmd *ClosingsVerifyCmd) Run(ctx context.Context, g *Globals, t *Terminal) 
 	}
 	if wrong > 0 {
 		return &Error{
-			Vi: fmt.Sprintf("%d trong số %d dòng không đúng: số liệu đã bị sửa, hoặc khóa không phải của trung tâm này", wrong, len(items)),
-			En: fmt.Sprintf("%d of %d rows are not right: the figures were changed, or the key is not this centre's", wrong, len(items)),
+			Vi: fmt.Sprintf("%d trong số %d dòng không đúng: số liệu đã bị sửa, khóa không phải của trung tâm này, hoặc sổ của trung tâm không cân", wrong, len(items)),
+			En: fmt.Sprintf("%d of %d rows are not right: the figures were changed, the key is not this centre's, or the centre's own account is off", wrong, len(items)),
 		}
 	}
 	return nil
@@ -93,11 +93,14 @@ func (cmd *ClosingsVerifyCmd) read() ([]closingItem, error) {
 }
 
 // closingText reads a closing in the very lines that were signed, with the line of the
-// signature after them. Of a text with other lines it says no.
+// signature after them. Of a text that is any other, were it by a line that is there twice or
+// before the first, it says no: whoever reads it would see what nobody signed.
 func closingText(text string) (k closingItem, is bool) {
-	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), "\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	numbers := map[string]*uint64{
 		"issued": &k.Issued, "received": &k.Received, "counted": &k.Counted, "held": &k.Held, "quarantined": &k.Quarantined, "disputed": &k.Disputed,
+		"unaccounted": &k.Unaccounted,
 	}
 	k.Excluded = map[survey.Flag]uint64{}
 	for _, line := range lines[1:] {
@@ -129,7 +132,8 @@ func closingText(text string) (k closingItem, is bool) {
 			return k, false
 		}
 	}
-	return k, k.Kiosk != "" && k.Date != ""
+	c, is := k.closing()
+	return k, is && text == c.Text()+"signature "+k.Signature+"\n"
 }
 
 // key finds the public key: in the option itself, at an address, or in a file.
@@ -176,12 +180,11 @@ func notAKey(where string) error {
 	}
 }
 
-// check compares a closing with its signature, and adds it up. Whether it closes is no part
-// of what is signed, but follows from the numbers that are: a claim that does not is blamed.
-func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
-	c := custody.Closing{
-		Kiosk: k.Kiosk, Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: k.Excluded,
-		Held: k.Held, Quarantined: k.Quarantined, Disputed: k.Disputed, LostUnknown: k.DeclaredLost == nil,
+// closing is what the centre signs of it; false = it is of no day.
+func (k *closingItem) closing() (c custody.Closing, is bool) {
+	c = custody.Closing{
+		Kiosk: k.Kiosk, Issued: k.Issued, Received: k.Received, Counted: k.Counted, Excluded: k.Excluded, Held: k.Held,
+		Quarantined: k.Quarantined, Disputed: k.Disputed, Unaccounted: k.Unaccounted, LostUnknown: k.DeclaredLost == nil,
 	}
 	if k.DeclaredLost != nil {
 		c.DeclaredLost = *k.DeclaredLost
@@ -189,11 +192,19 @@ func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
 	if k.AsOf != nil {
 		c.AsOf = *k.AsOf
 	}
-	known := true
-	if c.Date = custody.UnknownDay; k.Date != unknownDay {
-		day, err := survey.ParseDate(k.Date)
-		c.Date, known = day, err == nil
+	if k.Date == unknownDay {
+		c.Date = custody.UnknownDay
+		return c, true
 	}
+	day, err := survey.ParseDate(k.Date)
+	c.Date = day
+	return c, err == nil
+}
+
+// check compares a closing with its signature, and adds it up. Whether it closes is no part
+// of what is signed, but follows from the numbers that are: a claim that does not is blamed.
+func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
+	c, known := k.closing()
 	signature, err := base64.StdEncoding.DecodeString(k.Signature)
 	return checkedClosing{
 		Kiosk: k.Kiosk, Date: k.Date, Signed: known && err == nil && c.Signed(signature, key),

@@ -91,10 +91,12 @@ func TestClosingsBackupsAndTheQuarantineArePrinted(t *testing.T) {
 func TestTheCommandSaysThatItClosesOnlyIfItDoes(t *testing.T) {
 	const row = `{"kiosk":"k-a","date":"2026-03-31","issued":9,"received":9,"counted":9,"declared_lost":0,"closes":true}`
 	const loss = `{"kiosk":"k-b","at_least":0,"at_most":9,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}`
+	const huge = `{"kiosk":"k-e","date":"2026-03-31","issued":9223372036854775808,"received":0,"declared_lost":0,"closes":false}`
 	const silent = `{"kiosk":"k-c","last_contact":"2026-03-31T11:20:00+07:00"},{"kiosk":"k-d","last_contact":null}`
 	for name, c := range map[string]struct{ items, losses, silent, want string }{
 		"it closes":             {row, "", "", "It closes to the last press that kiosks have told of: 9."},
 		"a row does not":        {strings.Replace(row, "true", "false", 1), "", "", "It does not close: in 1 rows"},
+		"numbers without end":   {huge + "," + huge, "", "", "It does not close: 18446744073709551615 of the 18446744073709551615 presses"},
 		"a loss of another day": {row, loss, "", "It does not close: a kiosk declares presses lost."},
 		"a loss, and no row":    {"", loss, "", "It does not close: a kiosk declares presses lost."},
 		"kiosks are silent":     {row, "", silent, "As kiosks last told, nothing is missing of 9 presses.\nKiosks silent (not connected, or revoked), which may have recorded more: 2; last heard of: k-c (31/03/2026 11:20), k-d (–)\n"},
@@ -110,6 +112,37 @@ func TestTheCommandSaysThatItClosesOnlyIfItDoes(t *testing.T) {
 		if code != 0 || !strings.Contains(out, c.want) || strings.Contains(out, "It closes") != (name == "it closes") {
 			t.Errorf("%s: exit %d %s\n%s", name, code, errs, out)
 		}
+	}
+}
+
+// A press whose day is not known may be of any day: that days close is said only where it
+// closes, too. Its losses are told beside those of the days, each once.
+func TestDaysDoNotCloseWithoutTheUnknownDay(t *testing.T) {
+	const row = `{"kiosk":"k-a","date":"2026-03-31","issued":9,"received":9,"counted":9,"declared_lost":0,"closes":true}`
+	const missing = `{"kiosk":"k-a","date":"unknown","issued":3,"received":1,"held":1,"declared_lost":0,"closes":false}`
+	const loss = `{"kiosk":"k-b","predecessor":"c1","at_most":9,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}`
+	const other = `{"kiosk":"k-b","predecessor":"c2","at_most":7,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}`
+	for name, c := range map[string]struct{ losses, undated, undatedLosses, want, closes string }{
+		"nothing is undated":  {"", "", "", "2026-03-31", "It closes to the last press that kiosks have told of: 9."},
+		"some are missing":    {"", missing, "", "unknown", "It does not close: 2 of the 12 presses"},
+		"a loss of both":      {loss, "", loss, "at most 9 presses", "It does not close: a kiosk declares presses lost."},
+		"a loss without days": {loss, "", loss + "," + other, "at most 7 presses", "It does not close: a kiosk declares presses lost."},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			items, losses := row, c.losses
+			if r.URL.Query().Get("date") == "unknown" {
+				items, losses = c.undated, c.undatedLosses
+			}
+			fmt.Fprintf(w, `{"items":[%s],"next":null,"losses":[%s],"silent":[]}`, items, losses)
+		}))
+		for _, args := range []string{"--date 2026-03-31", "--from 2026-03-31", "--from 2026-03-31 --to 2026-03-31"} {
+			code, out, errs := run("en", append(strings.Fields("closings "+args), "--server", server.URL)...)
+			if code != 0 || !strings.Contains(out, c.want) || !strings.Contains(out, c.closes) || strings.Count(out, "at most 9 presses") > 1 || strings.Contains(out, "It closes") != strings.HasPrefix(c.closes, "It closes") {
+				t.Errorf("%s, %s: exit %d %s\n%s", name, args, code, errs, out)
+			}
+		}
+		server.Close()
 	}
 }
 
@@ -156,10 +189,13 @@ func TestClosingsAskForWhatWasSaid(t *testing.T) {
 	for args, want := range map[string]string{
 		"closings":                                   "GET /api/v1/closings",
 		"closings --date unknown --kiosk k-a":        "GET /api/v1/closings?date=unknown&kiosk=k-a",
-		"closings --from 2026-03-01 --to 2026-03-31": "GET /api/v1/closings?from=2026-03-01&to=2026-03-31",
+		"closings --from 2026-03-01 --to 2026-03-31": "GET /api/v1/closings?date=unknown GET /api/v1/closings?from=2026-03-01&to=2026-03-31",
+		"closings --date 2026-03-01 --kiosk k-a":     "GET /api/v1/closings?date=unknown&kiosk=k-a GET /api/v1/closings?date=2026-03-01&kiosk=k-a",
+		"closings --to 2026-03-31 -o json":           "GET /api/v1/closings?to=2026-03-31",
+		"closings --to 2026-03-31 -o csv":            "GET /api/v1/closings?to=2026-03-31",
 	} {
 		*asked = nil
-		if code, _, errs := run("en", append(strings.Fields(args), "--server", server.URL)...); code != 0 || len(*asked) != 1 || (*asked)[0] != want {
+		if code, _, errs := run("en", append(strings.Fields(args), "--server", server.URL)...); code != 0 || strings.Join(*asked, " ") != want {
 			t.Errorf("%s: exit %d %s, asked %v", args, code, errs, *asked)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -148,10 +149,13 @@ func (t *Terminal) lost(losses []lossItem) string {
 		if l.AtMost == nil {
 			return t.say("nhật ký từng bị hỏng: không rõ mất bao nhiêu, xem hailong closings", "journal was damaged: nobody knows how many are lost, see hailong closings")
 		}
-		most += *l.AtMost
+		most = plus(most, *l.AtMost)
 	}
 	return fmt.Sprintf(t.say("nhật ký từng bị hỏng: mất nhiều nhất %d lượt, xem hailong closings", "journal was damaged: at most %d lost, see hailong closings"), most)
 }
+
+// plus is a sum that ends at the greatest number: kiosks may say any.
+func plus(a, b uint64) uint64 { return a + min(b, math.MaxUint64-a) }
 
 func counters(k kioskItem) string {
 	codes := make([]string, len(k.Counters))

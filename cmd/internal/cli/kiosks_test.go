@@ -37,8 +37,9 @@ func TestACounterThatHasAKioskIsTold(t *testing.T) {
 // A kiosk whose journal was damaged is not well, and the list says how much may be lost.
 func TestADamagedJournalIsToldInTheList(t *testing.T) {
 	for losses, want := range map[string]string{
-		`{"at_least":0,"at_most":9},{"at_least":1,"at_most":3}`: "journal was damaged: at most 12 lost, see hailong closings\n",
-		`{"at_least":0,"at_most":9},{"at_least":0}`:             "journal was damaged: nobody knows how many are lost, see hailong closings\n",
+		`{"at_least":0,"at_most":9},{"at_least":1,"at_most":3}`:                                     "journal was damaged: at most 12 lost, see hailong closings\n",
+		`{"at_least":0,"at_most":9223372036854775808},{"at_least":0,"at_most":9223372036854775808}`: "at most 18446744073709551615 lost",
+		`{"at_least":0,"at_most":9},{"at_least":0}`:                                                 "journal was damaged: nobody knows how many are lost, see hailong closings\n",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
