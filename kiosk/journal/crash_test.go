@@ -298,6 +298,7 @@ func timedOpening(t testing.TB, dir string, records uint64) time.Duration {
 func TestABigJournalIsOpenedHoweverItWasLeft(t *testing.T) {
 	dir := t.TempDir()
 	records := bigLog(t, dir, 2<<20)
+	reserved(t, dir, bigChain, records)
 	timedOpening(t, dir, records)
 	for _, o := range openings {
 		o.leave(t, dir)
@@ -309,6 +310,7 @@ func TestABigJournalIsOpenedHoweverItWasLeft(t *testing.T) {
 func BenchmarkOpenWith32MiB(b *testing.B) {
 	dir := b.TempDir()
 	records := bigLog(b, dir, 32<<20)
+	reserved(b, dir, bigChain, records)
 	timedOpening(b, dir, records)
 	for _, o := range openings {
 		b.Run(o.name, func(b *testing.B) {

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"go.etcd.io/bbolt"
 
@@ -19,26 +21,29 @@ const carried = 3
 func putDays(tx *bbolt.Tx, rows []custody.LedgerRow) error {
 	days := tx.Bucket(bucketDays)
 	for _, r := range rows {
-		b := binary.AppendUvarint(binary.AppendUvarint(nil, r.Issued), r.Changed)
-		if err := days.Put(binary.BigEndian.AppendUint32(nil, uint32(r.Day)), b); err != nil {
+		key := binary.BigEndian.AppendUint32(nil, uint32(r.Day))
+		if err := days.Put(key, keyed(key, binary.AppendUvarint(binary.AppendUvarint(nil, r.Issued), r.Changed))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// readDays restores the ledger of a segment up to sequence last.
-func readDays(tx *bbolt.Tx, last uint64) *custody.Ledger {
+// readDays restores the ledger of a segment up to sequence last. ErrDamaged: a row is not
+// what was written.
+func readDays(tx *bbolt.Tx, last uint64) (*custody.Ledger, error) {
 	l := &custody.Ledger{}
-	_ = tx.Bucket(bucketDays).ForEach(func(k, v []byte) error { // the visit never fails
-		issued, n := binary.Uvarint(v)
-		if n > 0 && len(k) == 4 {
-			changed, _ := binary.Uvarint(v[n:])
-			l.Restore(last, custody.LedgerRow{Day: survey.Date(binary.BigEndian.Uint32(k)), Issued: issued, Changed: changed})
+	err := tx.Bucket(bucketDays).ForEach(func(k, v []byte) error {
+		b := unkeyed(k, v)
+		issued, n := binary.Uvarint(b)
+		if n <= 0 || len(k) != 4 {
+			return fmt.Errorf("%w: the total of a day is not what was written", ErrDamaged)
 		}
+		changed, _ := binary.Uvarint(b[n:])
+		l.Restore(last, custody.LedgerRow{Day: survey.Date(binary.BigEndian.Uint32(k)), Issued: issued, Changed: changed})
 		return nil
 	})
-	return l
+	return l, err
 }
 
 // carry are the rows with which the segment after begins.
@@ -51,31 +56,74 @@ func carry(l *custody.Ledger) []custody.LedgerRow {
 	return keep
 }
 
-// loadDays reads the running totals of the chain. Records without a known day are
-// looked up one by one: only their number is kept.
+// loadDays reads the running totals of the chain.
 func (j *Journal) loadDays() error {
-	head := j.Head()
-	var l *custody.Ledger
-	err := j.active().view(func(tx *bbolt.Tx) error {
-		l = readDays(tx, head.Sequence)
-		return nil
-	})
+	l, anew, err := daysOf(j.segments())
 	if err != nil {
 		return err
 	}
-	if l.Issued(custody.UnknownDay) > 0 {
-		var all custody.Ledger
-		for _, s := range j.segments() {
-			if s.chain != j.chain {
-				continue
-			}
-			if err := s.each(s.first, func(r *custody.Record) error { all.Add(r); return nil }); err != nil {
+	if anew {
+		err := j.active().db.Update(func(tx *bbolt.Tx) error {
+			if err := tx.DeleteBucket(bucketDays); err != nil {
 				return err
 			}
+			if _, err := tx.CreateBucket(bucketDays); err != nil {
+				return err
+			}
+			return putDays(tx, l.Changed(0))
+		})
+		if err != nil {
+			return fmt.Errorf("write the totals of the days anew: %w", err)
 		}
-		l.Adopt(&all)
+		j.opts.OnEvent(survey.Words{
+			survey.Vietnamese: "tổng số theo ngày trong nhật ký bị hỏng, đã đếm lại từ các bản ghi; không mất lượt nào",
+			survey.English:    "the journal's totals of the days were damaged and were counted anew from the records; nothing is lost",
+		})
 	}
 	j.days.Store(l)
+	return nil
+}
+
+// daysOf are the running totals of a chain at the end of the last one of some segments.
+// Where a row of theirs is damaged they are counted anew, from those of the segment before
+// on: of the first one, from nothing.
+func daysOf(list []*segment) (l *custody.Ledger, anew bool, err error) {
+	s, before := list[len(list)-1], list[:len(list)-1]
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		l, err = readDays(tx, s.last.Sequence)
+		return err
+	})
+	if err == nil {
+		return l, false, adoptUnsure(l, list, s.chain)
+	}
+	switch {
+	case !errors.Is(err, ErrDamaged):
+	case s.first == 1:
+		l, err = &custody.Ledger{}, nil
+	case len(before) > 0 && before[len(before)-1].chain == s.chain:
+		l, _, err = daysOf(before)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return l, true, s.each(s.first, func(r *custody.Record) error { l.Add(r); return nil })
+}
+
+// adoptUnsure looks the records up that have no day yet: a row is only their number.
+func adoptUnsure(l *custody.Ledger, list []*segment, chain survey.Chain) error {
+	if l.Issued(custody.UnknownDay) == 0 {
+		return nil
+	}
+	var all custody.Ledger
+	for _, s := range list {
+		if s.chain != chain {
+			continue
+		}
+		if err := s.each(s.first, func(r *custody.Record) error { all.Add(r); return nil }); err != nil {
+			return err
+		}
+	}
+	l.Adopt(&all)
 	return nil
 }
 
@@ -90,11 +138,11 @@ func (j *Journal) pastDays(chain survey.Chain, head custody.Head) (known *custod
 		if s.chain != chain || s.last != head {
 			continue
 		}
-		var rows []custody.LedgerRow
-		if err := s.view(func(tx *bbolt.Tx) error { rows = readDays(tx, head.Sequence).Changed(0); return nil }); err != nil {
+		var l *custody.Ledger
+		if err := s.view(func(tx *bbolt.Tx) (err error) { l, err = readDays(tx, head.Sequence); return err }); err != nil {
 			return nil
 		}
-		for _, r := range rows {
+		for _, r := range l.Changed(0) {
 			if s.first > 1 && r.Day <= survey.DateOf(s.began) {
 				continue
 			}

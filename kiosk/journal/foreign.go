@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +53,11 @@ func (j *Journal) whose(path string) (by owner) {
 	ctx, cancel := context.WithTimeout(context.Background(), childWait)
 	defer cancel()
 	out, err := j.opts.Child(ctx, childWhose, path).Output()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) && ctx.Err() == nil { // there is no child: too many processes, or the program is gone
+		by, _ = whose(path)
+		return by
+	}
 	kiosk, chain, _ := bytes.Cut(bytes.TrimSpace(out), []byte(" "))
 	if err != nil || by.chain.UnmarshalText(chain) != nil {
 		return owner{}
@@ -60,7 +66,27 @@ func (j *Journal) whose(path string) (by owner) {
 	return by
 }
 
-func (j *Journal) isForeign(o owner) bool { return o.kiosk != "" && o.kiosk != j.opts.Kiosk }
+// isForeign reports whether another kiosk wrote a file. The name has no checksum: where it
+// is another one's and the chain is this kiosk's, the file is damaged.
+func (j *Journal) isForeign(o owner) bool {
+	return o.kiosk != "" && o.kiosk != j.opts.Kiosk && !j.isOwn(o.chain)
+}
+
+// isOwn reports whether a chain is the one that the identity remembers, or one that the
+// lineage leads to from there. A kiosk that remembers none has none, whatever lies in its
+// folders from the one that was there before it.
+func (j *Journal) isOwn(chain survey.Chain) bool {
+	lineage, _ := j.readLineage() // what cannot be read says nothing
+	own := map[survey.Chain]bool{j.opts.Chain: true}
+	for range lineage { // however they are ordered
+		for _, d := range lineage {
+			if before := d.Succession.Predecessor; own[d.Chain] || own[before] {
+				own[d.Chain], own[before] = true, true
+			}
+		}
+	}
+	return own[chain]
+}
 
 // foreignFolder is the beginning of the names of the folders, beside the journal's own,
 // that hold other kiosks' journals.
@@ -136,7 +162,7 @@ func (j *Journal) foreign() (other owner, names []string, err error) {
 func stays(name string, foreign map[survey.Chain]bool) bool {
 	kind, of, _ := strings.Cut(name, "-")
 	switch kind {
-	case lockFile, stateFile, ballastFile, lineageFile:
+	case lockFile, stateFile, ballastFile, lineageFile: // and not rescueFile: it guards the other's chain
 		return true
 	case issuedFile, goneFile, strandedFile:
 		for chain := range foreign {

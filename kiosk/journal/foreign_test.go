@@ -135,3 +135,73 @@ func TestAnotherKiosksFilesAmongOwnOnes(t *testing.T) {
 	}
 	found(t, again, 80-int(s.Salvaged), 80)
 }
+
+// renamed alters one byte of the kiosk's name in a bbolt file.
+func renamed(t *testing.T, dir string, n int) {
+	t.Helper()
+	name := "kiosk" + string(testKiosk)
+	replace(t, filepath.Join(dir, dbName(n)), []byte(name), []byte(strings.Replace(name, "test", "tesu", 1)))
+}
+
+// A file of this kiosk's own chains that names another kiosk is damaged, and nothing more:
+// it is made anew from its log, and no record goes where no rescue looks.
+func TestAnAlteredNameIsDamage(t *testing.T) {
+	for _, was := range []state{closed, opening, trying, failed} {
+		t.Run(string(was), func(t *testing.T) {
+			data, chain := journalIn(t, testKiosk, 60, was)
+			dir := filepath.Join(data, "journal")
+			numbers, err := numbersIn(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := numbers[len(numbers)-1]
+			if path := filepath.Join(dir, logName(last)); was != closed {
+				truncate(t, path, size(t, path)+100) // zeros, as they follow the frames of a log in use
+			}
+			renamed(t, dir, 2)
+			renamed(t, dir, last)
+			again := openTest(t, dir, small, as(testKiosk, data), func(o *Options) {
+				if o.Chain = chain; was == trying {
+					withChild(o)
+				}
+			})
+			found(t, again, 0, 60)
+			if aside, err := filepath.Glob(dir + ".foreign-*"); err != nil || len(aside) > 0 || again.Chain() != chain {
+				t.Errorf("chain %s of %s goes on; sent away: %v %v", again.Chain(), chain, aside, err)
+			}
+		})
+	}
+}
+
+// The same of an earlier chain, which only the lineage knows.
+func TestAnAlteredNameInAnEarlierChain(t *testing.T) {
+	data, old := journalIn(t, testKiosk, 60, closed)
+	dir := filepath.Join(data, "journal")
+	remove(t, dir, dbName(2))
+	remove(t, dir, logName(2))
+	next := func(chain survey.Chain) *Journal {
+		return openTest(t, dir, small, as(testKiosk, data), func(o *Options) { o.Chain = chain })
+	}
+	j := next(old)
+	chain, earlier := j.Chain(), j.Pasts()[0].Head()
+	if err := j.Close(); err != nil || chain == old {
+		t.Fatal("the old chain goes on", err)
+	}
+	renamed(t, dir, 1)
+	again := next(chain)
+	if pasts := again.Pasts(); again.Chain() != chain || len(pasts) != 1 || pasts[0].Chain() != old || pasts[0].Head() != earlier {
+		t.Fatalf("chain %s goes on, after %d earlier ones", again.Chain(), len(pasts))
+	}
+	found(t, again, 0, int(earlier.Sequence))
+}
+
+// The control: what the kiosk left that was there before, with its key, is not this one's.
+func TestANewKeyInAnOldFolder(t *testing.T) {
+	data, chain := journalIn(t, "k-before", 60, closed)
+	dir := filepath.Join(data, "journal")
+	again := openTest(t, dir, small, as(testKiosk, data))
+	aside, err := filepath.Glob(dir + ".foreign-*")
+	if again.Chain() == chain || again.Head().Sequence != 0 || err != nil || len(aside) != 1 {
+		t.Errorf("chain %s goes on after %d records; sent away: %v %v", again.Chain(), again.Head().Sequence, aside, err)
+	}
+}

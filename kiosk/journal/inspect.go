@@ -143,11 +143,16 @@ func (j *Journal) holdStill() error {
 // readCounter reads a counter's file without making it; 0 where there is none, or none
 // that the disk can read.
 func readCounter(path string) (value uint64, err error) {
+	s, err := slotsAt(path)
+	return s.value, err
+}
+
+func slotsAt(path string) (slots, error) {
 	b, err := os.ReadFile(path)
 	if hindered(err) {
-		return 0, unread(path, err)
+		return slots{}, unread(path, err)
 	}
-	return readSlots(b).value, nil
+	return readSlots(b), nil
 }
 
 // aside are the files and folders in which something damaged, or another kiosk's, was put
@@ -204,9 +209,12 @@ func (h *haul) inOrder() (list []survey.Chain) {
 // held is what was found of one chain.
 func (j *Journal) held(h *haul, chain survey.Chain) (Held, error) {
 	out := Held{Chain: chain, Kept: 1, Receipt: h.receipts[chain]}
-	var err error
-	if out.Reserved, err = readCounter(filepath.Join(j.opts.Reserve, issuedFile+"-"+chain.String()[:8])); err != nil {
+	issued, err := slotsAt(j.issuedPath(chain))
+	if err != nil {
 		return out, err
+	}
+	if out.Reserved = issued.value; issued.bad { // it may have been the newer one
+		out.Reserved += mostAhead
 	}
 	for _, r := range h.runs(chain) {
 		first, last := &r[0], &r[len(r)-1]
@@ -285,7 +293,7 @@ func (h *haul) lookAtLog(path string, s *Files) error {
 // laterFrame is where, between two bytes of the log, a whole record begins; 0 if none
 // does, or none before the byte that cannot be read.
 func laterFrame(f io.ReaderAt, from, to int64) (int64, error) {
-	b := make([]byte, max(0, to-from))
+	b := make([]byte, max(0, min(to-from, maxCarve))) // a file may have a wrong size
 	n, err := f.ReadAt(b, from)
 	if at, record := nextFrame(b[:n]); record != nil {
 		return from + int64(at), nil

@@ -170,6 +170,9 @@ func Open(dir string, o Options) (*Journal, error) {
 		return nil, errors.Join(fmt.Errorf("draw the boot id: %w", err), guard.Close())
 	}
 	if err := j.load(); err != nil {
+		if noRoom(err) {
+			err = fmt.Errorf("%w: %w", kiosk.ErrFull, err)
+		}
 		return nil, errors.Join(err, j.closeFiles())
 	}
 	go j.write()
@@ -195,9 +198,6 @@ func (j *Journal) load() error {
 	if err == nil {
 		err = j.ready()
 	}
-	if noRoom(err) {
-		err = fmt.Errorf("%w: %w", kiosk.ErrFull, err)
-	}
 	return err
 }
 
@@ -210,13 +210,13 @@ func (j *Journal) ready() (err error) {
 		return err
 	}
 	j.refused.Store(j.refusal.value)
+	if err := writeState(j.dir, opening, true); err != nil { // before more is reserved than was used: see giveBack
+		return err
+	}
 	if err := j.reserve(j.Head().Sequence + 1); err != nil {
 		return err
 	}
 	j.holdBallast()
-	if err := writeState(j.dir, opening, true); err != nil {
-		return err
-	}
 	return j.unmark()
 }
 
@@ -288,7 +288,10 @@ func (j *Journal) Close() error {
 		case <-j.failed: // what is on disk is unknown: leave no clean mark
 		default:
 			if err = j.log.trim(); err == nil {
-				err = errors.Join(j.markClean(), writeState(j.dir, closed, false))
+				err = errors.Join(j.giveBack(), j.markClean())
+			}
+			if err == nil {
+				err = writeState(j.dir, closed, false)
 			}
 		}
 		err = errors.Join(err, j.closeFiles())

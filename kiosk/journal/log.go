@@ -212,32 +212,43 @@ func scanLog(f io.ReaderAt, visit func(*custody.Record) error) (scanned, error) 
 
 // onlyZeros reports whether a part of the log holds nothing but zeros.
 func onlyZeros(f io.ReaderAt, from, to int64) (bool, error) {
-	tail, err := readTail(f, from, to)
-	return len(tail) == 0, err
+	end, err := endOfData(f, from, to)
+	return end == from, err
 }
 
-// readTail reads a part of the log, without the zeros at its end.
-func readTail(f io.ReaderAt, from, to int64) ([]byte, error) {
-	b := make([]byte, to-from)
-	if _, err := f.ReadAt(b, from); err != nil && !ends(err) {
-		return nil, fmt.Errorf("read the log's end: %w", err)
+// endOfData is where, in a part of the log, the zeros at its end begin. A part larger than
+// any file of the journal is not read: a damaged folder entry tells any size.
+func endOfData(f io.ReaderAt, from, to int64) (end int64, err error) {
+	if to-from > maxCarve {
+		return from, fmt.Errorf("%w: %d bytes follow the log's last record", ErrDamaged, to-from)
 	}
-	return bytes.TrimRight(b, "\x00"), nil
+	end = from
+	b := make([]byte, min(to-from, 1<<20))
+	for at := from; at < to; at += int64(len(b)) {
+		n, err := f.ReadAt(b[:min(to-at, int64(len(b)))], at)
+		if data := bytes.TrimRight(b[:n], "\x00"); len(data) > 0 {
+			end = at + int64(len(data))
+		}
+		if err != nil && !ends(err) {
+			return end, fmt.Errorf("read the log's end: %w", err)
+		}
+	}
+	return end, nil
 }
 
 // cutLog shortens a segment's log to its run. Bytes that are not zeros are first copied
 // to a file beside it: nothing that was ever written is thrown away.
 func (s *segment) cutLog(f *os.File, run, size int64) error {
-	tail, err := readTail(source{f}, run, size)
+	end, err := endOfData(source{f}, run, size)
 	if err != nil {
 		return err
 	}
-	if len(tail) > 0 {
-		kept, err := setAside(f.Name()+".cut-*", tail)
+	if end > run {
+		kept, err := setAside(f.Name()+".cut-*", io.NewSectionReader(source{f}, run, end-run))
 		if err != nil {
 			return fmt.Errorf("copy the log's torn end: %w", err)
 		}
-		s.mending.cut, s.mending.kept = len(tail), filepath.Base(kept)
+		s.mending.cut, s.mending.kept = int(end-run), filepath.Base(kept)
 	}
 	if err := f.Truncate(run); err != nil {
 		return fmt.Errorf("cut the log's torn end: %w", err)
@@ -245,12 +256,12 @@ func (s *segment) cutLog(f *os.File, run, size int64) error {
 	return nil
 }
 
-func setAside(pattern string, b []byte) (path string, err error) {
+func setAside(pattern string, from io.Reader) (path string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(pattern), filepath.Base(pattern))
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(b)
+	_, err = io.Copy(f, from)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -28,8 +28,9 @@ import (
 // generation is how many nonces make one.
 const generation = 8192
 
-// A generation's row in bucketNonces: its last sequence → entries, sorted. An entry is
-// the first 8 bytes of the nonce and the record's distance from the last sequence.
+// A generation's row in bucketNonces: its last sequence → entries, sorted, with a checksum
+// (see keyed), which is looked at when the journal is opened. An entry is the first 8 bytes
+// of the nonce and the record's distance from the last sequence.
 const (
 	entryPrefix = 8
 	entrySize   = entryPrefix + 4
@@ -80,16 +81,24 @@ func filterOf(entries []byte) *filter {
 	return f
 }
 
-// load rebuilds the memory from the records that no generation covers.
+// load rebuilds the memory from the records that no generation covers. Where one was altered
+// none is believed: a key that it no longer tells would be taken for a new one.
 func (n *nonces) load(tx *bbolt.Tx) error {
 	n.recent = map[survey.Nonce]uint64{}
+	altered := false
 	err := tx.Bucket(bucketNonces).ForEach(func(k, v []byte) error {
-		n.sealed = sequenceOf(k)
-		n.old = append(n.old, filtered{n.sealed, filterOf(v)})
+		entries := unkeyed(k, v)
+		if altered = altered || entries == nil || len(k) != 8; !altered {
+			n.sealed = sequenceOf(k)
+			n.old = append(n.old, filtered{n.sealed, filterOf(entries)})
+		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	if altered {
+		n.sealed, n.old = 0, nil
 	}
 	return visitRecords(tx, n.sealed+1, func(r *custody.Record) error {
 		if issued, ok := r.Issued(); ok { // the journal's own records have none
@@ -122,8 +131,9 @@ func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) (uint64, error) {
 		return seq, nil
 	}
 	for _, last := range generations {
-		entries := tx.Bucket(bucketNonces).Get(sequenceKey(last))
-		for _, seq := range searchGeneration(entries, last, nonce) {
+		key := sequenceKey(last)
+		row := tx.Bucket(bucketNonces).Get(key)
+		for _, seq := range searchGeneration(row[sumSize+len(key):], last, nonce) {
 			r, err := recordAt(tx, seq)
 			if err != nil {
 				return 0, err
@@ -173,7 +183,16 @@ func (n *nonces) seal(tx *bbolt.Tx, head uint64) (*filtered, error) {
 		b = append(b, e.nonce[:entryPrefix]...)
 		b = binary.BigEndian.AppendUint32(b, uint32(head-e.seq))
 	}
-	return &filtered{head, filterOf(b)}, tx.Bucket(bucketNonces).Put(sequenceKey(head), b)
+	if len(n.old) == 0 { // also where those that are there were altered
+		if err := tx.DeleteBucket(bucketNonces); err != nil {
+			return nil, err
+		}
+		if _, err := tx.CreateBucket(bucketNonces); err != nil {
+			return nil, err
+		}
+	}
+	key := sequenceKey(head)
+	return &filtered{head, filterOf(b)}, tx.Bucket(bucketNonces).Put(key, keyed(key, b))
 }
 
 // committed takes in what a commit added, and lets go what it sealed.

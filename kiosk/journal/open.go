@@ -35,6 +35,9 @@ func (j *Journal) openSegments() error {
 
 // openAll opens the segments with these numbers, and makes the last one ready.
 func (j *Journal) openAll(numbers []int) error {
+	if err := j.rescueEnded(); err != nil {
+		return err
+	}
 	if len(numbers) == 0 && len(j.lost) > 0 {
 		return fmt.Errorf("%w: both of its files are put aside", ErrDamaged)
 	}
@@ -57,7 +60,26 @@ func (j *Journal) openAll(numbers []int) error {
 		}
 		j.adopt(s)
 	}
+	if err := j.followAll(); err != nil {
+		return err
+	}
 	return j.settle()
+}
+
+// followAll notes it in each segment that another one follows where it is not noted: the
+// power went before it was, or bbolt was made anew from the log. On a full disk it waits for
+// the next start.
+func (j *Journal) followAll() error {
+	list := j.segments()
+	for _, s := range list[:max(0, len(list)-1)] {
+		if s.ready {
+			continue
+		}
+		if err := s.follow(); err != nil && !noRoom(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // first makes the files of a kiosk that never had a journal.
@@ -92,8 +114,9 @@ func (j *Journal) adopt(s *segment) {
 	j.list.Store(&list)
 }
 
-// unbroken checks that the segments of the chain that is written follow each other, and
-// that the centre can go on with them. One that was salvaged may have gaps.
+// unbroken checks that the segments of the chain that is written follow each other, that the
+// centre can go on with them, and that what was said of earlier chains is still so. One of
+// those may have gaps.
 func (j *Journal) unbroken() error {
 	var before *segment
 	for _, s := range j.segments() {
@@ -112,6 +135,9 @@ func (j *Journal) unbroken() error {
 		}
 		before = s
 	}
+	if err := j.pastThere(); err != nil {
+		return err
+	}
 	return j.left()
 }
 
@@ -127,6 +153,9 @@ func (j *Journal) settle() error {
 	j.chain = s.chain
 	head := s.last
 	j.head.Store(&head)
+	if err := j.notOlder(); err != nil {
+		return err
+	}
 	if err := j.unbroken(); err != nil {
 		return err
 	}
@@ -213,10 +242,16 @@ func (s *segment) follow() error {
 func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 	dbPath, logPath := filepath.Join(j.dir, dbName(n)), filepath.Join(j.dir, logName(n))
 	if !last && !suspect {
-		if s, err := j.openSealed(n); err == nil {
+		s, err := j.openSealed(n)
+		if err == nil && s.ready {
 			return s, nil
 		}
-		suspect = true // before it is opened to be mended, a child looks at it
+		if err == nil { // to be opened for the note of followAll
+			if err := s.db.Close(); err != nil {
+				return nil, err
+			}
+		}
+		suspect = true // before it is opened to be written, a child looks at it
 	}
 	if suspect {
 		if err := j.check(dbPath); err != nil {

@@ -168,6 +168,9 @@ func (j *Journal) openRecords(n int, path string) (s *segment, mark cleanMark, e
 	if err == nil && (mark == (cleanMark{}) || mark.head != s.last) {
 		s.behind, err = fellBack(path, db.Info().PageSize)
 	}
+	if hindered(err) {
+		return nil, mark, errors.Join(err, db.Close())
+	}
 	if err == nil && o.first > 0 && kiosk != j.opts.Kiosk {
 		err = fmt.Errorf("%w: it was written by %s, this kiosk is %s", ErrDamaged, kiosk, j.opts.Kiosk)
 	}
@@ -207,11 +210,7 @@ func (j *Journal) rebuildDB(n int, f *os.File) (*segment, error) {
 	}
 	var days *custody.Ledger
 	if list := j.segments(); len(list) > 0 && list[len(list)-1].chain == o.chain {
-		before := list[len(list)-1]
-		err = before.view(func(tx *bbolt.Tx) error {
-			days = readDays(tx, before.last.Sequence)
-			return nil
-		})
+		days, _, err = daysOf(list)
 	}
 	if err != nil {
 		return nil, err

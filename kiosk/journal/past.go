@@ -3,6 +3,7 @@ package journal
 import (
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"time"
 
 	"hailong/survey"
@@ -32,28 +33,65 @@ func (j *Journal) Pasts() []*Past {
 	return list
 }
 
-// pastHead is where the unbroken row of an earlier chain ends, as the last chain says that
-// speaks of it. Where none does, it is the end of the first row that is here.
+// pastHead is where the unbroken row of an earlier chain ends, as it is said. Where nobody
+// says it, it is the end of the first row that is here.
 func (j *Journal) pastHead(chain survey.Chain) (head custody.Head) {
-	said := false
+	if head, ok := j.said()[chain]; ok {
+		return head
+	}
 	for _, s := range j.segments() {
-		if !said && s.chain == chain && (head == custody.Head{} || s.before() == head) {
+		if s.chain == chain && (head == custody.Head{} || s.before() == head) {
 			head = s.last
 		}
-		if s.first != 1 || s.chain == chain {
-			continue
+	}
+	return head
+}
+
+// said is where the unbroken rows of earlier chains end, as the chains that followed and the
+// lineage say it. What was said later promises less, never more.
+func (j *Journal) said() map[survey.Chain]custody.Head {
+	list := map[survey.Chain]custody.Head{}
+	say := func(s custody.Succession) {
+		if head, ok := list[s.Predecessor]; !ok || s.Last < head.Sequence {
+			list[s.Predecessor] = custody.Head{Sequence: s.Last, Hash: s.LastSum}
 		}
-		for seq := uint64(1); ; seq++ { // the successions stand at the beginning
+	}
+	for _, s := range j.segments() {
+		for seq := uint64(1); s.first == 1; seq++ { // the successions stand at the beginning
 			r, err := s.record(seq)
 			if err != nil || r.Kind != custody.SuccessionRecord {
 				break
 			}
-			if next, err := r.Succession(); err == nil && next.Predecessor == chain {
-				head, said = custody.Head{Sequence: next.Last, Hash: next.LastSum}, true
+			if next, err := r.Succession(); err == nil {
+				say(next)
 			}
 		}
 	}
-	return head
+	lineage, _ := j.readLineage() // what cannot be read says nothing
+	for i := range lineage {
+		say(lineage[i].Succession)
+	}
+	return list
+}
+
+// pastThere is an error where an earlier chain's row ends before it is said to, and the rest
+// was not let go: the files that it was read from may still hold what is missing.
+func (j *Journal) pastThere() error {
+	for chain, head := range j.said() {
+		end, err := readCounter(j.gonePath(chain))
+		if err != nil {
+			return err
+		}
+		for _, s := range j.segments() {
+			if s.chain == chain && s.before().Sequence <= end {
+				end = max(end, s.last.Sequence)
+			}
+		}
+		if end < head.Sequence {
+			return fmt.Errorf("%w: of the earlier chain %s records up to %d are here, and it had them up to %d", ErrDamaged, chain, end, head.Sequence)
+		}
+	}
+	return nil
 }
 
 // Chain is the earlier chain.

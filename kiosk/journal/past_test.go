@@ -22,7 +22,7 @@ func cutShort(t *testing.T, dir string, number int) {
 // closingOf is the centre's closing of a day.
 func (c *centre) closingOf(day survey.Date) custody.Closing {
 	c.t.Helper()
-	list, err := c.store.Closings(c.t.Context(), custody.ClosingQuery{From: day, To: day, Unknown: day == custody.UnknownDay})
+	list, _, err := c.store.Closings(c.t.Context(), custody.ClosingQuery{From: day, To: day, Unknown: day == custody.UnknownDay})
 	c.ok(err)
 	if len(list) != 1 {
 		return custody.Closing{}

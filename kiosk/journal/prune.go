@@ -39,6 +39,9 @@ func (j *Journal) rotate() error {
 	if err := s.seal(); err != nil {
 		return err
 	}
+	if err := j.prepareGone(); err != nil {
+		return err
+	}
 	next, f, err := j.beginSegment(s.number+1, origin{j.chain, head.Sequence + 1, head.Hash})
 	if err != nil {
 		return err
@@ -142,9 +145,26 @@ func (j *Journal) tend() error {
 	return nil
 }
 
-// prune lets the oldest segments of each chain go, as long as a verified backup holds all
-// of each, and they are old enough or the disk needs the room.
+// prune lets segments go. A full disk is where that is needed most, and no reason to end the
+// journal: the ballast gives the room that a note takes, or it is tried again later.
 func (j *Journal) prune() error {
+	err := j.letGo()
+	if noRoom(err) {
+		_ = os.Remove(filepath.Join(j.dir, ballastFile))
+		err = j.letGo()
+	}
+	if noRoom(err) {
+		return nil
+	}
+	if err == nil {
+		j.holdBallast()
+	}
+	return err
+}
+
+// letGo lets the oldest segments of each chain go, as long as a verified backup holds all
+// of each, and they are old enough or the disk needs the room.
+func (j *Journal) letGo() error {
 	for {
 		i := j.oldest()
 		if i < 0 {
@@ -218,8 +238,22 @@ func (j *Journal) noteGone(s *segment) error {
 	return nil
 }
 
+// prepareGone makes the file for that, so that on a full disk it is there: it is written in
+// place.
+func (j *Journal) prepareGone() error {
+	c, err := j.openGone(j.chain)
+	if err != nil {
+		return err
+	}
+	return c.f.Close()
+}
+
+func (j *Journal) gonePath(chain survey.Chain) string {
+	return filepath.Join(j.dir, goneFile+"-"+chain.String()[:8])
+}
+
 func (j *Journal) openGone(chain survey.Chain) (*counter, error) {
-	return openCounter(filepath.Join(j.dir, goneFile+"-"+chain.String()[:8]))
+	return openCounter(j.gonePath(chain))
 }
 
 // wasLetGo reports whether all records of a chain before a sequence were let go.

@@ -79,12 +79,17 @@ func TestAFileIsReadPastItsBadBlock(t *testing.T) {
 }
 
 // However few files the program may open, nothing is taken for damage: each start ends
-// with an error and leaves every file where it was, until one has enough.
+// with an error and leaves every file where it was, until one has enough. After an unclean
+// stop more is read of each file.
 func TestTooManyOpenFilesAreNoDamage(t *testing.T) {
-	for _, child := range []bool{false, true} {
+	for i := range 4 {
+		child, clean := i%2 == 1, i/2 == 1
 		dir := t.TempDir()
 		j := segmented(t, dir, 60)
 		chain, head := j.Chain(), j.Head()
+		if !clean {
+			dir = copyFolder(t, dir) // as it lies there while it is open
+		}
 		if err := j.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +119,7 @@ func TestTooManyOpenFilesAreNoDamage(t *testing.T) {
 			}
 		}
 		if aside, err := aside(dir); err != nil || len(aside) > 0 || refused < 5 {
-			t.Errorf("child %v: after %d refusals there is %v, %v", child, refused, aside, err)
+			t.Errorf("child %v, clean %v: after %d refusals there is %v, %v", child, clean, refused, aside, err)
 		}
 	}
 }
@@ -209,5 +214,44 @@ func TestReservedNumbersThatCannotBeRead(t *testing.T) {
 		case lost && !declared(t, again, chain).Unbounded:
 			t.Errorf("declared %+v", declared(t, again, chain))
 		}
+	}
+}
+
+// A bad block under the few bytes that tell how the last life ended keeps no journal shut:
+// that end counts as an unclean one.
+func TestAStateThatCannotBeRead(t *testing.T) {
+	dir, head, chain := pressed(t, 20, true)
+	path := filepath.Join(dir, stateFile)
+	noDisk(t, path)
+	if was := readState(dir); was != opening {
+		t.Errorf("the end counts as %s", was)
+	}
+	j := openTest(t, dir, withChild, func(o *Options) { o.Chain = chain })
+	if j.Head() != head || j.Chain() != chain {
+		t.Fatalf("%d records of %s", j.Head().Sequence, j.Chain())
+	}
+	if _, err := os.Lstat(path + ".damaged"); err != nil {
+		t.Error(err)
+	}
+	if err := j.Close(); err != nil || readState(dir) != closed {
+		t.Fatalf("after a clean stop: %s, %v", readState(dir), err)
+	}
+}
+
+// A damaged folder entry may tell any size. Nothing is read of what no journal writes: the
+// log goes aside as it is and is made anew, and the program has memory for it.
+func TestALogOfAWrongSize(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		dir, head, chain := pressed(t, 20, clean)
+		if err := os.Truncate(filepath.Join(dir, segmentLog), 1<<42); err != nil {
+			t.Skipf("SKIPPED: no file here can be as large: %v", err)
+		}
+		var said sayings
+		j := openTest(t, dir, said.hear, func(o *Options) { o.Chain = chain })
+		if j.Head() != head || j.Chain() != chain {
+			t.Fatalf("clean %v: %d records of %s", clean, j.Head().Sequence, j.Chain())
+		}
+		said.want(t, "000001.log bị hỏng", "được lập lại từ 000001.db; đủ từ bản ghi 1 đến 20, không mất lượt nào")
+		checkTwins(t, dir, j)
 	}
 }

@@ -84,3 +84,22 @@ func TestALogIsReadUpToItsBadBlock(t *testing.T) {
 		t.Errorf("only zeros: %v, %v", zeros, err)
 	}
 }
+
+// Where the zeros at a log's end begin is found however much lies before them.
+func TestTheEndOfALogsData(t *testing.T) {
+	const from, piece = 100, 1 << 20
+	for _, data := range []int{0, 1, piece, piece + 1} {
+		for _, zeros := range []int{0, 1, piece} {
+			b := append(bytes.Repeat([]byte{0}, from), make([]byte, data+zeros)...)
+			if data > 0 {
+				b[from+data-1] = 1
+			}
+			if end, err := endOfData(bytes.NewReader(b), from, int64(len(b))); err != nil || end != int64(from+data) {
+				t.Errorf("%d bytes and %d zeros: the data ends at %d, %v", data, zeros, end-from, err)
+			}
+		}
+	}
+	if _, err := endOfData(bytes.NewReader(nil), from, from+maxCarve+1); !errors.Is(err, ErrDamaged) {
+		t.Errorf("more than any journal writes: %v", err)
+	}
+}

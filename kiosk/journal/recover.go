@@ -160,7 +160,7 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 			return err
 		}
 	}
-	if unread == nil && what != Agree {
+	if unread == nil && what != Agree && (!s.rebuild || s.followed) { // see runOn
 		unread = s.cutLog(f, log.size, size)
 	}
 	if errors.Is(unread, ErrDamaged) {
@@ -213,8 +213,9 @@ func (j *Journal) onlyWitness(s *segment, f *os.File, log scanned, size int64, u
 
 // onlyLog refuses a log that must tell everything and may have lost something: where
 // anything but zeros follows its run, or it ends where a log in use never does, without
-// zeros, or far below the numbers that were reserved. A frame that was being written when
-// the power went looks no different from one that was thanked for and is damaged.
+// zeros, or where nothing tells how many numbers were reserved (see notOlder for those that
+// end far below them). A frame that was being written when the power went looks no different
+// from one that was thanked for and is damaged.
 func (j *Journal) onlyLog(f *os.File, log scanned, size int64) error {
 	clean, err := onlyZeros(source{f}, log.size, size)
 	if err != nil {
@@ -227,9 +228,27 @@ func (j *Journal) onlyLog(f *os.File, log scanned, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.f.Close() }() // it was only read
-	if c.value > log.head.Sequence+2*block {
-		return fmt.Errorf("%w: the log ends with record %d, numbers up to %d were reserved, and bbolt is not there", ErrDamaged, log.head.Sequence, c.value)
+	if err := c.f.Close(); err != nil {
+		return err
+	}
+	if (c.bad || !c.known) && (log.head.Sequence > 0 || !j.opts.Chain.IsZero()) { // a journal that was never in use has none
+		return fmt.Errorf("%w: the log ends with record %d, which numbers were reserved is not known, and bbolt is not there", ErrDamaged, log.head.Sequence)
+	}
+	return runOn(f, log.size, size)
+}
+
+// runOn sees to it that zeros follow a log's run: until bbolt is whole again they tell every
+// later start that the log's end is there, also after a clean stop, of which that start
+// knows no more.
+func runOn(f *os.File, run, size int64) error {
+	if run < size {
+		return nil
+	}
+	if err := f.Truncate(run + 1); err != nil {
+		return fmt.Errorf("lengthen the log: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync the log: %w", err)
 	}
 	return nil
 }
@@ -242,15 +261,22 @@ const completeChunk = 1000
 // logged only after bbolt has it, so they are missing only where bbolt was lost.
 func (s *segment) complete(f *os.File, head custody.Head, seq uint64) error {
 	var chunk []*custody.Record
+	var days *custody.Ledger // of all chunks: a record of the clock gives days to earlier ones
+	var damaged error
 	flush := func() error {
 		err := s.db.Update(func(tx *bbolt.Tx) error {
 			rows := rowsOf(tx)
-			days := readDays(tx, seq)
+			if days == nil {
+				days, damaged = readDays(tx, seq)
+			}
 			for _, r := range chunk {
 				if err := rows.put(r, nil); err != nil {
 					return err
 				}
 				days.Add(r)
+			}
+			if damaged != nil {
+				return nil // they are counted anew from the records: see daysOf
 			}
 			return putDays(tx, days.Changed(0))
 		})

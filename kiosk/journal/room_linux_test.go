@@ -86,6 +86,9 @@ func TestARescueWithoutRoom(t *testing.T) {
 	if _, err := os.Stat(ballast); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the ballast is still there: %v", err)
 	}
+	if err := j.rescueEnded(); err != nil {
+		t.Error(err)
+	}
 	for i := range 20 {
 		press(t, j, fmt.Sprint("after ", i))
 	}
@@ -137,6 +140,86 @@ func TestARescueWithoutAnyRoom(t *testing.T) {
 		t.Fatalf("declared %+v", s)
 	}
 	press(t, j, "after")
+}
+
+// fill takes a volume's room to the last byte, and gives it back.
+func fill(t *testing.T, dir string) (empty func()) {
+	t.Helper()
+	path := filepath.Join(dir, "somebody else's")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if err := f.Close(); err != nil || SpaceOf(dir).Free != 0 {
+		t.Fatalf("%d bytes are free, %v", SpaceOf(dir).Free, err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A disk that is full to the last byte is where records must be let go, and where that may
+// not end the journal: the note of it finds room, in its file or in place of the ballast.
+func TestRecordsAreLetGoOnAFullDisk(t *testing.T) {
+	for name, c := range map[string]struct {
+		noNote, ballast bool
+		freed           bool
+	}{
+		"the note's file is there":                {freed: true},
+		"it is not, but the ballast is":           {noNote: true, ballast: true, freed: true},
+		"control: neither, and it is tried later": {noNote: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(smallVolume(t), "journal")
+			j := segmented(t, dir, 60, tight, func(o *Options) { o.Spare = 1 << 50 })
+			all := len(j.segments())
+			if c.noNote {
+				remove(t, dir, goneFile+"-"+j.Chain().String()[:8])
+			}
+			if c.ballast {
+				if err := os.WriteFile(filepath.Join(dir, ballastFile), make([]byte, 64<<10), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			empty := fill(t, filepath.Dir(dir))
+			if err := errors.Join(j.Backed(j.Chain(), j.segments()[all-2].last), j.prune()); err != nil {
+				t.Fatal(err)
+			}
+			if freed := len(j.segments()) == 1; freed != c.freed || j.Err() != nil && !errors.Is(j.Err(), kiosk.ErrFull) {
+				t.Fatalf("%d segments of %d are left, %v", len(j.segments()), all, j.Err())
+			}
+			empty()
+			if err := j.prune(); err != nil || len(j.segments()) != 1 {
+				t.Fatalf("with room %d segments of %d are left, %v", len(j.segments()), all, err)
+			}
+		})
+	}
+}
+
+// After a failed write the files are copied first; where the disk has no room for that, the
+// screen says that it is full, and not that the journal is broken.
+func TestACopyAfterAFailedWriteFindsNoRoom(t *testing.T) {
+	dir := filepath.Join(smallVolume(t), "journal")
+	j := openTest(t, dir, tight)
+	press(t, j, "one")
+	chain := j.Chain()
+	if err := errors.Join(j.Close(), writeState(dir, failed, false)); err != nil {
+		t.Fatal(err)
+	}
+	empty := fill(t, filepath.Dir(dir))
+	next := func(o *Options) { o.Chain = chain }
+	if _, err := openWith(dir, tight, next); !errors.Is(err, kiosk.ErrFull) {
+		t.Fatalf("it ended with %v", err)
+	}
+	empty()
+	if again := openTest(t, dir, tight, next); again.Chain() != chain || again.Head().Sequence != 1 {
+		t.Fatalf("with room: %d records of %s", again.Head().Sequence, again.Chain())
+	}
 }
 
 // What the system keeps back for itself is not used: half full is what df calls so.

@@ -283,28 +283,43 @@ func (j *Journal) collectDB(h *haul, path string) error {
 // errNotDumped says that a file was not read although it may be readable.
 var errNotDumped = errors.New("the salvage was interrupted")
 
-// dump has a child read a bbolt file; what it could not read before it died is carved.
+// dump reads a bbolt file, in a child process if there can be one: what that could not read
+// before it died is carved.
 func (j *Journal) dump(h *haul, path string) error {
 	if j.opts.Child == nil {
-		var b bytes.Buffer
-		err := guarded(func() error { return dumpDB(path, &b) })
-		h.readDump(&b)
-		return err
+		return h.dumpHere(path)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), childWait)
 	defer cancel()
 	cmd := j.opts.Child(ctx, childDump, path)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
+	if err == nil {
+		err = cmd.Start()
 	}
-	if err := cmd.Start(); err != nil {
-		return err
+	if err != nil { // there is no child: too many processes, or the program is gone
+		return h.dumpHere(path)
 	}
 	h.readDump(bufio.NewReaderSize(out, 1<<20))
 	err = cmd.Wait()
-	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && endedFromOutside(ctx, ended) {
+	var ended *exec.ExitError
+	switch {
+	case !errors.As(err, &ended):
+		return err
+	case ended.ExitCode() == childHindered:
+		return fmt.Errorf("%w: %w", errNotDumped, hindrance(path, err.Error()))
+	case endedFromOutside(ctx, ended):
 		return fmt.Errorf("%w: %w", errNotDumped, notLooked(path, err))
+	}
+	return err
+}
+
+// dumpHere is dump in this process.
+func (h *haul) dumpHere(path string) error {
+	var b bytes.Buffer
+	err := guarded(func() error { return dumpDB(path, &b) })
+	h.readDump(&b)
+	if hindered(err) {
+		return fmt.Errorf("%w: %w", errNotDumped, unread(path, err))
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ func (s *segment) origin() origin { return origin{s.chain, s.first, s.previous} 
 var (
 	bucketMeta     = []byte("meta")
 	bucketRecords  = []byte("records")  // sequence, 8 bytes big-endian → record: see rows.go
-	bucketNonces   = []byte("nonces")   // generations of nonces: see nonces.go
+	bucketNonces   = []byte("nonces")   // last sequence → generation of nonces: see nonces.go
 	bucketComments = []byte("comments") // sequence → salt, text
 	bucketDays     = []byte("days")     // day, 4 bytes → responses issued, sequence of the last change: see days.go
 
@@ -94,7 +95,7 @@ func numbersIn(dir string) ([]int, error) {
 }
 
 // openDB opens a bbolt file. Damage that makes the library panic here, and not in a
-// goroutine of its own, comes back as an error; the rest is what [Check] is for.
+// goroutine of its own, comes back as an error; for the rest a child looks first: see check.go.
 func openDB(path string, sealed bool) (db *bbolt.DB, err error) {
 	err = guarded(func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -221,4 +222,17 @@ func (s *segment) writable() error {
 	}
 	s.db = db
 	return nil
+}
+
+// keyed is a row with its CRC-32C, which its key goes into as well: bbolt's pages have none,
+// and an altered byte would be believed.
+func keyed(key, value []byte) []byte { return appendSummed(nil, slices.Concat(key, value)) }
+
+// unkeyed is the value in such a row; nil if it is not what was written there.
+func unkeyed(key, row []byte) []byte {
+	value, ok := bytes.CutPrefix(summed(row), key)
+	if !ok {
+		return nil
+	}
+	return value
 }

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,7 +63,8 @@ func (j *Journal) holdBallast() {
 }
 
 // counter is a number kept in a file of fixed size, written in place: it needs no room
-// on a full disk. Two slots are written in turn, so that a torn write leaves the other.
+// on a full disk. Two slots are written in turn, so that a torn write leaves the other; the
+// first number goes into both, so that a slot of zeros beside a number is a lost one.
 type counter struct {
 	f *os.File
 	slots
@@ -75,7 +75,7 @@ type slots struct {
 	value uint64 // the greater of the numbers that are whole
 	slot  int64  // where it stands
 	known bool   // there is one
-	bad   bool   // a slot was written and cannot be read: its number may have been greater
+	bad   bool   // beside it, a slot cannot be read: its number may have been greater
 }
 
 const counterSlot = 512 // a sector: torn as a whole
@@ -113,22 +113,31 @@ func openCounter(path string) (*counter, error) {
 func readSlots(b []byte) (s slots) {
 	for i := int64(0); len(b) >= counterSlot; i++ {
 		v, whole := binary.BigEndian.Uint64(b), crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:])
-		switch {
-		case whole && v >= s.value:
+		if whole && v >= s.value {
 			s.value, s.slot, s.known = v, i, true
-		case !whole && !bytes.Equal(b[:12], make([]byte, 12)):
-			s.bad = true
 		}
+		s.bad = s.bad || !whole
 		b = b[counterSlot:]
 	}
+	s.bad = s.bad && s.known
 	return s
 }
 
-// set writes the number, durably.
+// lower writes a number, durably, that may be less than the one before: into both slots,
+// because the greater of two holds.
+func (c *counter) lower(v uint64) error {
+	c.known = false
+	return c.set(v)
+}
+
+// set writes the number, durably. It is not less than the one before.
 func (c *counter) set(v uint64) error {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, 12), v)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	slot := 1 - c.slot
+	if !c.known { // the first number, or a lower one
+		b, slot = append(append(b, make([]byte, counterSlot-len(b))...), b...), 0
+	}
 	if _, err := c.f.WriteAt(b, slot*counterSlot); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // state is what the state file says about the life before: how much must be looked at
@@ -31,19 +32,36 @@ func readState(dir string) state {
 }
 
 // writeState notes a state. All of them are of one length, so that a full disk does not
-// keep it from being written. durable says that it must survive a power cut.
+// keep it from being written. durable says that it must survive a power cut. A file that the
+// disk cannot read or write any more is set aside: a journal is not lost with a few bytes.
 func writeState(dir string, s state, durable bool) error {
 	path := filepath.Join(dir, stateFile)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	err := noteState(path, s, durable)
+	if errors.Is(err, ErrDamaged) {
+		if err = os.Rename(path, path+".damaged"); err == nil {
+			err = noteState(path, s, durable)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("note the journal's state: %w", err)
 	}
-	_, err = f.WriteAt([]byte(s), 0)
-	if err == nil && durable {
-		err = errors.Join(f.Sync(), syncDir(dir))
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("note the journal's state: %w", err)
-	}
 	return nil
+}
+
+// noteState writes a state. ErrDamaged: the disk cannot keep it there.
+func noteState(path string, s state, durable bool) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = f.ReadAt(make([]byte, len(s)), 0); err == nil || ends(err) {
+		_, err = f.WriteAt([]byte(s), 0)
+	}
+	if err == nil && durable {
+		err = errors.Join(f.Sync(), syncDir(filepath.Dir(path)))
+	}
+	if errors.Is(err, syscall.EIO) {
+		err = unread(path, err)
+	}
+	return errors.Join(err, f.Close())
 }

@@ -116,41 +116,7 @@ func (j *Journal) left() error {
 	return nil
 }
 
-// isStranded reports whether the centre lacks what was let go of an earlier chain of
-// which records were found.
-func (j *Journal) isStranded(h *haul, chain survey.Chain) (bool, error) {
-	wanted, err := j.wants(chain)
-	_, has := h.chains[chain][wanted]
-	return wanted > 0 && !has && len(h.chains[chain]) > 0, err
-}
-
-// restate changes what is said of an earlier chain that is stranded: all that was found of
-// it goes up in the chain that follows now.
-func (h *haul) restate(chain survey.Chain, found uint64) {
-	for i := range h.lineage {
-		if s := &h.lineage[i].Succession; s.Predecessor == chain {
-			unsendable(s, found)
-			return
-		}
-	}
-	for follower, records := range h.chains { // the lineage is lost: the chain that followed says the same
-		for seq := uint64(1); ; seq++ {
-			r := records[seq]
-			s, err := r.Succession()
-			if err != nil {
-				break
-			}
-			if s.Predecessor == chain {
-				unsendable(&s, found)
-				h.lineage = append(h.lineage, descent{follower, s})
-				return
-			}
-		}
-	}
-}
-
-// unsendable makes a succession say that nothing of its predecessor can be sent as it was,
-// and how many records of it follow.
-func unsendable(s *custody.Succession, found uint64) {
-	s.Last, s.LastSum, s.From, s.Salvaged = 0, survey.Hash{}, 0, found
+// unsendable makes a succession say that nothing of its predecessor is here.
+func unsendable(s *custody.Succession) {
+	s.Last, s.LastSum, s.From, s.Salvaged = 0, survey.Hash{}, 0, 0
 }

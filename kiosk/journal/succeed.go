@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.etcd.io/bbolt"
-
 	"hailong/survey"
 	"hailong/survey/custody"
 )
@@ -26,27 +24,23 @@ func (j *Journal) succeed(why error) error {
 	if err != nil {
 		return err
 	}
-	old, left := j.opts.Chain, (*stranded)(nil)
-	if errors.As(why, &left) {
-		old = left.leaf
-	} else if old.IsZero() {
-		old = h.longest()
-	}
-	if old.IsZero() { // a kiosk that never had a journal, and rubbish in its folder
-		if err := j.moveAside(); err != nil {
-			return err
-		}
-		return j.begin(1, newChain())
-	}
-	s := custody.Succession{Predecessor: old, Reason: why.Error(), To: j.opts.Now().UnixMilli()}
-	if err := j.reserved(&s); err != nil {
+	var left *stranded
+	errors.As(why, &left)
+	s, err := j.parting(why, left, h)
+	if err != nil {
 		return err
 	}
-	if left != nil { // the chain is whole
-		s.Reserved, s.Unbounded = left.head, false
+	if err := j.beginRescue(&s); err != nil {
+		return err
 	}
 	if err := j.moveAside(); err != nil {
 		return err
+	}
+	if s.Predecessor.IsZero() { // a kiosk that never had a journal, and rubbish in its folder
+		if err := j.begin(1, newChain()); err != nil {
+			return err
+		}
+		return j.endRescue()
 	}
 	j.clock.last = h.contact
 	for chain, signed := range h.receipts {
@@ -57,14 +51,38 @@ func (j *Journal) succeed(why error) error {
 	if err = full; noRoom(full) {
 		s = said // nothing of the old chains is here any more
 		for i := range h.lineage {
-			unsendable(&h.lineage[i].Succession, 0)
+			unsendable(&h.lineage[i].Succession)
 		}
 		err = j.follow(&haul{lineage: h.lineage}, &s)
+	}
+	if err == nil {
+		err = j.endRescue()
 	}
 	if err == nil {
 		j.tellOfSuccession(&s, left, full)
 	}
 	return err
+}
+
+// parting is what can be said of the chain that is left before anything is changed. Where a
+// rescue was stopped it said it. left is nil but where the chain is whole.
+func (j *Journal) parting(why error, left *stranded, h *haul) (s custody.Succession, err error) {
+	var stopped *stoppedRescue
+	if errors.As(why, &stopped) && stopped.known {
+		return stopped.parting, nil
+	}
+	s = custody.Succession{Predecessor: j.opts.Chain, Reason: why.Error(), To: j.opts.Now().UnixMilli()}
+	switch {
+	case left != nil:
+		s.Predecessor, s.Reserved = left.leaf, left.head
+		return s, nil
+	case s.Predecessor.IsZero():
+		s.Predecessor = h.longest()
+	}
+	if s.Predecessor.IsZero() {
+		return s, nil
+	}
+	return s, j.reserved(&s)
 }
 
 // follow writes what was found, and begins the chain that follows. Where the disk is too
@@ -160,7 +178,7 @@ func (j *Journal) reserved(s *custody.Succession) error {
 	}
 	s.Reserved, s.Unbounded = c.value, !c.known
 	if c.bad { // it may have been the newer one
-		s.Reserved += block + maxGroup
+		s.Reserved += mostAhead
 	}
 	return c.f.Close()
 }
@@ -187,147 +205,6 @@ func (j *Journal) moveAside() error {
 		}
 	}
 	return errors.Join(syncDir(to), syncDir(j.dir))
-}
-
-// rescue writes what was found as sealed segments, one for each unbroken row, and says
-// which number comes next. Records of the old chain behind its first gap, and all of one
-// before it that is stranded, are returned, too: alone they cannot be sent.
-func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []custody.Record, err error) {
-	next = 1
-	for _, chain := range h.before(s.Predecessor) {
-		var all []custody.Record
-		for _, run := range h.runs(chain) {
-			if err := j.writeSealed(next, run, h); err != nil {
-				return 0, nil, err
-			}
-			next++
-			all = append(all, run...)
-		}
-		if stranded, err := j.isStranded(h, chain); err != nil {
-			return 0, nil, err
-		} else if stranded {
-			islands = append(islands, all...)
-			h.restate(chain, uint64(len(all)))
-		}
-	}
-	past := len(islands)
-	at, err := j.endOfGone(h, s.Predecessor) // the end of what is there from the chain's kept beginning on
-	if err != nil {
-		return 0, nil, err
-	}
-	for _, run := range h.runs(s.Predecessor) {
-		if err := j.writeSealed(next, run, h); err != nil {
-			return 0, nil, err
-		}
-		next++
-		s.Reserved = max(s.Reserved, run.last().Sequence)
-		if (custody.Head{Sequence: run[0].Sequence - 1, Hash: run[0].Previous}) == at {
-			at, s.From = run.last(), run[len(run)-1].Wall
-			continue
-		}
-		islands = append(islands, run...)
-	}
-	s.Last, s.LastSum = at.Sequence, at.Hash
-	s.Salvaged = uint64(len(islands) - past)
-	return next, islands, nil
-}
-
-// endOfGone is up to where a chain was let go and the centre has it: what follows can be
-// sent. Where the centre lacks it, that is nothing: how much the centre has is the centre's
-// to say, and may change with the next backup that is brought back.
-func (j *Journal) endOfGone(h *haul, chain survey.Chain) (custody.Head, error) {
-	o, found := h.origins[chain]
-	if !found {
-		return custody.Head{}, nil
-	}
-	wanted, err := j.wants(chain)
-	if err != nil || wanted > 0 {
-		return custody.Head{}, err
-	}
-	gone, err := j.wasLetGo(chain, o.first)
-	if err != nil || !gone {
-		return custody.Head{}, err
-	}
-	return o.before(), nil
-}
-
-// before are the chains that a chain follows, the oldest first: those that it names, or
-// the lineage, and those that they name. Whatever else lies in the folder is not this
-// kiosk's.
-func (h *haul) before(chain survey.Chain) []survey.Chain {
-	var list []survey.Chain
-	for {
-		before := survey.Chain{}
-		for _, d := range h.lineage {
-			if d.Chain == chain {
-				before = d.Succession.Predecessor
-			}
-		}
-		if first, ok := h.chains[chain][1]; ok {
-			if s, err := first.Succession(); err == nil {
-				before = s.Predecessor
-			}
-		}
-		if before.IsZero() || slices.Contains(list, before) {
-			return list
-		}
-		chain = before
-		list = slices.Insert(list, 0, chain)
-	}
-}
-
-// writeSealed makes a sealed segment of a row of records.
-func (j *Journal) writeSealed(number int, run chainRun, h *haul) error {
-	o := origin{run[0].Chain, run[0].Sequence, run[0].Previous}
-	f, err := createLog(filepath.Join(j.dir, logName(number)), o)
-	if err != nil {
-		return err
-	}
-	var frames []byte
-	days := &custody.Ledger{}
-	for i := range run {
-		frames = appendFrame(frames, run[i].Bytes)
-		days.Add(&run[i])
-	}
-	if _, err = f.WriteAt(frames, int64(logHeader)); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write what was salvaged: %w", err)
-	}
-	s, err := j.makeDB(number, o, nil, false)
-	if err != nil {
-		return err
-	}
-	s.last, s.sealed = run.last(), true
-	mark := cleanMark{int64(logHeader + len(frames)), s.last}.encode()
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		rows := rowsOf(tx)
-		for i := range run {
-			if err := rows.put(&run[i], h.comment(&run[i])); err != nil {
-				return err
-			}
-		}
-		meta := tx.Bucket(bucketMeta)
-		return errors.Join(putDays(tx, days.Changed(0)), meta.Put(keySealed, mark), meta.Put(keyClean, mark))
-	})
-	if err == nil {
-		err = errors.Join(s.view(s.nonces.load), s.readTimes())
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write what was salvaged: %w", err), s.db.Close())
-	}
-	list := append(slices.Clone(j.segments()), s)
-	j.list.Store(&list)
-	return nil
-}
-
-// comment is the comment row that fits a record's commitment; nil if none was found.
-func (h *haul) comment(r *custody.Record) []byte {
-	if r.Comment == nil {
-		return nil
-	}
-	return h.comments[*r.Comment]
 }
 
 // declare writes the first records of a following chain: what it follows, what the

@@ -23,6 +23,7 @@ func TestNobodyKnowsHowMuchIsLost(t *testing.T) {
 		"empty":             {func(path string) error { return os.Truncate(path, 0) }, true, 0},
 		"zeroed":            {func(path string) error { return os.WriteFile(path, make([]byte, 2*counterSlot), 0o600) }, true, 0},
 		"its newest number": {spoilNewest, false, 3},
+		"that one, zeroed":  {zeroNewest, false, 3},
 	}
 	for name, c := range harms {
 		t.Run(name, func(t *testing.T) {
@@ -36,10 +37,12 @@ func TestNobodyKnowsHowMuchIsLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			chain, most := j.Chain(), j.issued.value
-			if err := errors.Join(j.Close(), os.RemoveAll(filepath.Join(data, "journal"))); err != nil {
+			issued := filepath.Join(data, issuedFile+"-"+chain.String()[:8])
+			killed, err := os.ReadFile(issued) // a clean stop gives numbers back
+			if err := errors.Join(err, j.Close(), os.WriteFile(issued, killed, 0o600), os.RemoveAll(filepath.Join(data, "journal"))); err != nil {
 				t.Fatal(err)
 			}
-			if err := c.harm(filepath.Join(data, issuedFile+"-"+chain.String()[:8])); err != nil {
+			if err := c.harm(issued); err != nil {
 				t.Fatal(err)
 			}
 			told := ""
@@ -65,4 +68,48 @@ func spoilNewest(path string) error {
 	}
 	b[readSlots(b).slot*counterSlot+7] ^= 1
 	return os.WriteFile(path, b, 0o600)
+}
+
+// zeroNewest loses the slot with the greater number, as a sector that was let go reads.
+func zeroNewest(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	clear(b[readSlots(b).slot*counterSlot:][:counterSlot])
+	return os.WriteFile(path, b, 0o600)
+}
+
+// The first number stands in both slots: from then on a slot of zeros is one that was lost.
+func TestALostSlotIsSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "number")
+	c, err := openCounter(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want uint64, known, bad bool) {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		if s := readSlots(b); err != nil || s.value != want || s.known != known || s.bad != bad {
+			t.Fatalf("%+v, %v; want %d, known %v, bad %v", s, err, want, known, bad)
+		}
+	}
+	look(0, false, false)
+	for _, v := range []uint64{7, 9, 12} {
+		if err := c.set(v); err != nil {
+			t.Fatal(err)
+		}
+		look(v, true, false)
+	}
+	if err := errors.Join(c.f.Close(), zeroNewest(path)); err != nil {
+		t.Fatal(err)
+	}
+	look(9, true, true)
+	if c, err = openCounter(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.set(13), c.f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	look(13, true, false)
 }

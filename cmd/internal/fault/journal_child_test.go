@@ -25,7 +25,9 @@ import (
 //	backed SEQUENCE  what it says that a verified backup holds
 //	let go NUMBER    the oldest segment that is left
 //	reserved         it was given more numbers than were reserved at its word
-//	declared CHAIN LAST RESERVED
+//	broken SEQUENCE   the last record before the place that was damaged in both files
+//	rescued          a damaged journal is open again
+//	declared CHAIN LAST RESERVED SALVAGED
 //	kept CHAIN FIRST LAST MISSING
 //	found KEY CHAIN/SEQUENCE
 const (
@@ -34,6 +36,8 @@ const (
 	journalPrune = "let a segment go"
 	journalAgain = "press once more what was pressed before"
 	journalMany  = "press more than a block of reserved numbers"
+	journalBreak = "build a journal of several segments and damage both files of one"
+	journalSave  = "open a damaged journal"
 	journalSays  = "say what a new chain declares"
 	journalCheck = "check a journal"
 )
@@ -41,7 +45,7 @@ const (
 // journalWorks are what the children do.
 var journalWorks = map[string]func(string) error{
 	journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalAgain: pressAgain,
-	journalMany: pressBlock, journalSays: sayDeclared, journalCheck: checkJournal,
+	journalMany: pressBlock, journalBreak: breakJournal, journalSave: saveJournal, journalSays: sayDeclared, journalCheck: checkJournal,
 }
 
 // The journals of the children.
@@ -140,6 +144,41 @@ func buildJournal(dir string) error {
 	return errors.Join(pressMany(j, "built-", builtPresses), j.Close())
 }
 
+// breakJournal loses one record in the middle of a segment, in both of its files.
+func breakJournal(dir string) error {
+	if err := buildJournal(dir); err != nil {
+		return err
+	}
+	db, log := filepath.Join(dir, "journal", "000002.db"), filepath.Join(dir, "journal", "000002.log")
+	info, err := os.Stat(db)
+	if err == nil {
+		err = overwritten(db, 0, make([]byte, info.Size()))
+	}
+	return errors.Join(err, overwritten(log, smallSegment/2, []byte("hỏng")))
+}
+
+// overwritten writes bytes into a file, durably.
+func overwritten(path string, at int64, b []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, at)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func saveJournal(dir string) error {
+	if err := awaitWord(); err != nil {
+		return err
+	}
+	j, err := openChild(dir, 90, smallSegment)
+	if err != nil {
+		return err
+	}
+	fmt.Println("rescued")
+	return j.Close()
+}
+
 // sealSegment ends without closing the journal.
 func sealSegment(dir string) error {
 	j, err := openChild(dir, 90, smallSegment)
@@ -194,20 +233,29 @@ func sayDeclared(dir string) error {
 	if err != nil {
 		return err
 	}
+	declares, err := printDeclared(j)
+	if err == nil && !declares {
+		err = errors.New("it declares nothing")
+	}
+	return errors.Join(err, j.Close())
+}
+
+// printDeclared says what a chain declares that follows another; false if it follows none.
+func printDeclared(j *journal.Journal) (bool, error) {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	b, err := j.Batch(1, 0, 1, 1<<16, "k-child", key)
-	if err != nil {
-		return err
+	if err != nil || b == nil {
+		return false, err
 	}
 	s, err := b.Records[0].Succession()
 	if err != nil {
-		return err
+		return false, nil
 	}
-	fmt.Println("declared", s.Predecessor, s.Last, s.Reserved)
-	return j.Close()
+	fmt.Println("declared", s.Predecessor, s.Last, s.Reserved, s.Salvaged)
+	return true, nil
 }
 
 func pruneSegments(dir string) error {
@@ -262,7 +310,11 @@ func checkJournal(dir string) error {
 			}
 		}
 	}
-	if err := errors.Join(pressChild(j, "after"), j.Close()); err != nil {
+	err = pressChild(j, "after")
+	if err == nil {
+		_, err = printDeclared(j)
+	}
+	if err := errors.Join(err, j.Close()); err != nil {
 		return err
 	}
 	holding, err := journal.Inspect(filepath.Join(dir, "journal"), journal.Options{Reserve: dir})

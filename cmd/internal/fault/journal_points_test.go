@@ -88,14 +88,16 @@ func finished(t *testing.T, mode, dir string) string {
 type journalWork struct {
 	mode  string
 	files string // patterns of the files whose calls count; "" = all
-	built bool   // begins with a journal of several segments
+	first string // what another child does before; "" = nothing
 	sign  string // the child says it once the thing is done
+	judge func(said, after string) Result
 }
 
 var (
-	sealing   = journalWork{mode: journalSeal, sign: "sealed"}
-	pruning   = journalWork{mode: journalPrune, built: true, sign: "let go"}
-	reserving = journalWork{mode: journalMany, files: "data/issued-*", sign: "reserved"}
+	sealing   = journalWork{mode: journalSeal, sign: "sealed", judge: judgeJournal}
+	pruning   = journalWork{mode: journalPrune, first: journalBuild, sign: "let go", judge: judgeJournal}
+	reserving = journalWork{mode: journalMany, files: "data/issued-*", sign: "reserved", judge: judgeJournal}
+	rescuing  = journalWork{mode: journalSave, first: journalBreak, sign: "rescued", judge: judgeRescued}
 )
 
 // at disturbs the n-th disk call of the work, counted from the child's word on. It
@@ -105,8 +107,8 @@ func (w journalWork) at(t *testing.T, d disturbance, n int) (hit bool, r Result)
 	m, dir := onDisk(t, DiskOptions{})
 	defer m.drop() // there are hundreds
 	said := ""
-	if w.built {
-		said = finished(t, journalBuild, dir)
+	if w.first != "" {
+		said = finished(t, w.first, dir)
 	}
 	child := startJournal(t, w.mode, dir)
 	if !child.ready() {
@@ -124,11 +126,11 @@ func (w journalWork) at(t *testing.T, d disturbance, n int) (hit bool, r Result)
 		m.restore()
 	}
 	after := finished(t, journalCheck, dir)
-	r = judgeJournal(said, after)
+	r = w.judge(said, after)
 	if d.cut { // and what the check itself wrote survives, too
 		m.disk.Cut(uint64(n), Lose)
 		m.restore()
-		r.Violations = append(r.Violations, judgeJournal(said+after, finished(t, journalCheck, dir)).Violations...)
+		r.Violations = append(r.Violations, w.judge(said+after, finished(t, journalCheck, dir)).Violations...)
 	}
 	return point.Hit(), r
 }
@@ -174,6 +176,42 @@ func judgeJournal(said, after string) (r Result) {
 		case !ok && sequenceIn(id) >= first: // below that it was let go: a backup holds it
 			wrong("I1: %s was thanked for as %s and is not there", key, id)
 		}
+	}
+	return r
+}
+
+// judgeRescued compares what is left of a damaged journal with what was thanked: nothing is
+// lost but what is declared, and no number is given to two keys.
+func judgeRescued(said, after string) (r Result) {
+	r.Counted = Uncounted
+	wrong := func(format string, args ...any) { r.Violations = append(r.Violations, fmt.Sprintf(format, args...)) }
+	found, keys := map[string]bool{}, map[string]string{}
+	for _, line := range append(append(lines(after, "found"), lines(after, "thanked")...), lines(said, "thanked")...) {
+		key, id, _ := strings.Cut(line, " ")
+		if other, twice := keys[id]; twice && other != key {
+			wrong("I1: %s and %s are both %s", key, other, id)
+		}
+		keys[id] = key
+	}
+	for _, line := range append(lines(after, "found"), lines(after, "thanked")...) {
+		key, _, _ := strings.Cut(line, " ")
+		found[key] = true
+	}
+	var chain string
+	var last, reserved, salvaged, missing uint64
+	if list := lines(after, "declared"); len(list) != 1 {
+		wrong("I1: it declares %q", list)
+	} else if _, err := fmt.Sscan(list[0], &chain, &last, &reserved, &salvaged); err != nil {
+		wrong("I1: it declares %q: %v", list[0], err)
+	}
+	for _, line := range lines(said, "thanked") {
+		r.Thanked++
+		if key, _, _ := strings.Cut(line, " "); !found[key] {
+			missing++
+		}
+	}
+	if declared := reserved - min(reserved, last+salvaged); missing == 0 || missing > 3 || declared < missing {
+		wrong("I1: %d are missing, %d declared", missing, declared)
 	}
 	return r
 }

@@ -123,6 +123,7 @@ var enumerations = []enumeration{
 	{"từng lời gọi đĩa vào nhật ký, số dành trước, danh tính khi giữ một biên nhận / every disk call on journal, reserved numbers, lineage and identity of one receipt", 4, -1, receiptCalls},
 	{"từng lời gọi đĩa của nhật ký khi niêm phong một đoạn / every disk call of the journal for one segment seal", 8, 1, sealing.each},
 	{"từng lời gọi đĩa của nhật ký khi xóa các đoạn đã sao lưu / every disk call of the journal for one prune", 4, -1, pruning.each},
+	{"từng lời gọi đĩa của nhật ký khi cứu một nhật ký hỏng cả hai tệp / every disk call of the journal for the rescue of one that lost records in both files", 20, -1, rescuing.each},
 	{"từng lời gọi đĩa vào số dành trước khi dành số mới / every disk call on the reserved numbers for one reservation", 2, 1, reserving.each},
 	{"từng lời gọi đĩa vào kho và bản sao lưu khi sao lưu / every disk call on store and backups of one backup", 10, -1, backupCalls},
 }

@@ -163,7 +163,7 @@ func (c *Centre) check(ps *survey.Problems) {
 	if u, err := url.Parse(c.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		ps.Add("centre.url", c.URL, "cần địa chỉ http:// hoặc https:// của trung tâm", "the aggregator's address is needed, http:// or https://")
 	}
-	if u, err := url.Parse(c.NATS); c.NATS != "" && (err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls") {
+	if c.NATS != "" && !isNATS(c.NATS) {
 		ps.Add("centre.nats", c.NATS, "cần địa chỉ nats:// hoặc tls://, hoặc để trống", "an address nats:// or tls:// is needed, or none")
 	}
 	// Not shown: a code with one letter too many is still a secret.
@@ -171,6 +171,12 @@ func (c *Centre) check(ps *survey.Problems) {
 		ps.Add("centre.code", "", fmt.Sprintf("mã ghi danh gồm 16 chữ số và chữ cái (không có U), như hailong kiosks add in ra; ở đây có %d", n),
 			fmt.Sprintf("a one-time code has 16 digits and letters (no U), as hailong kiosks add printed it; there are %d here", n))
 	}
+}
+
+// isNATS reports whether a text is a message server's address.
+func isNATS(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "nats" || u.Scheme == "tls")
 }
 
 // codeForm reports whether a one-time code, if there is one, has the form of those that

@@ -155,6 +155,7 @@ func TestAnswersOfACentreThatAreNoEnrolment(t *testing.T) {
 		{"a short key", takenIn(func(m map[string]any) { m["centre_key"] = []byte{1, 2} }), "names no key"},
 		{"another kiosk", takenIn(func(m map[string]any) { m["kiosk"] = "k-other" }), "the centre calls this kiosk k-other"},
 		{"no counter", takenIn(func(m map[string]any) { m["counters"] = []any{} }), "no counter"},
+		{"no address of a message server", takenIn(func(m map[string]any) { m["nats"] = "127.0.0.1:4222" }), "cannot be used; at the centre, nats.advertise must be"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			base, _ := fakeCentre(t, c.answer)

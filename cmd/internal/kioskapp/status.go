@@ -84,9 +84,14 @@ func (a *App) wayProblem(up bool, worries []worry, unsent uint64) survey.Words {
 	case up:
 		return nil
 	case why != nil:
-		return problem("không tới được trung tâm ("+why.In(survey.Vietnamese)+"); thiết bị vẫn ghi và sẽ gửi sau", "the centre cannot be reached ("+why.In(survey.English)+"); the kiosk goes on recording and sends later")
+		return unreached(why)
 	}
 	return problem("không tới được trung tâm; thiết bị vẫn ghi và sẽ gửi sau", "the centre cannot be reached; the kiosk goes on recording and sends later")
+}
+
+// unreached says that the centre cannot be reached, and why.
+func unreached(why survey.Words) survey.Words {
+	return problem("không tới được trung tâm ("+why.In(survey.Vietnamese)+"); thiết bị vẫn ghi và sẽ gửi sau", "the centre cannot be reached ("+why.In(survey.English)+"); the kiosk goes on recording and sends later")
 }
 
 // heartbeat is what the kiosk says of itself to the centre.

@@ -1,6 +1,7 @@
 package kioskapp
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +30,8 @@ type parts struct {
 	journal   *journal.Journal
 	enrolment *identity.Enrolment
 	uplink    *uplink.Uplink
-	pasts     []past // earlier chains that are still here
+	pasts     []past                // earlier chains that are still here
+	noWay     atomic.Pointer[error] // why the centre cannot even be dialled; nil = it can
 }
 
 // past is an earlier chain and what carries it.
@@ -156,7 +159,7 @@ var (
 	errRenewed = errors.New("the centre has taken the kiosk in again")
 )
 
-// The waits between tries to open a journal that failed.
+// The waits between tries to open a journal that failed, and to set up the way to the centre.
 const (
 	reopenFirst = 200 * time.Millisecond
 	reopenMost  = 30 * time.Second
@@ -241,52 +244,72 @@ func hopeless(err error) bool {
 // kiosk in again.
 func (a *App) carry(told context.Context) error {
 	w := a.working.Load()
-	url := w.enrolment.NATS
-	if a.config.Centre.NATS != "" {
-		url = a.config.Centre.NATS
-	}
 	ctx, cancel := context.WithCancel(told)
 	defer cancel()
-	links := []*uplink.Uplink{w.uplink}
-	for _, p := range w.pasts {
-		links = append(links, p.Uplink)
-	}
-	nc, err := link.Dial(link.Options{
-		URL: url, Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
-		OnChange: func(up bool, problem error) {
-			for _, l := range links {
-				l.Link(ctx, up, problem)
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	done := make(chan error, len(links))
-	for _, l := range links {
-		go func() { done <- l.Run(ctx, uplink.OverNATS(nc)) }()
-	}
-	ended := 0
+	done := make(chan error, 1)
+	go func() { done <- a.reach(ctx, w) }()
+	var err error
 	var renewed *identity.Enrolment
 	select {
 	case err = <-done:
-		ended = 1
+		return unlessDone(told, err)
 	case <-w.journal.Failed():
 		err = fmt.Errorf("%w: %w", errJournal, w.journal.Err())
 	case renewed = <-a.renewed:
 		err = errRenewed
 	}
 	cancel()
-	for ; ended < len(links); ended++ {
-		err = errors.Join(err, <-done)
-	}
+	err = errors.Join(err, <-done)
 	if renewed != nil {
 		a.comeIn(renewed)
-		return err
 	}
-	if errors.Is(err, errJournal) {
-		return err
+	return err
+}
+
+// reach runs the uplinks until ctx ends, or one of them cannot go on. What keeps the kiosk
+// from dialling at all, such as a file of the authority that cannot be read, is told and
+// tried again: it records with or without the centre.
+func (a *App) reach(ctx context.Context, w *parts) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	links := []*uplink.Uplink{w.uplink}
+	for _, p := range w.pasts {
+		links = append(links, p.Uplink)
 	}
-	return unlessDone(told, err)
+	o := link.Options{
+		URL: cmp.Or(a.config.Centre.NATS, w.enrolment.NATS), Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
+		OnChange: func(up bool, problem error) {
+			for _, l := range links {
+				l.Link(ctx, up, problem)
+			}
+		},
+	}
+	nc, err := link.Dial(o)
+	for wait := reopenFirst; err != nil; wait = min(2*wait, reopenMost) {
+		a.unreached(w, err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		nc, err = link.Dial(o)
+	}
+	defer nc.Close()
+	w.noWay.Store(nil)
+	done := make(chan error, len(links))
+	for _, l := range links {
+		go func() { done <- l.Run(ctx, uplink.OverNATS(nc)) }()
+	}
+	for range links {
+		err = errors.Join(err, <-done)
+		cancel() // without one of them the others end, too
+	}
+	return err
+}
+
+// unreached says why the centre cannot be dialled: once, not at every try.
+func (a *App) unreached(w *parts, why error) {
+	if before := w.noWay.Swap(&why); before == nil || (*before).Error() != why.Error() {
+		a.tell(remark{DiaryLost, unreached(alarm(why.Error()))})
+	}
 }

@@ -18,6 +18,9 @@ type worry struct {
 // is closed, and with each of the journal's chains while it is open.
 func (p *parts) link() (own uplink.State, worries []worry) {
 	own = p.uplink.State()
+	if why := p.noWay.Load(); why != nil {
+		return own, []worry{{problem: (*why).Error()}}
+	}
 	if own.Problem != "" {
 		worries = append(worries, worry{problem: own.Problem})
 	}
