@@ -100,7 +100,7 @@ func (j *Journal) sendAway() (why, err error) {
 		return nil, err
 	}
 	to := foreignFolder(j.dir) + j.opts.Now().UTC().Format("20060102T150405.000")
-	if err := os.MkdirAll(to, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(to, 0o700), syncDir(filepath.Dir(to))); err != nil { // there for good before anything is moved into it
 		return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
 	}
 	for _, name := range names {

@@ -154,7 +154,7 @@ type answer struct {
 // new chain begins that names the old one and what may be lost: see [Journal.Chain].
 func Open(dir string, o Options) (*Journal, error) {
 	o.fill(dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, 0o700), syncDir(filepath.Dir(dir))); err != nil {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
 	guard, err := lock(dir)

@@ -265,7 +265,10 @@ func setAside(pattern string, from io.Reader) (path string, err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = syncDir(filepath.Dir(f.Name())) // what it was copied from is cut next
+	}
+	if err != nil {
 		_ = os.Remove(f.Name()) // half a copy is worth nothing, and on a full disk it is in the way
 	}
 	return f.Name(), err

@@ -196,7 +196,8 @@ func (j *Journal) moveAside() error {
 		return nil // they were moved before, and there was no room for more
 	}
 	to := filepath.Join(j.dir, "damaged-"+j.opts.Now().UTC().Format("20060102T150405.000"))
-	if err := os.MkdirAll(to, 0o700); err != nil {
+	// The folder must be there for good before anything is moved into it.
+	if err := errors.Join(os.MkdirAll(to, 0o700), syncDir(j.dir)); err != nil {
 		return fmt.Errorf("set the damaged journal aside: %w", err)
 	}
 	for _, e := range entries {
