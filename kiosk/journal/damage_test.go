@@ -24,7 +24,7 @@ const childWork = "HAILONG_TEST_JOURNAL_CHILD"
 func withChild(o *Options) {
 	o.Child = func(ctx context.Context, args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, os.Args[0], args...)
-		cmd.Env = append(os.Environ(), childWork+"=1")
+		cmd.Env = append(os.Environ(), childWork+"=1", "GORACE=atexit_sleep_ms=0") // a child with the race detector ends at once
 		return cmd
 	}
 }
@@ -303,7 +303,7 @@ func TestADeadlyFileKillsAChildOnly(t *testing.T) {
 	truncate(t, path, size(t, path)/2) // its map reaches beyond its end
 	for range 2 {
 		cmd := exec.Command(os.Args[0], childCheck, path)
-		cmd.Env = append(os.Environ(), childWork+"=1")
+		cmd.Env = append(os.Environ(), childWork+"=1", "GORACE=atexit_sleep_ms=0") // a child with the race detector ends at once
 		if out, err := cmd.CombinedOutput(); err == nil {
 			t.Fatalf("a child finds nothing: %s", out)
 		}
