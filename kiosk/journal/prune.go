@@ -138,7 +138,9 @@ func (j *Journal) tend() error {
 	if err := j.reserveAhead(); err != nil {
 		return err
 	}
-	if now := j.opts.Now(); now.Sub(j.pruned) >= pruneEvery {
+	// The receipt that lets records go must be on disk before they are gone: in a dispute the
+	// kiosk sends again from the mark that it kept.
+	if now := j.opts.Now(); now.Sub(j.pruned) >= pruneEvery && !j.marks.waiting() {
 		j.pruned = now
 		return j.prune()
 	}

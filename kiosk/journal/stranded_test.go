@@ -511,3 +511,24 @@ func TestARestoredCentreIsAskedAnewWhatIsBacked(t *testing.T) {
 		t.Fatalf("%d segments of %d are left", n, all)
 	}
 }
+
+// Nothing is let go before the receipt that allows it is on disk: after a power cut a kiosk in
+// dispute would send again from an older mark, which is not here any more.
+func TestTheReceiptGoesToDiskBeforeWhatItLetsGo(t *testing.T) {
+	day := &calendar{at: newYear}
+	j := segmented(t, t.TempDir(), 60, func(o *Options) { o.Now = day.now })
+	if err := j.Backed(j.Chain(), j.Head()); err != nil {
+		t.Fatal(err)
+	}
+	day.set(newYear.AddDate(1, 0, 0))
+	j.Contact(day.now(), day.now(), day.now())
+	j.SetReceipt([]byte("biên nhận"))
+	all := len(j.segments())
+	if err := j.tend(); err != nil || len(j.segments()) != all {
+		t.Fatalf("with a receipt that only memory has %d of %d segments are left, %v", len(j.segments()), all, err)
+	}
+	press(t, j, "with the receipt")
+	if err := j.tend(); err != nil || len(j.segments()) == all {
+		t.Fatalf("nothing is let go: %v", err)
+	}
+}

@@ -218,7 +218,14 @@ func (v *verifier) response(r recordForm, hash survey.Hash, at survey.RecordID) 
 		if before != hash {
 			v.wrong("I1: two records are called %s", id)
 		}
-		return // salvaged, and received in its own chain too
+		if at == id { // salvaged, and received in its own chain too: there stands its comment
+			for i := range v.stored.Records {
+				if own := &v.stored.Records[i]; own.ID == id {
+					own.at, own.words = at, len(r.Words) > 0
+				}
+			}
+		}
+		return
 	}
 	v.seen[id] = hash
 	record := StoredRecord{ID: id, Nonce: survey.Nonce(r.Nonce), Hash: hash, Answers: map[string]int{}, Channel: survey.Channel(p.Channel), at: at, words: len(r.Words) > 0}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"hailong/survey/custody"
 	"hailong/sync/uplink"
 )
@@ -162,6 +163,9 @@ func (p *program) prune() {
 		return
 	}
 	fs := p.journal.files
+	if !bytes.Equal(fs.receipt.seen, fs.receipt.synced) {
+		return // the receipt goes to disk first
+	}
 	for len(p.journal.records) >= segment && p.journal.records[segment-1].Sequence <= mark.Sequence {
 		sealed := p.journal.records[:segment]
 		if last := &sealed[segment-1]; last.Clock != custody.ClockSure || w.now-last.Wall < young {
