@@ -19,12 +19,12 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // The two copies inside the kiosk's data folder.
@@ -148,7 +148,7 @@ func reserved(dir string) (bool, error) {
 }
 
 func create(dir string) (*Identity, error) {
-	if err := makeFolder(dir); err != nil {
+	if err := disk.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
 	id := &Identity{Seed: make([]byte, ed25519.SeedSize)}
@@ -218,62 +218,9 @@ func (id *Identity) Save(dir string) error {
 		return fmt.Errorf("write the kiosk's identity: %w", err)
 	}
 	for _, name := range []string{FirstCopy, SecondCopy} {
-		if err := writeDurably(filepath.Join(dir, name), b); err != nil {
+		if err := disk.Write(filepath.Join(dir, name), b); err != nil {
 			return fmt.Errorf("write the kiosk's identity: %w", err)
 		}
 	}
 	return nil
-}
-
-// writeDurably replaces a file whole: the old content or the new is there, never a
-// part, and the new one survives a power cut once this returns. A stop on the way leaves
-// at most one file beside it, which the next write replaces.
-func writeDurably(path string, b []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// makeFolder makes a folder, and those above it that are missing, so that a power cut
-// leaves it there. One that is there may have been made a moment before such a cut.
-func makeFolder(path string) error {
-	above := filepath.Dir(path)
-	if _, err := os.Stat(above); errors.Is(err, os.ErrNotExist) {
-		if err := makeFolder(above); err != nil {
-			return err
-		}
-	}
-	made := os.Mkdir(path, 0o700)
-	if made != nil && !errors.Is(made, os.ErrExist) {
-		return made
-	}
-	err := syncFolder(above)
-	if made != nil && errors.Is(err, os.ErrPermission) {
-		return nil // whoever made it there, it was not this program
-	}
-	return err
-}
-
-// syncFolder makes a rename durable where the system can; Windows has no such call.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // BenchmarkAppend measures one press against what it is made of, interleaved in one
@@ -57,7 +58,7 @@ func BenchmarkAppend(b *testing.B) {
 			if _, err := f.Write(appendFrame(nil, record.Bytes)); err != nil {
 				return err
 			}
-			return datasync(f)
+			return disk.SyncData(f)
 		},
 	}
 	for i := 0; b.Loop(); i++ {

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // A damaged bbolt file can make the library panic in a goroutine of its own, fault, or
@@ -184,7 +185,7 @@ func (j *Journal) putAside(path string, why error) error {
 		return fmt.Errorf("put a damaged file aside: %w", err)
 	}
 	j.tellAside(path, to, why)
-	return syncDir(j.dir)
+	return disk.SyncFolder(j.dir)
 }
 
 // refresh copies each file of the journal and puts the copy in its place. After a failed
@@ -241,5 +242,5 @@ func rewrite(path string) (err error) {
 		_ = os.Remove(fresh) // it may not be there
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncFolder(filepath.Dir(path))
 }

@@ -8,18 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// datasync makes a file's content durable, and of its metadata only what is needed to
-// read it back.
-func datasync(f *os.File) error {
-	for {
-		if err := unix.Fdatasync(int(f.Fd())); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-func syncFolder(d *os.File) error { return d.Sync() }
-
 // allocate gives a file room on the disk without writing it.
 func allocate(f *os.File, size int64) error { return unix.Fallocate(int(f.Fd()), 0, 0, size) }
 

@@ -5,20 +5,8 @@ package journal
 import (
 	"errors"
 	"os"
-	"runtime"
 	"syscall"
 )
-
-func datasync(f *os.File) error { return f.Sync() }
-
-// syncFolder makes a folder's entries durable where the system can: Windows has no
-// such call and writes them through.
-func syncFolder(d *os.File) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	return d.Sync()
-}
 
 // allocate gives a file room on the disk.
 func allocate(f *os.File, size int64) error {

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"hailong/survey"
+	"hailong/survey/disk"
 )
 
 // Somebody may put another box's journal into this one's folder. It is not written, not
@@ -100,7 +101,7 @@ func (j *Journal) sendAway() (why, err error) {
 		return nil, err
 	}
 	to := foreignFolder(j.dir) + j.opts.Now().UTC().Format("20060102T150405.000")
-	if err := errors.Join(os.MkdirAll(to, 0o700), syncDir(filepath.Dir(to))); err != nil { // there for good before anything is moved into it
+	if err := disk.MakeFolder(to); err != nil { // there for good before anything is moved into it
 		return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
 	}
 	for _, name := range names {
@@ -108,7 +109,7 @@ func (j *Journal) sendAway() (why, err error) {
 			return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
 		}
 	}
-	if err := errors.Join(syncDir(to), syncDir(j.dir), syncDir(filepath.Dir(to))); err != nil {
+	if err := errors.Join(disk.SyncFolder(to), disk.SyncFolder(j.dir), disk.SyncFolder(filepath.Dir(to))); err != nil {
 		return nil, err
 	}
 	j.opts.OnEvent(survey.Words{

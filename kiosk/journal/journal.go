@@ -21,6 +21,7 @@ import (
 	"hailong/kiosk"
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 var (
@@ -154,7 +155,7 @@ type answer struct {
 // new chain begins that names the old one and what may be lost: see [Journal.Chain].
 func Open(dir string, o Options) (*Journal, error) {
 	o.fill(dir)
-	if err := errors.Join(os.MkdirAll(dir, 0o700), syncDir(filepath.Dir(dir))); err != nil {
+	if err := disk.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make the journal's folder: %w", err)
 	}
 	guard, err := lock(dir)

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // The lineage says which chain followed which, and what was lost between, in a small file
@@ -47,21 +47,7 @@ func (j *Journal) writeLineage(list []descent) error {
 	if err != nil {
 		return fmt.Errorf("write the journal's lineage: %w", err)
 	}
-	path := filepath.Join(j.opts.Reserve, lineageFile)
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the journal's lineage: %w", err)
-	}
-	_, err = fmt.Fprintf(f, "%s\n%s", checksum(text), text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(j.opts.Reserve)
-	}
+	err = disk.Write(filepath.Join(j.opts.Reserve, lineageFile), fmt.Appendf(nil, "%s\n%s", checksum(text), text))
 	if err != nil {
 		return fmt.Errorf("write the journal's lineage: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // The log file: a header (magic, chain, sequence of its first record, hash of the record
@@ -75,7 +76,7 @@ func (l *logFile) write(frames []byte) error {
 	if _, err := l.f.WriteAt(frames, l.size); err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
-	if err := datasync(l.f); err != nil {
+	if err := disk.SyncData(l.f); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	l.size += int64(len(frames))
@@ -123,7 +124,7 @@ func createLog(path string, o origin) (*os.File, error) {
 	if err := writeLogHeader(f, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := disk.SyncFolder(filepath.Dir(path)); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
@@ -161,15 +162,6 @@ func readLogHeader(r io.Reader) (o origin, err error) {
 		return o, fmt.Errorf("%w: the log does not say where it begins", ErrDamaged)
 	}
 	return o, nil
-}
-
-// syncDir makes a folder's entries durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("open the folder to sync it: %w", err)
-	}
-	return errors.Join(syncFolder(d), d.Close())
 }
 
 // scanned is what a log holds: how far its unbroken run of valid records goes.
@@ -266,7 +258,7 @@ func setAside(pattern string, from io.Reader) (path string, err error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = syncDir(filepath.Dir(f.Name())) // what it was copied from is cut next
+		err = disk.SyncFolder(filepath.Dir(f.Name())) // what it was copied from is cut next
 	}
 	if err != nil {
 		_ = os.Remove(f.Name()) // half a copy is worth nothing, and on a full disk it is in the way

@@ -12,6 +12,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // defaultSegment is how long a log grows before its segment is sealed.
@@ -104,7 +105,7 @@ func (j *Journal) makeDB(number int, o origin, days *custody.Ledger, rebuild boo
 		return putDays(tx, carry(days))
 	})
 	if err == nil {
-		err = syncDir(j.dir)
+		err = disk.SyncFolder(j.dir)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin segment %d: %w", number, err), db.Close())
@@ -278,5 +279,5 @@ func (j *Journal) remove(s *segment) error {
 			return err
 		}
 	}
-	return syncDir(j.dir)
+	return disk.SyncFolder(j.dir)
 }

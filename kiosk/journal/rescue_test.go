@@ -20,6 +20,24 @@ func ruinLog(t *testing.T, dir string, number int, at int64) {
 	overwrite(t, filepath.Join(dir, logName(number)), at, []byte("hỏng"))
 }
 
+// pressedBefore is the folder of a closed journal with a first chain of presses, a centre
+// that it sends to, and what opens it.
+func pressedBefore(t *testing.T, presses int) (k *centre, dir string, first survey.Chain, open func(survey.Chain) *Journal) {
+	t.Helper()
+	k, dir = newCentre(t), t.TempDir()
+	options := func(o *Options) { o.Kiosk, o.Now = k.kiosk, (&calendar{at: newYear}).now }
+	open = func(chain survey.Chain) *Journal {
+		t.Helper()
+		return openTest(t, dir, withChild, options, func(o *Options) { o.Chain = chain })
+	}
+	j := open(survey.Chain{})
+	for i := range presses {
+		vote(t, j, strconv.Itoa(i))
+	}
+	k.ok(j.Close())
+	return k, dir, j.Chain(), open
+}
+
 // A rescue that is stopped at any of its steps is done again and says the same: the chain
 // that it leaves never goes on. The control, where the note of it is taken away, does go on,
 // with numbers that were given before.
@@ -105,20 +123,9 @@ func TestAnEarlierChainThatIsDamagedAgain(t *testing.T) {
 		{"a part, and what it was rescued from", false, func(t *testing.T, dir string) { ruinLog(t, dir, 1, 2000) }, presses - 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k, dir := newCentre(t), t.TempDir()
-			options := func(o *Options) { o.Kiosk, o.Now = k.kiosk, (&calendar{at: newYear}).now }
-			open := func(chain survey.Chain) *Journal {
-				t.Helper()
-				return openTest(t, dir, withChild, options, func(o *Options) { o.Chain = chain })
-			}
-			j := open(survey.Chain{})
-			for i := range presses {
-				vote(t, j, strconv.Itoa(i))
-			}
-			first := j.Chain()
-			k.ok(j.Close())
+			k, dir, first, open := pressedBefore(t, presses)
 			cutShort(t, dir, 1)
-			j = open(first)
+			j := open(first)
 			second := j.Chain()
 			if past := j.Pasts()[0]; past.Head().Sequence != presses-1 {
 				t.Fatalf("the first chain ends with %d", past.Head().Sequence)
@@ -155,20 +162,9 @@ func TestWhatALostChainCarriedIsCarriedAgain(t *testing.T) {
 	const presses = 30
 	for _, lost := range []bool{true, false} {
 		t.Run(fmt.Sprint("lost ", lost), func(t *testing.T) {
-			k, dir := newCentre(t), t.TempDir()
-			options := func(o *Options) { o.Kiosk, o.Now = k.kiosk, (&calendar{at: newYear}).now }
-			open := func(chain survey.Chain) *Journal {
-				t.Helper()
-				return openTest(t, dir, withChild, options, func(o *Options) { o.Chain = chain })
-			}
-			j := open(survey.Chain{})
-			for i := range presses {
-				vote(t, j, strconv.Itoa(i))
-			}
-			first := j.Chain()
-			k.ok(j.Close())
+			k, dir, first, open := pressedBefore(t, presses)
 			ruinLog(t, dir, 1, 3000)
-			j = open(first)
+			j := open(first)
 			second, number := j.Chain(), j.active().number
 			s := declared(t, j, first)
 			if s.Salvaged < 5 || s.Last+s.Salvaged != presses-1 {

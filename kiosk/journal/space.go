@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"hailong/survey/disk"
 )
 
 // Space is how much room a disk has, in bytes: Total is what is used and what is Free. What
@@ -102,7 +104,7 @@ func openCounter(path string) (*counter, error) {
 	}
 	// New, or cut short: it is made whole, with its folder entry.
 	if _, err = f.WriteAt(b, 0); err == nil {
-		err = errors.Join(f.Sync(), syncDir(filepath.Dir(path)))
+		err = errors.Join(f.Sync(), disk.SyncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make %s: %w", filepath.Base(path), err), f.Close())
@@ -141,7 +143,7 @@ func (c *counter) set(v uint64) error {
 	if _, err := c.f.WriteAt(b, slot*counterSlot); err != nil {
 		return err
 	}
-	if err := datasync(c.f); err != nil {
+	if err := disk.SyncData(c.f); err != nil {
 		return err
 	}
 	c.slots = slots{value: v, slot: slot, known: true}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"hailong/survey/disk"
 )
 
 // state is what the state file says about the life before: how much must be looked at
@@ -58,7 +60,7 @@ func noteState(path string, s state, durable bool) error {
 		_, err = f.WriteAt([]byte(s), 0)
 	}
 	if err == nil && durable {
-		err = errors.Join(f.Sync(), syncDir(filepath.Dir(path)))
+		err = errors.Join(f.Sync(), disk.SyncFolder(filepath.Dir(path)))
 	}
 	if errors.Is(err, syscall.EIO) {
 		err = unread(path, err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // rescueFile is there from before the first file is moved aside until the new chain has said
@@ -32,7 +33,7 @@ func (j *Journal) beginRescue(parting *custody.Succession) error {
 	f, err := os.OpenFile(filepath.Join(j.dir, rescueFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err == nil {
 		err = json.NewEncoder(f).Encode(parting)
-		err = errors.Join(err, f.Sync(), f.Close(), syncDir(j.dir))
+		err = errors.Join(err, f.Sync(), f.Close(), disk.SyncFolder(j.dir))
 	}
 	if err != nil {
 		return fmt.Errorf("note that a rescue begins: %w", err)
@@ -42,7 +43,7 @@ func (j *Journal) beginRescue(parting *custody.Succession) error {
 
 // endRescue takes that note away.
 func (j *Journal) endRescue() error {
-	if err := errors.Join(os.Remove(filepath.Join(j.dir, rescueFile)), syncDir(j.dir)); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(j.dir, rescueFile)), disk.SyncFolder(j.dir)); err != nil {
 		return fmt.Errorf("note that the rescue has ended: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // succeed begins a new chain where the old one cannot go on: nobody can say which was
@@ -120,7 +121,7 @@ func (j *Journal) clear() error {
 			}
 		}
 	}
-	return errors.Join(err, syncDir(j.dir))
+	return errors.Join(err, disk.SyncFolder(j.dir))
 }
 
 // tellOfSuccession tells people what became of the old chain. full says why nothing of it
@@ -197,7 +198,7 @@ func (j *Journal) moveAside() error {
 	}
 	to := filepath.Join(j.dir, "damaged-"+j.opts.Now().UTC().Format("20060102T150405.000"))
 	// The folder must be there for good before anything is moved into it.
-	if err := errors.Join(os.MkdirAll(to, 0o700), syncDir(j.dir)); err != nil {
+	if err := disk.MakeFolder(to); err != nil {
 		return fmt.Errorf("set the damaged journal aside: %w", err)
 	}
 	for _, e := range entries {
@@ -205,7 +206,7 @@ func (j *Journal) moveAside() error {
 			return fmt.Errorf("set the damaged journal aside: %w", err)
 		}
 	}
-	return errors.Join(syncDir(to), syncDir(j.dir))
+	return errors.Join(disk.SyncFolder(to), disk.SyncFolder(j.dir))
 }
 
 // declare writes the first records of a following chain: what it follows, what the

@@ -17,6 +17,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 	"hailong/survey/score"
 )
 
@@ -82,7 +83,7 @@ func open(path string, opts Options) (s *Store, err error) {
 	}
 	s = &Store{db: db, failed: make(chan struct{}), limits: defaultLimits}
 	if err = s.prepare(); err == nil && os.IsNotExist(statErr) {
-		err = syncFolder(filepath.Dir(path))
+		err = disk.SyncFolder(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -98,18 +99,6 @@ func mapping() int {
 		return 0
 	}
 	return 1 << 30
-}
-
-// syncFolder makes a new file's name durable. Windows has no such call.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // prepare makes the buckets of a new file and reads what is kept in memory.

@@ -19,6 +19,7 @@ import (
 	"hailong/cmd/internal/run"
 	"hailong/survey"
 	"hailong/survey/custody"
+	"hailong/survey/disk"
 )
 
 // A backup is a folder with the store, the centre's key and a manifest. It is written
@@ -100,7 +101,7 @@ func (m *manifest) write(folder string) error {
 	if err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
-	return writeSecret(filepath.Join(folder, manifestFile), string(b)+"\n")
+	return disk.Write(filepath.Join(folder, manifestFile), append(b, '\n'))
 }
 
 // write makes a backup in a new folder, which is not whole until its name says so.
@@ -112,7 +113,7 @@ func (b *backups) write(ctx context.Context, name string) (m manifest, err error
 	if m, err = b.fill(ctx, partial); err == nil {
 		b.step(BackupCopied)
 		if err = os.Rename(partial, filepath.Join(b.folder, name)); err == nil {
-			err = syncFolder(b.folder)
+			err = disk.SyncFolder(b.folder)
 		}
 	}
 	if err != nil {
@@ -140,7 +141,7 @@ func (b *backups) fill(ctx context.Context, folder string) (m manifest, err erro
 	if err := b.copyStore(ctx, folder, &m); err != nil {
 		return m, err
 	}
-	if err := writeSecret(filepath.Join(folder, keyFile), keyText(b.key.Seed())); err != nil {
+	if err := disk.Write(filepath.Join(folder, keyFile), keyText(b.key.Seed())); err != nil {
 		return m, err
 	}
 	return m, m.write(folder)

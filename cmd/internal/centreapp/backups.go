@@ -17,6 +17,7 @@ import (
 	"hailong/survey"
 	"hailong/survey/boltstore"
 	"hailong/survey/console"
+	"hailong/survey/disk"
 )
 
 // backups makes backups, one at a time, and knows those that are there. A folder may hold
@@ -128,7 +129,7 @@ func (b *backups) begin() {
 
 // tidy clears away what was cut off, and moves the mark where that was cut off.
 func (b *backups) tidy() error {
-	if err := makeFolder(b.folder); err != nil {
+	if err := disk.MakeFolder(b.folder); err != nil {
 		return fmt.Errorf("make the folder of the backups: %w", err)
 	}
 	all := os.RemoveAll(filepath.Join(b.data, scratchName))
@@ -276,7 +277,7 @@ func (b *backups) make(ctx context.Context, name string) (manifest, error) {
 // room sees to it that there is a folder, and that neither the copy nor the try fills a
 // disk.
 func (b *backups) room() error {
-	if err := makeFolder(b.folder); err != nil {
+	if err := disk.MakeFolder(b.folder); err != nil {
 		return fmt.Errorf("make the folder of the backups: %w", err)
 	}
 	info, err := os.Stat(filepath.Join(b.data, storeFile))

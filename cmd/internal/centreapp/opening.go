@@ -12,6 +12,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/boltstore"
+	"hailong/survey/disk"
 )
 
 // The store's files in the data folder.
@@ -37,7 +38,7 @@ func closedAt(size int64) storeState { return storeState(fmt.Sprintf("%s %d", at
 // left there. A store that is missing, empty or damaged is refused: a centre that began
 // anew in its place would look like one where nobody ever pressed.
 func (a *App) inspect(ctx context.Context) (storeState, error) {
-	if err := makeFolder(a.config.Data); err != nil {
+	if err := disk.MakeFolder(a.config.Data); err != nil {
 		return unborn, fmt.Errorf("data = %q: make the folder: %w", a.config.Data, err)
 	}
 	state, err := readState(a.config.Data)
@@ -133,5 +134,5 @@ func readState(dir string) (storeState, error) {
 }
 
 func writeState(dir string, s storeState) error {
-	return writeSecret(filepath.Join(dir, stateFile), string(s)+"\n")
+	return disk.Write(filepath.Join(dir, stateFile), string(s)+"\n")
 }

@@ -13,6 +13,7 @@ import (
 
 	"hailong/survey"
 	"hailong/survey/boltstore"
+	"hailong/survey/disk"
 )
 
 // restoreName is where a store is put together before it takes its place. Where no store is
@@ -66,7 +67,7 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 	r.Time, r.Tried, r.Newer = m.Time, m.Verified != nil, newerThan(o.From, &m)
 	_, err = os.Stat(o.Data)
 	r.New = errors.Is(err, fs.ErrNotExist)
-	if err := makeFolder(o.Data); err != nil {
+	if err := disk.MakeFolder(o.Data); err != nil {
 		return r, fmt.Errorf("make the data folder: %w", err)
 	}
 	release, err := o.holdStore()
@@ -165,7 +166,7 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	beside := o.in(restoreName)
 	path := filepath.Join(beside, storeFile)
 	// One that was cut off left the folder there, and it stays: it is what stops a start.
-	err := errors.Join(makeFolder(beside), os.RemoveAll(path))
+	err := errors.Join(disk.MakeFolder(beside), os.RemoveAll(path))
 	if err != nil {
 		return fmt.Errorf("make a place to put the store together: %w", err)
 	}
@@ -184,7 +185,7 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 		return err
 	}
 	keyPath := filepath.Join(beside, keyFile)
-	return errors.Join(writeSecret(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), syncFolder(beside))
+	return errors.Join(disk.Write(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), disk.SyncFolder(beside))
 }
 
 // giveUp takes away what was put together. Where there is no store yet the empty folder
@@ -241,7 +242,7 @@ func (o *RestoreOptions) putInPlace() (moved []string, err error) {
 		if err := os.Rename(filepath.Join(o.in(restoreName), name), o.in(name)); err != nil {
 			return moved, fmt.Errorf("put %s in its place: %w", name, err)
 		}
-		if err := syncFolder(o.Data); err != nil {
+		if err := disk.SyncFolder(o.Data); err != nil {
 			return moved, err
 		}
 	}

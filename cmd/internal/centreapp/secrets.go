@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"hailong/survey/boltstore"
 	"hailong/survey/console"
+	"hailong/survey/disk"
 )
 
 // The files of secrets in the data folder, readable by their owner only.
@@ -51,7 +51,7 @@ func loadKey(dir string, fresh bool) (ed25519.PrivateKey, error) {
 	if _, err := rand.Read(seed); err != nil {
 		return nil, fmt.Errorf("make the centre's key: %w", err)
 	}
-	return ed25519.NewKeyFromSeed(seed), writeSecret(path, keyText(seed))
+	return ed25519.NewKeyFromSeed(seed), disk.Write(path, keyText(seed))
 }
 
 func keyText(seed []byte) string { return hex.EncodeToString(seed) + "\n" }
@@ -77,58 +77,5 @@ func adminToken(ctx context.Context, dir string, s *boltstore.Store, c *console.
 	if err != nil {
 		return fmt.Errorf("make the administrator's token: %w", err)
 	}
-	return writeSecret(path, token+"\n")
-}
-
-// writeSecret writes a small file whole and durably, readable by its owner only. A stop on
-// the way leaves at most one file beside it, which the next write replaces.
-func writeSecret(path, text string) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// makeFolder makes a folder, and those above it that are missing, so that a power cut
-// leaves it there. One that is there may have been made a moment before such a cut.
-func makeFolder(path string) error {
-	above := filepath.Dir(path)
-	if _, err := os.Stat(above); errors.Is(err, os.ErrNotExist) {
-		if err := makeFolder(above); err != nil {
-			return err
-		}
-	}
-	made := os.Mkdir(path, 0o700)
-	if made != nil && !errors.Is(made, os.ErrExist) {
-		return made
-	}
-	err := syncFolder(above)
-	if made != nil && errors.Is(err, os.ErrPermission) {
-		return nil // whoever made it there, it was not this program
-	}
-	return err
-}
-
-// syncFolder makes what was renamed, made or removed in a folder durable. Windows has no
-// such call.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", dir, err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return disk.Write(path, token+"\n")
 }

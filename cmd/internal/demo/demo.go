@@ -20,6 +20,7 @@ import (
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
 	"hailong/survey"
+	"hailong/survey/disk"
 )
 
 // Config is what `hailong demo` was asked for. Addresses without a host mean this
@@ -246,18 +247,7 @@ func (i Info) write(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+InfoFile+"-*") // of mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return disk.Write(path, append(b, '\n'))
 }
 
 // local is an address on this machine at which a part that may listen on every address

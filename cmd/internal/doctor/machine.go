@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hailong/survey/disk"
 )
 
 // The years that a clock can sensibly tell.
@@ -261,7 +263,7 @@ func measure(folder string) (took []time.Duration, err error) {
 			return nil, err
 		}
 		began := time.Now()
-		if err := datasync(f); err != nil {
+		if err := disk.SyncData(f); err != nil {
 			return nil, err
 		}
 		if i > 0 { // the first one makes the file itself, too

@@ -1,19 +1,8 @@
 package doctor
 
 import (
-	"errors"
-	"os"
 	"syscall"
 )
-
-// datasync makes a file's content durable.
-func datasync(f *os.File) error {
-	for {
-		if err := syscall.Fdatasync(int(f.Fd())); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
 
 func spaceOf(folder string) space {
 	var s syscall.Statfs_t

@@ -2,13 +2,7 @@
 
 package doctor
 
-import (
-	"os"
-
-	"hailong/kiosk/journal"
-)
-
-func datasync(f *os.File) error { return f.Sync() }
+import "hailong/kiosk/journal"
 
 func spaceOf(folder string) space {
 	s := journal.SpaceOf(folder)
