@@ -19,13 +19,13 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sys/unix"
 
 	"hailong/configs"
 	"hailong/kiosk"
 	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
+	"hailong/survey/disk"
 	"hailong/survey/files"
 )
 
@@ -304,7 +304,7 @@ func rawLogWay(b *testing.B) *way {
 			}
 			_, err := f.Write(all)
 			if err == nil {
-				err = unix.Fdatasync(int(f.Fd()))
+				err = disk.SyncData(f)
 			}
 			for _, e := range group {
 				e.done <- err

@@ -9,7 +9,6 @@ import (
 
 	"hailong/cmd/internal/centreapp"
 	"hailong/cmd/internal/cli"
-	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
 )
@@ -26,9 +25,6 @@ func main() {
 		os.Exit(code)
 	}
 	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
-		os.Exit(code)
-	}
-	if code, is := doctor.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}
 	os.Exit(hailong(os.Args[1:], os.Stdout, os.Stderr))

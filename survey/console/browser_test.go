@@ -134,7 +134,7 @@ func busy(c *centre) {
 	}
 	c.store.chains = []custody.ChainState{
 		{Chain: survey.Chain{1}, Kiosk: "k-4xq2mzt7ab", Head: custody.Head{Sequence: 12480}, Received: noon.Add(-20 * time.Second)},
-		{Chain: survey.Chain{3}, Kiosk: "k-copied9xyz", Head: custody.Head{Sequence: 91}, Forks: 2, Disputed: 6, Received: noon.Add(-10 * time.Second)},
+		{Chain: survey.Chain{3}, Kiosk: "k-copied9xyz", Head: custody.Head{Sequence: 91}, Forks: 2, Disputed: 6, Unkept: 3, Received: noon.Add(-10 * time.Second)},
 		{Chain: survey.Chain{2}, Kiosk: "k-h2k9vw3cde", Head: custody.Head{Sequence: 733}, Held: 4, Quarantined: 1, Received: noon.Add(-26 * time.Hour)},
 	}
 	c.at = noon.Add(-3 * time.Hour)

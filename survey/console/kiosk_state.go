@@ -41,12 +41,13 @@ func oneKiosk(k survey.Kiosk, chains []custody.ChainState, losses []lossJSON, be
 	for _, s := range chains {
 		item.Chains = append(item.Chains, chainJSON{
 			Chain: s.Chain.String(), Head: s.Head.Sequence, Hash: s.Head.Hash.String(),
-			Held: s.Held, Quarantined: s.Quarantined, Forks: s.Forks, Disputed: s.Disputed, Received: s.Received.In(survey.Zone),
+			Held: s.Held, Quarantined: s.Quarantined, Forks: s.Forks, Disputed: s.Disputed, Unkept: s.Unkept, Received: s.Received.In(survey.Zone),
 		})
 		item.Held += s.Held
 		item.Quarantined += s.Quarantined
 		item.Forks += s.Forks
 		item.Disputed += s.Disputed
+		item.Unkept += s.Unkept
 		if s.Received.After(newest) {
 			newest = s.Received
 		}

@@ -28,6 +28,7 @@ type kioskJSON struct {
 	Quarantined uint64               `json:"quarantined"`
 	Forks       uint64               `json:"forks"`
 	Disputed    uint64               `json:"disputed"`   // responses in the forks that do not count
+	Unkept      uint64               `json:"unkept"`     // further forks that came when there was no more room for evidence
 	Trouble     *string              `json:"trouble"`    // what it said is wrong with it; null = nothing, or it has not said
 	Free        *int64               `json:"free"`       // bytes free on its disk; null = not known
 	Refused     *uint64              `json:"refused"`    // presses it refused because its disk was full, ever; null = it has not said
@@ -87,6 +88,7 @@ type chainJSON struct {
 	Quarantined uint64    `json:"quarantined"`
 	Forks       uint64    `json:"forks"`
 	Disputed    uint64    `json:"disputed"`
+	Unkept      uint64    `json:"unkept"`
 	Received    time.Time `json:"received"`
 }
 

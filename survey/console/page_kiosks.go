@@ -16,7 +16,7 @@ import (
 type kioskView struct {
 	ID, Name, Role, Counters, Contact, Status string
 	Unsent, Head, Held, Quarantined, Forks    string
-	Disputed, Software                        string
+	Disputed, Unkept, Software                string
 	Chain                                     string   // the one that Head is of; "" = the kiosk has no other
 	Before                                    []string // its earlier chains, with the last number of each
 	Says                                      []saysView
@@ -212,6 +212,9 @@ func (v *kioskView) hear(lang survey.Lang, k kioskJSON) {
 	}
 	if k.Disputed > 0 {
 		v.Disputed = fmt.Sprintf(say(lang, "disputed_of"), count(lang, k.Disputed))
+	}
+	if k.Unkept > 0 {
+		v.Unkept = fmt.Sprintf(say(lang, "unkept_of"), count(lang, k.Unkept))
 	}
 	if k.Trouble != nil {
 		v.Trouble = saidIn(lang, *k.Trouble)

@@ -91,6 +91,7 @@ var words = map[string]survey.Words{
 	"says_skew":     {"vi": "đồng hồ lệch %s", "en": "clock off by %s"},
 	"says_refused":  {"vi": "từ chối %s lượt", "en": "%s refused"},
 	"disputed_of":   {"vi": "%s lượt tranh chấp", "en": "%s disputed"},
+	"unkept_of":     {"vi": "%s lô nữa hết chỗ giữ", "en": "%s more not kept: no room"},
 	"says_note":     {"vi": "Lời báo gần nhất của thiết bị: chỗ trống trên đĩa; đồng hồ so với đồng hồ trung tâm; số lượt không nhận vì đĩa đầy, từ trước đến nay (người dân đã được báo là chưa ghi nhận).", "en": "What the kiosk last said: the room on its disk; its clock against the centre's; presses that it did not take because its disk was full, ever (people were told so)."},
 	"software":      {"vi": "Phiên bản", "en": "Version"},
 	"trouble":       {"vi": "Sự cố", "en": "Trouble"},

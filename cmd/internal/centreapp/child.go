@@ -23,8 +23,9 @@ import (
 // again may need more memory than there is. So it is looked at, and a backup's copy
 // verified, in a process made for that.
 
-// childWord is the first argument of such a process. The second is the store; a third is
-// the backup's folder that the store was copied from: it is verified then.
+// childWord is the first argument of such a process. The second is the store; where there
+// is a third it is verified, too, and held against the backup that this folder has, unless
+// it is "".
 const childWord = "store-child"
 
 // A child's exit codes besides 0, sound. Go itself ends one with childDied, whatever for.
@@ -47,8 +48,9 @@ var fromTheFile = []string{"panic: ", "unexpected fault address ", "runtime: gor
 // progressLine is what a child says while it verifies.
 const progressLine = "verified %d of %d"
 
-// errNotLooked says that nothing is known of a store's file.
-var errNotLooked = errors.New("the store's file cannot be looked at")
+// ErrNotLooked says that nothing is known of a store's file: memory ran out, it cannot be
+// read, or whatever else the operating system refused.
+var ErrNotLooked = errors.New("the store's file cannot be looked at")
 
 // Child does the work of a process that was started to look at a store, if this is one:
 // the program calls it first, with its arguments.
@@ -95,13 +97,13 @@ func childCode(err error) int {
 // judged is the error of a look that was made in this process.
 func judged(err error) error {
 	if childCode(err) == childBlind {
-		return fmt.Errorf("%w: %w", errNotLooked, err)
+		return fmt.Errorf("%w: %w", ErrNotLooked, err)
 	}
 	return err
 }
 
 // lookAt looks whether a store can be opened. The error is [boltstore.ErrLocked],
-// errNotLooked, that of a context that ended, or says what is wrong with the file.
+// ErrNotLooked, that of a context that ended, or says what is wrong with the file.
 func lookAt(ctx context.Context, program, path string) error {
 	if program != "" {
 		return inChild(ctx, nil, program, path)
@@ -109,8 +111,8 @@ func lookAt(ctx context.Context, program, path string) error {
 	return judged(boltstore.Check(path))
 }
 
-// verifyStore verifies a copy of a backup's store that is thrown away or restored
-// afterwards, in a process of its own where program names this program's file.
+// verifyStore verifies a store, and, where backup is not "", that it is a copy of that one's,
+// in a process of its own where program names this program's file.
 func verifyStore(ctx context.Context, program, path, backup string, progress func(done, total int64)) error {
 	if program != "" {
 		return inChild(ctx, progress, program, path, backup)
@@ -121,18 +123,40 @@ func verifyStore(ctx context.Context, program, path, backup string, progress fun
 	return judged(verifyCopy(ctx, path, backup, progress))
 }
 
-// verifyCopy opens a sound copy of a backup's store and verifies that it is what the
-// backup's manifest says, and every record of it.
-func verifyCopy(ctx context.Context, path, backup string, progress func(done, total int64)) (err error) {
-	m, err := readManifest(backup)
-	if err != nil {
-		return err
+// CheckStore looks at a store that no program has open: whether it can be opened, and, if
+// deep, every signature and figure in it; progress, if set, hears how far that has come.
+// program is the file of one that calls [Child]; "" = this process looks itself. The error
+// is [boltstore.ErrLocked], [ErrNotLooked], that of a context that ended, or says what is
+// wrong with the file.
+func CheckStore(ctx context.Context, program, path string, deep bool, progress func(done, total int64)) error {
+	if deep {
+		return verifyStore(ctx, program, path, "", progress)
 	}
+	return lookAt(ctx, program, path)
+}
+
+// verifyCopy opens a sound store and verifies every record of it, and, of a copy, that it
+// is what the manifest of the backup in that folder says.
+func verifyCopy(ctx context.Context, path, backup string, progress func(done, total int64)) (err error) {
 	store, err := boltstore.Open(path, boltstore.Options{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if backup != "" {
+		if err := compareCopy(ctx, store, backup); err != nil {
+			return err
+		}
+	}
+	return store.Verify(ctx, progress)
+}
+
+// compareCopy compares a copied store with its backup's manifest.
+func compareCopy(ctx context.Context, store *boltstore.Store, backup string) error {
+	m, err := readManifest(backup)
+	if err != nil {
+		return err
+	}
 	if epoch := epochText(store.Epoch()); epoch != m.Epoch {
 		return fmt.Errorf("the copy is of epoch %s, and the manifest says %s", epoch, m.Epoch)
 	}
@@ -140,7 +164,7 @@ func verifyCopy(ctx context.Context, path, backup string, progress func(done, to
 	if err := store.SetBackup(ctx, store.Epoch(), m.heads()); err != nil {
 		return fmt.Errorf("the copy lacks what the manifest says: %w", err)
 	}
-	return store.Verify(ctx, progress)
+	return nil
 }
 
 // inChild looks at a store in a process of its own: args are the store, and what more the
@@ -148,7 +172,7 @@ func verifyCopy(ctx context.Context, path, backup string, progress func(done, to
 func inChild(ctx context.Context, progress func(done, total int64), program string, args ...string) error {
 	info, err := os.Stat(args[0])
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNotLooked, err)
+		return fmt.Errorf("%w: %w", ErrNotLooked, err)
 	}
 	// A hang is damage as well. A slow disk reads 2 MB/s.
 	within := 2*time.Minute + time.Duration(info.Size()/2_000_000)*time.Second
@@ -167,6 +191,9 @@ func inChild(ctx context.Context, progress func(done, total int64), program stri
 	err = child.Run()
 	said := cmp.Or(out.said, string(out.rest))
 	code := childBlind // of one that could not be started
+	if said == "" && err != nil {
+		said = err.Error()
+	}
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		code = exit.ExitCode()
 	}
@@ -178,13 +205,13 @@ func inChild(ctx context.Context, progress func(done, total int64), program stri
 	case limited.Err() != nil:
 		return fmt.Errorf("the process that looked at it said nothing for %s", within)
 	case code < 0: // ended from outside
-		return fmt.Errorf("%w: the process that looked at it was ended (%w), maybe because memory ran out", errNotLooked, err)
+		return fmt.Errorf("%w: the process that looked at it was ended (%w), maybe because memory ran out", ErrNotLooked, err)
 	case code == childLocked:
 		return boltstore.ErrLocked
 	case code == childDamaged, code == childDied && blamesFile(said):
 		return errors.New(said)
 	}
-	return fmt.Errorf("%w: %s: %w", errNotLooked, said, err)
+	return fmt.Errorf("%w: %s", ErrNotLooked, said)
 }
 
 // blamesFile reports whether the last words of a child that died are about the file.

@@ -28,7 +28,7 @@ func TestWhatAChildSaysOfAnError(t *testing.T) {
 		if got := childCode(err); got != want {
 			t.Errorf("%v: exit code %d, want %d", err, got, want)
 		}
-		if blind := errors.Is(judged(err), errNotLooked); blind != (want == childBlind) || !errors.Is(judged(err), err) {
+		if blind := errors.Is(judged(err), ErrNotLooked); blind != (want == childBlind) || !errors.Is(judged(err), err) {
 			t.Errorf("%v, met in this process, becomes %v", err, judged(err))
 		}
 	}

@@ -62,7 +62,7 @@ func (a *App) inspect(ctx context.Context) (storeState, error) {
 		return state, nil
 	case ctx.Err() != nil: // it says nothing about the store
 		return unborn, fmt.Errorf("told to stop while the store was looked at: %w", ctx.Err())
-	case errors.Is(err, boltstore.ErrLocked), errors.Is(err, errNotLooked):
+	case errors.Is(err, boltstore.ErrLocked), errors.Is(err, ErrNotLooked):
 		return unborn, fmt.Errorf("data = %q: %w", a.config.Data, err)
 	case state == making:
 		// Nothing was ever taken into it. It goes out of the way, but it stays.

@@ -203,7 +203,7 @@ func (o *RestoreOptions) unusable(ctx context.Context, why error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if errors.Is(why, errNotLooked) || errors.Is(why, syscall.ENOSPC) || errors.Is(why, syscall.EDQUOT) {
+	if errors.Is(why, ErrNotLooked) || errors.Is(why, syscall.ENOSPC) || errors.Is(why, syscall.EDQUOT) {
 		return survey.Problem{
 			Path: "--from", Value: o.From,
 			Vi: fmt.Sprintf("chưa xét được bản sao lưu này, không có nghĩa là nó hỏng (%v); chưa có gì bị thay đổi: hãy giải phóng bộ nhớ và chỗ trống trên đĩa của %s, hoặc dùng máy khác, rồi khôi phục lại từ chính bản này", why, o.Data),

@@ -20,7 +20,7 @@ func TestWhatMakesABackupUnusable(t *testing.T) {
 		write(syscall.EIO):                                    true,
 		write(syscall.ENOSPC):                                 false,
 		write(syscall.EDQUOT):                                 false,
-		fmt.Errorf("%w: it was ended (killed)", errNotLooked): false,
+		fmt.Errorf("%w: it was ended (killed)", ErrNotLooked): false,
 	} {
 		said := (&RestoreOptions{From: "/backup", Data: "/data"}).unusable(t.Context(), why).Error()
 		if strings.Contains(said, "cannot be used") != judged || strings.Contains(said, "restore this very backup again") == judged {

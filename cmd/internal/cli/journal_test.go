@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"hailong/cmd/internal/centreapp"
-	"hailong/cmd/internal/doctor"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/kiosk/identity"
 	"hailong/kiosk/journal"
@@ -31,9 +30,6 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
-		os.Exit(code)
-	}
-	if code, is := doctor.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}
 	os.Exit(m.Run())

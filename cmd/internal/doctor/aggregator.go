@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"hailong/cmd/internal/centreapp"
 	"hailong/survey/boltstore"
 )
 
@@ -54,11 +55,14 @@ func (e *exam) store(ctx context.Context, path string) (running bool) {
 		e.bad("store", words("không có kho dữ liệu "+path, "there is no store "+path), restore)
 		return false
 	}
-	switch err := e.lookAt(ctx, path, e.Deep); {
+	switch err := centreapp.CheckStore(ctx, e.Program, path, e.Deep, e.Progress); {
 	case errors.Is(err, boltstore.ErrLocked):
 		e.good("store", words("trung tâm đang chạy và giữ kho dữ liệu; muốn kiểm tra hãy dừng nó, hoặc kiểm tra một bản sao lưu",
 			"the aggregator runs and holds its store; to have it checked, stop it, or check a backup"))
 		return true
+	case errors.Is(err, centreapp.ErrNotLooked), ctx.Err() != nil:
+		e.warn("store", words("chưa xét được kho dữ liệu, không có nghĩa là nó hỏng: "+oneLine(err), "the store was not judged, which does not mean that it is damaged: "+oneLine(err)),
+			words("giải phóng bộ nhớ, dùng tài khoản của chương trình hoặc root, rồi chạy lại lệnh này; chưa có lý do gì để khôi phục", "free memory, use the program's own user or root, then run this again; there is no reason yet to restore"))
 	case err != nil:
 		e.bad("store", words("kho dữ liệu hỏng: "+oneLine(err), "the store is damaged: "+oneLine(err)), restore)
 	case e.Deep:

@@ -173,6 +173,27 @@ func TestWhatIsWrongWithAnAggregatorAtRest(t *testing.T) {
 	}
 }
 
+// A machine that cannot look at a store has not found it damaged: nobody is to restore one.
+func TestAStoreThatCannotBeJudgedIsNotDamaged(t *testing.T) {
+	dir, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	starved := filepath.Join(t.TempDir(), "starved")
+	if err := os.WriteFile(starved, []byte("#!/bin/sh\necho 'fatal error: runtime: out of memory'\nexit 2\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, program := range []string{starved, filepath.Join(dir, "gone")} {
+		for _, deep := range []bool{false, true} {
+			o := atCentre(dir)
+			o.Program, o.Deep = program, deep
+			if got, said := examined(t, o, askCentre); got["store"] != Warn || !strings.Contains(said, "does not mean that it is damaged") {
+				t.Errorf("%s, deep %v: %v\n%s", program, deep, got, said)
+			}
+		}
+	}
+}
+
 // rubbish damages a store's pages behind its first two, which can kill whoever reads it.
 func rubbish(_ *testing.T, dir string) error {
 	path := filepath.Join(dir, storeFile)

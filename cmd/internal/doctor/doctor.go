@@ -49,12 +49,13 @@ type Options struct {
 	AggregatorURL string // the same of the aggregator
 	Backups       string // the aggregator's folder of backups; "" = backups in its data folder
 	Deep          bool   // reckon the store's counts anew from its batches
-	// Progress, if set, hears how much of the newest backup has been read.
+	// Progress, if set, hears how much of the store, and then of the newest backup, has been
+	// read.
 	Progress func(done, total int64)
 	// Full and Spare are the kiosk's limits of free disk, in bytes.
 	Full, Spare int64
-	// Program is the file of a program that calls [Child] and the kiosk's child, in which
-	// files that may be damaged are looked at; "" = they are looked at in this process.
+	// Program is the file of a program that calls [centreapp.Child], in which a store that may
+	// be damaged is looked at; "" = it is looked at in this process.
 	Program string
 	// Child makes the processes that look at a journal's files; nil = none.
 	Child func(ctx context.Context, args ...string) *exec.Cmd

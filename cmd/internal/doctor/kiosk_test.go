@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"hailong/cmd/internal/centreapp"
 	"hailong/kiosk/identity"
 	"hailong/kiosk/journal"
 	"hailong/survey"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asJournalChild) != "" {
 		os.Exit(journal.RunChild(os.Args[1:], os.Stdout))
 	}
-	if code, is := Child(os.Args[1:], os.Stdout); is {
+	if code, is := centreapp.Child(os.Args[1:], os.Stdout); is {
 		os.Exit(code)
 	}
 	os.Exit(m.Run())
