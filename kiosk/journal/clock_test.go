@@ -1,6 +1,9 @@
 package journal
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -178,5 +181,34 @@ func TestBootsThatNeverMetTheCentre(t *testing.T) {
 				t.Fatalf("%d without a day, %+v", unknown, got)
 			}
 		})
+	}
+}
+
+// A power cut may leave the log with a record of the clock that bbolt lacks. The records that
+// it gives a day may stand in bbolt, and have their day all the same.
+func TestAClockRecordThatOnlyTheLogHas(t *testing.T) {
+	dir, box := t.TempDir(), newBoxClock(0)
+	j := openTest(t, dir, func(o *Options) { o.Now, o.NoHardwareClock = box.now, true })
+	press(t, j, "offline")
+	cut := copyFolder(t, dir)
+	box.mono.Store(int64(time.Hour))
+	box.contact(j)
+	waitFor(t, j, 2)
+	want := j.Totals(0)
+	log, err := os.ReadFile(filepath.Join(dir, logName(1)))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cut, logName(1)), log, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // as it is completed, and as it is read the next time
+		again := openTest(t, cut, func(o *Options) { o.Chain = j.Chain() })
+		if got := again.Totals(0); again.Head() != j.Head() || !reflect.DeepEqual(got, want) {
+			t.Errorf("it issued %+v, want %+v", got, want)
+		}
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -155,8 +156,17 @@ func (j *Journal) recover(s *segment, f *os.File, size int64) error {
 		return fmt.Errorf("%w: the log (to %d) and bbolt (to %d) %s", ErrDamaged, log.head.Sequence, db.Sequence, faultOther)
 	}
 	if what == CompleteDB {
+		// With the records of all segments that have no day yet: a record of the clock that
+		// only the log has may give them theirs.
+		days, anew, err := daysOf(append(slices.Clone(j.segments()), s))
+		if anew || errors.Is(err, ErrDamaged) {
+			days, err = nil, nil // it is met again, and seen to, when the journal is open: see loadDays
+		}
+		if err != nil {
+			return err
+		}
 		s.last = log.head
-		if err := s.complete(f, log.head, db.Sequence); err != nil {
+		if err := s.complete(f, log.head, db.Sequence, days); err != nil {
 			return err
 		}
 	}
@@ -256,27 +266,25 @@ func runOn(f *os.File, run, size int64) error {
 // completeChunk is how many records are added to bbolt in one transaction.
 const completeChunk = 1000
 
-// complete adds the records after seq and up to head, which only the log has, to bbolt.
-// Comments, which the log never holds, are not among them: a group with comments is
-// logged only after bbolt has it, so they are missing only where bbolt was lost.
-func (s *segment) complete(f *os.File, head custody.Head, seq uint64) error {
+// complete adds the records after seq and up to head, which only the log has, to bbolt, and
+// to the totals of the days, if these are not nil. Comments, which the log never holds, are
+// not among them: a group with comments is logged only after bbolt has it, so they are
+// missing only where bbolt was lost.
+func (s *segment) complete(f *os.File, head custody.Head, seq uint64, days *custody.Ledger) error {
 	var chunk []*custody.Record
-	var days *custody.Ledger // of all chunks: a record of the clock gives days to earlier ones
-	var damaged error
 	flush := func() error {
 		err := s.db.Update(func(tx *bbolt.Tx) error {
 			rows := rowsOf(tx)
-			if days == nil {
-				days, damaged = readDays(tx, seq)
-			}
 			for _, r := range chunk {
 				if err := rows.put(r, nil); err != nil {
 					return err
 				}
-				days.Add(r)
+				if days != nil {
+					days.Add(r)
+				}
 			}
-			if damaged != nil {
-				return nil // they are counted anew from the records: see daysOf
+			if days == nil {
+				return nil
 			}
 			return putDays(tx, days.Changed(0))
 		})
