@@ -94,12 +94,13 @@ func (s *Store) Entry(ctx context.Context, id survey.RecordID) (e survey.Entry, 
 }
 
 func entryOf(tx *bbolt.Tx, id survey.RecordID, rec *custody.Record) (e survey.Entry, err error) {
+	places := []survey.RecordID{id} // where its comment may stand
 	if rec.Fault == nil && rec.Kind == custody.SalvagedRecord {
 		inner, err := rec.Salvaged()
 		if err != nil {
 			return e, err
 		}
-		rec = &inner
+		rec, places = &inner, append(places, inner.ID())
 	}
 	if e, err = rec.Entry(); err != nil {
 		return survey.Entry{}, err
@@ -107,10 +108,24 @@ func entryOf(tx *bbolt.Tx, id survey.RecordID, rec *custody.Record) (e survey.En
 	if at, known := parsePlaced(tx.Bucket(placedBucket).Get(idKey(id))); known {
 		e.At = at
 	}
-	if v := tx.Bucket(commentBucket).Get(idKey(id)); len(v) > saltLen {
-		e.Comment = string(v[saltLen:])
+	for _, place := range places {
+		// In its own chain another record may have come under its name.
+		if c, ok := commentIn(tx, place); ok && rec.Comment != nil && c.Commit() == *rec.Comment {
+			e.Comment = c.Text
+			break
+		}
 	}
 	return e, nil
+}
+
+// commentIn is the comment that came with a record.
+func commentIn(tx *bbolt.Tx, id survey.RecordID) (c custody.Comment, ok bool) {
+	v := tx.Bucket(commentBucket).Get(idKey(id))
+	if len(v) <= saltLen {
+		return c, false
+	}
+	c.Sequence, c.Text = id.Sequence, string(v[copy(c.Salt[:], v):])
+	return c, true
 }
 
 const saltLen = len(custody.Comment{}.Salt)

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"what was salvaged says otherwise", salvagedSaysOtherwise},
 		{"what was salvaged twice says otherwise", salvagedTwiceOtherwise},
 		{"strangers salvage nothing", strangersSalvageNothing},
+		{"a salvaged comment comes later", aSalvagedCommentComesLater},
 		{"what kiosks say they issued", whatWasIssued},
 		{"what a damaged journal may have lost", whatMayBeLost},
 		{"what is on its way may be lost", whatIsOnItsWayMayBeLost},

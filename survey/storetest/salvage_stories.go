@@ -144,3 +144,29 @@ func ownRecordsAreNoLoss(t *testing.T, open opener) {
 		})
 	}
 }
+
+// aSalvagedCommentComesLater has a record that was salvaged without its comment, which comes
+// with the record's own chain. What another record of that name said is not its comment.
+func aSalvagedCommentComesLater(t *testing.T, open opener) {
+	const text = "Chờ lâu nhưng cán bộ tận tình"
+	for name, same := range map[string]bool{"the same": true, "another record of its name": false} {
+		t.Run(name, func(t *testing.T) {
+			s := counting(t, open)
+			old, want := newKiosk("a"), text
+			in := old.comment(press("Q1", 4), text)
+			next := old.successor("a, second life")
+			carrier := next.salvage(old.records[0])
+			s.keep(next.all())
+			if !same {
+				old, want = newKiosk("a"), ""
+				old.comment(press("Q1", 1), "lời của người khác")
+			}
+			s.keep(old.all())
+			s.reopen()
+			if e, found, err := s.store.Entry(s.ctx, carrier); err != nil || !found || e.ID != in || e.Comment != want {
+				t.Errorf("%+v, %v, %v; want comment %q", e, found, err, want)
+			}
+			s.recounted()
+		})
+	}
+}
