@@ -33,6 +33,7 @@ func putDays(tx *bbolt.Tx, rows []custody.LedgerRow) error {
 // what was written.
 func readDays(tx *bbolt.Tx, last uint64) (*custody.Ledger, error) {
 	l := &custody.Ledger{}
+	l.Restore(last) // the journal's own records are of no day
 	err := tx.Bucket(bucketDays).ForEach(func(k, v []byte) error {
 		b := unkeyed(k, v)
 		issued, n := binary.Uvarint(b)

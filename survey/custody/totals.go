@@ -163,12 +163,15 @@ func (l *Ledger) Since(durable uint64) *Totals {
 	return t
 }
 
-// Restore sets a day's row as [Ledger.Changed] gave it, and the last sequence counted.
-func (l *Ledger) Restore(last uint64, row LedgerRow) {
+// Restore sets the last sequence counted, and days' rows as [Ledger.Changed] gave them.
+func (l *Ledger) Restore(last uint64, rows ...LedgerRow) {
 	if l.days == nil {
 		l.days = map[survey.Date]dayCount{}
 	}
-	l.last, l.days[row.Day] = last, dayCount{row.Issued, row.Changed}
+	l.last = last
+	for _, row := range rows {
+		l.days[row.Day] = dayCount{row.Issued, row.Changed}
+	}
 }
 
 // LedgerRow is one day of a [Ledger], to be kept and restored.

@@ -115,9 +115,7 @@ func TestLedgerIsRestored(t *testing.T) {
 		r := pressAt(uint64(i+1), 1, at(2+i/2, 9, 0), int64(i), custody.ClockState(i%2))
 		l.Add(&r)
 	}
-	for _, row := range l.Changed(0) {
-		again.Restore(6, row)
-	}
+	again.Restore(6, l.Changed(0)...)
 	again.Adopt(&l)
 	if got := l.Changed(4); len(got) != 2 || got[0] != (custody.LedgerRow{Day: custody.UnknownDay, Issued: 3, Changed: 6}) {
 		t.Errorf("changed after 4: %+v", got)
