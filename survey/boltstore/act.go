@@ -15,6 +15,7 @@ type act struct {
 	id       survey.RecordID // where the record stands
 	identity survey.RecordID // what the act is called for ever: id, or the salvaged record's own
 	rec      *custody.Record // the record, or the one it salvaged
+	salvaged bool            // rec is another chain's, or was
 	hour     survey.Hour     // 0 = not known
 	day      survey.Date     // custody.UnknownDay = not known
 }
@@ -31,7 +32,7 @@ func actOf(id survey.RecordID, rec *custody.Record, before survey.Date, placed f
 		} else {
 			a.identity = inner.ID()
 		}
-		a.rec = &inner
+		a.rec, a.salvaged = &inner, true
 	}
 	switch {
 	case a.rec.Fault != nil:
@@ -169,12 +170,21 @@ func (w *writing) takeOwn(id survey.RecordID, rec *custody.Record, st *chainStat
 		return w.place(id, rec, st, reached)
 	case rec.Kind == custody.SuccessionRecord && id.Sequence <= maxSuccessions:
 		return w.put(successionBucket, idKey(id), rec.Payload)
-	case rec.Kind == custody.SalvagedRecord:
-		inner, err := rec.Salvaged()
-		if err != nil {
-			return err
-		}
-		return w.put(salvagedOwnBucket, salvagedKey(st.Kiosk, inner.ID()), nil)
 	}
 	return nil
+}
+
+// noAct are the records inside a salvaged one that count for nothing: those of the journals'
+// own, and those in which it had been salvaged before.
+func noAct(rec *custody.Record) (list []survey.RecordID) {
+	if rec.Fault != nil || rec.Kind != custody.SalvagedRecord {
+		return nil
+	}
+	for in := custody.DecodeRecord(rec.Payload); in.Fault == nil && in.Kind != custody.ResponseRecord; in = custody.DecodeRecord(in.Payload) {
+		list = append(list, in.ID())
+		if in.Kind != custody.SalvagedRecord {
+			break
+		}
+	}
+	return list
 }

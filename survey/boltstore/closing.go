@@ -105,7 +105,7 @@ func closingsIn(ctx context.Context, tx *bbolt.Tx, q custody.ClosingQuery) (list
 	if q.Kiosk != "" {
 		prefix = kioskKey(q.Kiosk)
 	}
-	twice, err := issuedTwice(tx, prefix)
+	elsewhere, err := cameElsewhere(tx, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func closingsIn(ctx context.Context, tx *bbolt.Tx, q custody.ClosingQuery) (list
 			c = &custody.Closing{Kiosk: k.kiosk, Date: k.day, Excluded: map[survey.Flag]uint64{}}
 			sums[name{k.kiosk, k.day}] = c
 		}
-		t.addTo(c, said, twice[k])
+		t.addTo(c, said, elsewhere[k])
 		return nil
 	})
 	if err != nil {
@@ -153,11 +153,11 @@ func asked(q custody.ClosingQuery, day survey.Date) bool {
 // addTo adds a row to a closing. A chain of which the kiosk never said how many it
 // issued is taken as complete, and one of which more came than it said has issued what
 // came: batches of a chain that was damaged may carry no totals. elsewhere are records
-// that another chain issued, too, and that came with that one alone.
+// that it issued, and that came with another chain alone, where they are counted as issued.
 func (t *tally) addTo(c *custody.Closing, said bool, elsewhere int64) {
 	issued := t.received
 	if said {
-		issued = max(issued, t.issued+t.disputed-elsewhere)
+		issued += max(0, t.lacking()-elsewhere)
 	}
 	for to, n := range map[*uint64]int64{
 		&c.Issued: issued, &c.Received: t.received, &c.Counted: t.counted,
@@ -177,11 +177,11 @@ func (t *tally) addTo(c *custody.Closing, said bool, elsewhere int64) {
 	c.Unaccounted += uint64(max(left, -left))
 }
 
-// issuedTwice counts the records that two chains of a kiosk say they issued and only one
-// brought: salvaged, and not received in their own chain. They are counted by their own
-// chain, so that nothing is taken off what a third one lacks.
-func issuedTwice(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
-	twice := map[tallyKey]int64{}
+// cameElsewhere counts the records that a chain says it issued on a day and that came on
+// another, or with another chain: salvaged, and not received in their own. They are counted by
+// their own chain, so that nothing is taken off what a third one lacks.
+func cameElsewhere(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
+	elsewhere := map[tallyKey]int64{}
 	c := tx.Bucket(salvagedBucket).Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		kiosk, rest, ok := parseKiosk(k)
@@ -194,10 +194,46 @@ func issuedTwice(tx *bbolt.Tx, prefix []byte) (map[tallyKey]int64, error) {
 			return nil, err
 		}
 		if last, _ := lastSaid(tx, kiosk, id.Chain); id.Sequence > old.Head.Sequence && id.Sequence <= last {
-			twice[tallyKey{kiosk, id.Chain, parseDay(v[idLen:])}]++
+			elsewhere[tallyKey{kiosk, id.Chain, parseDay(v[idLen:])}]++
 		}
 	}
-	return twice, nil
+	return elsewhere, spread(tx, prefix, elsewhere)
+}
+
+// spread takes records that came without a day off the days at which their own chain lacks
+// them: the kiosk may have learnt when they were made, and the record that says so is still on
+// its way, or came with another chain. The latest days go first: what a kiosk lets go are the
+// oldest ones.
+func spread(tx *bbolt.Tx, prefix []byte, elsewhere map[tallyKey]int64) error {
+	undated := maps.Clone(elsewhere)
+	maps.DeleteFunc(undated, func(k tallyKey, _ int64) bool { return k.day != custody.UnknownDay })
+	err := eachAsked(tx, custody.ClosingQuery{Unknown: true}, prefix, func(k tallyKey, t *tally) error {
+		undated[k] += t.received - t.salvaged - t.issued - t.disputed
+		return nil
+	})
+	for k, n := range undated {
+		if err == nil && n > 0 {
+			err = spreadOver(tx, k, n, elsewhere)
+		}
+	}
+	return err
+}
+
+func spreadOver(tx *bbolt.Tx, k tallyKey, n int64, elsewhere map[tallyKey]int64) error {
+	var days []tallyKey
+	lacking := map[tallyKey]int64{}
+	err := eachTally(tx, append(kioskKey(k.kiosk), k.chain[:]...), func(at tallyKey, t *tally) error {
+		days, lacking[at] = append(days, at), t.lacking()
+		return nil
+	})
+	for _, at := range slices.Backward(days) {
+		if at != k {
+			off := min(n, max(0, lacking[at]-elsewhere[at]))
+			n -= off
+			elsewhere[at] += off
+		}
+	}
+	return err
 }
 
 // Losses are what damaged journals may have lost, ordered by the successors' chains.
@@ -244,7 +280,7 @@ func lossesIn(tx *bbolt.Tx) (list []custody.Loss, err error) {
 	})
 	for _, w := range told {
 		if err == nil {
-			w.loss.AtLeast, w.loss.AtMost, err = lost(tx, &w.loss)
+			err = bound(tx, &w.loss)
 		}
 		if err == nil {
 			w.loss.Heard, err = receivedAt(tx, w.id)
@@ -257,29 +293,56 @@ func lossesIn(tx *bbolt.Tx) (list []custody.Loss, err error) {
 	return list, err
 }
 
-// lost bounds how many records of a chain are lost. At least those that the kiosk once said
-// were given out, and that neither are here nor stand where it says that it has them still.
-// At most all that it had set aside to be given out and that is not here, be it on its way.
-func lost(tx *bbolt.Tx, l *custody.Loss) (least, most uint64, err error) {
+// bound says how many records of a chain are lost, and since when. At least those that the
+// kiosk once said were given out, and that neither are here nor stand where it says that it
+// has them still. At most all that it had set aside to be given out and that is not here, be
+// it on its way: then they were recorded after the last one that is here, and not only after
+// the last that the kiosk still had.
+func bound(tx *bbolt.Tx, l *custody.Loss) error {
 	s := &l.Succession
 	old, err := chainIn(tx, s.Predecessor)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	here := old.Head.Sequence
 	if old.Kiosk != l.Kiosk {
 		here = 0
 	}
-	there, salvaged := s.Last, s.Salvaged
-	if here > there {
-		there, salvaged = here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)
-	}
+	there := max(here, s.Last)
 	said, _ := lastSaid(tx, l.Kiosk, s.Predecessor)
 	less := func(end, here, salvaged uint64) uint64 {
 		end -= min(end, here)
 		return end - min(end, salvaged)
 	}
-	return less(said, there, salvaged), less(max(said, s.Last, s.Reserved), here, salvagedAfter(tx, l.Kiosk, s.Predecessor, here)), nil
+	came := salvagedAfter(tx, l.Kiosk, s.Predecessor, here)
+	known := salvagedAfter(tx, l.Kiosk, s.Predecessor, min(here, s.Last)) - came // of those that are here anyway
+	l.AtLeast = less(said, there, max(s.Salvaged-min(s.Salvaged, known), came))  // the others may be on their way
+	l.AtMost = less(max(said, s.Last, s.Reserved), here, came)
+	if l.From = s.From; here < s.Last {
+		l.From, err = madeAt(tx, survey.RecordID{Chain: s.Predecessor, Sequence: here})
+	}
+	return err
+}
+
+// madeAt is when a record was made, ms since 1970; 0 = there is none, or its day is not
+// known.
+func madeAt(tx *bbolt.Tx, id survey.RecordID) (int64, error) {
+	if id.Sequence == 0 {
+		return 0, nil
+	}
+	if at, known := parsePlaced(tx.Bucket(placedBucket).Get(idKey(id))); known {
+		return at.UnixMilli(), nil
+	}
+	_, bytesOf, _ := findBatch(tx.Bucket(batchBucket), id)
+	b, err := custody.ParseBatch(bytes.Clone(bytesOf))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	r, err := recordIn(b, id.Sequence)
+	if err != nil || r.Fault != nil || r.Clock != custody.ClockSure {
+		return 0, err
+	}
+	return r.Wall, nil
 }
 
 // salvagedAfter is how many records of a chain after a sequence were salvaged into another.

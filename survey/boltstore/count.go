@@ -28,8 +28,7 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 		return 0, err
 	}
 	twice := stands != counted
-	t.received++
-	t.changed = true
+	t.receive(1, a.salvaged)
 	v := w.judge(a)
 	if twice {
 		v = &shape{verdict: verdict{state: stands, response: v.response}}

@@ -42,6 +42,9 @@ func (w *writing) keepFork(b *custody.Batch, st *chainState) (custody.Kept, erro
 			return kept, err
 		}
 	}
+	if err := w.unsay(b.Header.Kiosk, st, fresh); err != nil {
+		return kept, err
+	}
 	return kept, w.put(forkBucket, evidenceKey(&b.Header), b.Bytes)
 }
 

@@ -107,6 +107,11 @@ func (w *writing) countFresh(a custody.Arrival, fresh []custody.Record, st *chai
 
 // takeFresh takes one new record: a citizen's act, or the journal's own word.
 func (w *writing) takeFresh(id survey.RecordID, rec *custody.Record, st *chainState, ahead func(*act) bool, reached touched) error {
+	for _, inside := range noAct(rec) {
+		if err := w.put(salvagedOwnBucket, salvagedKey(st.Kiosk, inside), nil); err != nil {
+			return err
+		}
+	}
 	x, ok := actOf(id, rec, st.before, neverPlaced)
 	if !ok {
 		return w.takeOwn(id, rec, st, reached)

@@ -30,13 +30,13 @@ var (
 	clockBucket       = []byte("clocks")       // chain, boot, sequence of the record that tells → when the boot began, at least and at most (ms, 8 bytes each)
 	placedBucket      = []byte("placed")       // id → when it was made (ms, 8 bytes), as a record of the clock told
 	salvagedBucket    = []byte("salvaged")     // kiosk, id of a salvaged record → id of the record that holds it and counts, day
-	salvagedOwnBucket = []byte("salvaged_own") // kiosk, id of a salvaged record of the journal's own → nothing: it counts for nothing
+	salvagedOwnBucket = []byte("salvaged_own") // kiosk, id of a salvaged record of the journal's own, or one that had salvaged → nothing: it counts for nothing
 	rootBucket        = []byte("roots")        // id of a linked record → sequence of its session's first
 	sessionBucket     = []byte("sessions")     // id of a session's first record, sequence of a linked one → nothing
 
 	// The account of every record.
 	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
-	saidBucket       = []byte("said")        // kiosk, chain → last sequence, received (ms, 8 bytes), heartbeat as signed
+	saidBucket       = []byte("said")        // kiosk, chain → last sequence, its hash or zeros, received (ms, 8 bytes), heartbeat as signed
 	successionBucket = []byte("successions") // id → what the record says of a chain before
 	backupBucket     = []byte("backups")     // chain → sequence and hash that a verified backup holds; its own sequence is the last backup's number
 
@@ -74,7 +74,7 @@ var (
 )
 
 // format is the version of this layout. A file of another one is refused.
-const format = 3
+const format = 4
 
 // judging is the version of the rules by which records are judged. It goes up when a
 // program judges otherwise than the one before, for example because it reads a further

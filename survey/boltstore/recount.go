@@ -180,6 +180,13 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 	stored, day := c.storedAs(idKey(id))
 	// Where a record stands that cannot be read is as stored: what came before it may
 	// have been understood since.
+	for _, inside := range noAct(rec) {
+		key := salvagedKey(c.state.Kiosk, inside)
+		if k, _ := c.tx.Bucket(salvagedOwnBucket).Cursor().Seek(key); !bytes.Equal(k, key) {
+			return fmt.Errorf("%w: that record %s was salvaged is not stored", ErrDiffers, inside)
+		}
+		c.ownSalvaged[string(key)] = true
+	}
 	a, isAct := actOf(id, rec, day, c.placedAt)
 	if !isAct {
 		return c.own(id, rec, stored)
@@ -199,7 +206,7 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 		c.unsure = append(c.unsure, unsureCount{id, rec.Boot, custody.Record{Wall: rec.Wall, Mono: rec.Mono}})
 	}
 	t := c.tallyOf(a.day)
-	t.received++
+	t.receive(1, a.salvaged)
 	switch v.state {
 	case held:
 		c.held++
@@ -262,17 +269,6 @@ func (r *recounting) storedAs(key []byte) (state, survey.Date) {
 func (c *chainCount) own(id survey.RecordID, rec *custody.Record, stored state) error {
 	if stored != counted {
 		return fmt.Errorf("%w: record %s is stored as %s, and is none of a citizen's", ErrDiffers, id, stored)
-	}
-	if rec.Kind == custody.SalvagedRecord {
-		inner, err := rec.Salvaged()
-		if err != nil {
-			return err
-		}
-		key := salvagedKey(c.state.Kiosk, inner.ID())
-		if k, _ := c.tx.Bucket(salvagedOwnBucket).Cursor().Seek(key); !bytes.Equal(k, key) {
-			return fmt.Errorf("%w: that record %s was salvaged is not stored", ErrDiffers, inner.ID())
-		}
-		c.ownSalvaged[string(key)] = true
 	}
 	if rec.Kind == custody.SuccessionRecord && id.Sequence <= maxSuccessions && !bytes.Equal(c.tx.Bucket(successionBucket).Get(idKey(id)), rec.Payload) {
 		return fmt.Errorf("%w: what chain %s says of one before is not stored", ErrDiffers, id.Chain)

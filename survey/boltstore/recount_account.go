@@ -214,6 +214,6 @@ func (r *recounting) compareAccount() error {
 
 // same reports whether two rows account for the same records.
 func (t *tally) same(o *tally) bool {
-	return t.received == o.received && t.counted == o.counted && t.held == o.held && t.quarantined == o.quarantined &&
+	return t.received == o.received && t.salvaged == o.salvaged && t.counted == o.counted && t.held == o.held && t.quarantined == o.quarantined &&
 		t.disputed == o.disputed && maps.Equal(t.excluded, o.excluded)
 }

@@ -29,17 +29,33 @@ func (k tallyKey) encode() []byte {
 const contradicting survey.Flag = "contradicting"
 
 // tally is what a kiosk says it issued and what became of what arrived: a row of the
-// account. Received is counted apart from what became of it.
+// account. Received is counted apart from what became of it; salvaged is how many of it
+// other chains had issued.
 type tally struct {
-	issued, received, counted, held, quarantined, disputed int64
-	excluded                                               map[survey.Flag]int64
+	issued, received, salvaged, counted, held, quarantined, disputed int64
+	excluded                                                         map[survey.Flag]int64
 
 	changed bool
 }
 
 // numbers are those of a row in the file, in their order there.
-func (t *tally) numbers() [6]*int64 {
-	return [...]*int64{&t.issued, &t.received, &t.counted, &t.held, &t.quarantined, &t.disputed}
+func (t *tally) numbers() [7]*int64 {
+	return [...]*int64{&t.issued, &t.received, &t.salvaged, &t.counted, &t.held, &t.quarantined, &t.disputed}
+}
+
+// receive notes that n acts came, salvaged ones or the chain's own.
+func (t *tally) receive(n int64, salvaged bool) {
+	t.changed = true
+	t.received += n
+	if salvaged {
+		t.salvaged += n
+	}
+}
+
+// lacking is how many acts the kiosk says that the chain issued and that did not come in it.
+// A branch that does not count is no part of what it says.
+func (t *tally) lacking() int64 {
+	return max(0, t.issued+t.disputed-(t.received-t.salvaged))
 }
 
 // leave adds n acts that are in the headline score, or left out of it for a reason.

@@ -126,7 +126,7 @@ func (w *writing) rejudge(id survey.RecordID, st *chainState, reached touched) (
 			return false, nil
 		}
 	}
-	if err := w.forget(id, was, day, st); err != nil {
+	if err := w.forget(id, rec.Kind == custody.SalvagedRecord, was, day, st); err != nil {
 		return false, err
 	}
 	if !ok { // an older program did not see what it is
@@ -166,13 +166,13 @@ func (w *writing) waitingAs(key []byte) (as state, day survey.Date, reason strin
 }
 
 // forget takes a record that is not counted out of the account.
-func (w *writing) forget(id survey.RecordID, was state, day survey.Date, st *chainState) error {
+func (w *writing) forget(id survey.RecordID, salvaged bool, was state, day survey.Date, st *chainState) error {
 	t, err := w.tallyOf(st, day)
 	if err != nil {
 		return err
 	}
-	t.received--
-	t.changed, st.changed = true, true
+	t.receive(-1, salvaged)
+	st.changed = true
 	switch was {
 	case held:
 		st.Held--

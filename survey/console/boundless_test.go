@@ -107,7 +107,7 @@ func TestALossOfATimeThatCannotBeWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			centre := closed(t, func(m *memory) {
 				l := declared("k-h2k9vw3cde", 0, 0, 3)
-				l.Succession.From, l.Succession.To = c.from, 1<<58
+				l.From, l.Succession.To = c.from, 1<<58
 				m.lost = append(m.lost, l)
 			})
 			for _, path := range []string{"/api/v1/kiosks", "/api/v1/closings"} {

@@ -49,8 +49,8 @@ func ledger(t *testing.T, s Settings, prepare ...func(*centre)) *centre {
 			{Kiosk: "k-h2k9vw3cde", Date: today - 1, Issued: 240, Received: 233, Counted: 228, Held: 4, Quarantined: 1},
 		}
 		c.store.lost = []custody.Loss{
-			{Kiosk: "k-h2k9vw3cde", Chain: survey.Chain{9}, AtLeast: 1, AtMost: 12, Heard: noon.Add(-48 * time.Hour), Succession: custody.Succession{
-				Predecessor: survey.Chain{2}, From: noon.Add(-50 * time.Hour).UnixMilli(), Reason: "tệp 0001.db rỗng",
+			{Kiosk: "k-h2k9vw3cde", Chain: survey.Chain{9}, AtLeast: 1, AtMost: 12, From: noon.Add(-50 * time.Hour).UnixMilli(), Heard: noon.Add(-48 * time.Hour), Succession: custody.Succession{
+				Predecessor: survey.Chain{2}, Reason: "tệp 0001.db rỗng",
 			}},
 		}
 		id := func(n uint64) survey.RecordID { return survey.RecordID{Chain: survey.Chain{2}, Sequence: n} }

@@ -63,7 +63,7 @@ func newLossJSON(l custody.Loss) lossJSON {
 		To: l.Heard.In(survey.Zone), Reason: l.Succession.Reason, there: l.Succession.Last,
 	}
 	// What a wrong clock says is no beginning, and nothing that JSON could say.
-	if from := time.UnixMilli(l.Succession.From).In(survey.Zone); l.Succession.From > 0 && !from.After(l.Heard) {
+	if from := time.UnixMilli(l.From).In(survey.Zone); l.From > 0 && !from.After(l.Heard) {
 		item.From = &from
 	}
 	return item

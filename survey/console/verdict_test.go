@@ -33,8 +33,8 @@ func closed(t *testing.T, change func(*memory)) *centre {
 // declared is a loss between two days before noon's.
 func declared(kiosk survey.KioskID, from, to int, atMost uint64) custody.Loss {
 	at := func(days int) time.Time { return noon.Add(-time.Duration(days) * 24 * time.Hour) }
-	return custody.Loss{Kiosk: kiosk, Chain: survey.Chain{9, byte(from)}, AtMost: atMost, Heard: at(to), Succession: custody.Succession{
-		Predecessor: survey.Chain{8, byte(from)}, From: at(from).UnixMilli(), To: at(to).UnixMilli(), Reason: "the journal is damaged: it is not sealed",
+	return custody.Loss{Kiosk: kiosk, Chain: survey.Chain{9, byte(from)}, AtMost: atMost, From: at(from).UnixMilli(), Heard: at(to), Succession: custody.Succession{
+		Predecessor: survey.Chain{8, byte(from)}, To: at(to).UnixMilli(), Reason: "the journal is damaged: it is not sealed",
 	}}
 }
 

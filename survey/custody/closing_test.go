@@ -42,7 +42,7 @@ func TestALossTouchesItsDays(t *testing.T) {
 	day, _ := survey.ParseDate("2026-03-31")
 	at := func(d survey.Date) int64 { return d.Start().Add(20 * time.Hour).UnixMilli() }
 	between := func(from, heard int64) custody.Loss { // its own clock had stopped in 1970
-		return custody.Loss{Kiosk: kiosk, AtMost: 3, Heard: time.UnixMilli(heard), Succession: custody.Succession{From: from, To: 5000}}
+		return custody.Loss{Kiosk: kiosk, AtMost: 3, Heard: time.UnixMilli(heard), From: from, Succession: custody.Succession{To: 5000}}
 	}
 	days := func(from, to survey.Date) custody.ClosingQuery { return custody.ClosingQuery{From: from, To: to} }
 	loss := between(at(day-2), at(day))
@@ -66,7 +66,7 @@ func TestALossTouchesItsDays(t *testing.T) {
 		"a beginning nobody knows":   {between(0, at(day)), days(day-9, day-9), true},
 		"after such a one":           {between(0, at(day)), days(day+1, day+1), false},
 		"times that cannot be":       {between(at(day), at(day-400)), days(day, day), true},
-		"nothing is lost":            {custody.Loss{Kiosk: kiosk, Heard: loss.Heard, Succession: loss.Succession}, custody.ClosingQuery{}, false},
+		"nothing is lost":            {custody.Loss{Kiosk: kiosk, Heard: loss.Heard, From: loss.From, Succession: loss.Succession}, custody.ClosingQuery{}, false},
 		"nothing, and times unknown": {custody.Loss{Kiosk: kiosk}, custody.ClosingQuery{Unknown: true}, false},
 	} {
 		if got := c.loss.Touches(c.q); got != c.want {

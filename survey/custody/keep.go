@@ -50,7 +50,8 @@ type Said struct {
 	Kiosk    survey.KioskID
 	Chain    survey.Chain
 	Totals   Totals
-	Signed   []byte // the heartbeat that says so, as it came; empty where a kept batch says it
+	LastSum  survey.Hash // of the record Totals.Last; zero where a kept batch says it, which need not hold that record
+	Signed   []byte      // the heartbeat that says so, as it came; empty where a kept batch says it
 	Received time.Time
 }
 
@@ -70,18 +71,18 @@ type Loss struct {
 	Chain      survey.Chain // the successor
 	Succession Succession
 	Heard      time.Time // when the centre first had the successor's word
+	From       int64     // what is lost was recorded after this, ms since 1970; 0 = not known
 	AtLeast    uint64    // numbers that the kiosk once said were given out, and that neither are here nor, as it says, still with it
 	AtMost     uint64    // numbers that may have been given out, and are not here; more if Succession.Unbounded
 }
 
 // Touches reports whether closings asked for may lack what is lost: it was recorded
-// between the last record that is left and the moment at which the centre heard of it, by
-// the centre's clock. When the successor began its own clock may not know: a box that lost
+// between From and the moment at which the centre heard of it, by the centre's clock. When the successor began its own clock may not know: a box that lost
 // both files lost its memory of its clock, too. Where the times contradict each other it may
 // have been on any day. Lost records whose day was not known belong to no other day, so what
 // is lost may be among those, too.
 func (l *Loss) Touches(q ClosingQuery) bool {
-	from, to := l.Succession.From, l.Heard.UnixMilli() // from: 0 = not known
+	from, to := l.From, l.Heard.UnixMilli()
 	switch {
 	case l.AtMost == 0 && !l.Succession.Unbounded, q.Kiosk != "" && q.Kiosk != l.Kiosk:
 		return false

@@ -10,7 +10,8 @@ import (
 )
 
 // Totals is how many responses a chain has issued, day by day, up to sequence Last: the
-// kiosk signs them into every batch and heartbeat. The centre compares them with what
+// kiosk signs them into every batch and heartbeat. What the chain salvaged was issued by
+// another one, whose totals have it. The centre compares them with what
 // it received, so that even a kiosk that is destroyed leaves a known number. Days that
 // did not change since the centre's last receipt may be left out.
 type Totals struct {
@@ -64,18 +65,15 @@ func (l *Ledger) Add(r *Record) {
 		}
 		return
 	}
-	issued, ok := r.Issued()
-	if !ok {
+	if r.Fault != nil || r.Kind != ResponseRecord {
 		return
 	}
-	if issued.Clock == ClockSure {
-		l.sure = max(l.sure, issued.Wall)
-		l.move(survey.DateOf(issued.At()), 1)
+	if r.Clock == ClockSure {
+		l.sure = max(l.sure, r.Wall)
+		l.move(survey.DateOf(r.At()), 1)
 		return
 	}
-	if r.Kind == ResponseRecord { // a salvaged one's boot is of another life
-		l.doubt(r)
-	}
+	l.doubt(r)
 	l.move(UnknownDay, 1)
 }
 

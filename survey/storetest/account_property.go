@@ -90,7 +90,8 @@ func drawSuccessor(t *rapid.T, old *kiosk) *kiosk {
 	return next
 }
 
-// checkIssued compares closings with the kiosks' own ledgers: all has come.
+// checkIssued compares closings with the kiosks' own ledgers, and with what they salvaged:
+// all has come.
 func checkIssued(t *rapid.T, list []custody.Closing, kiosks []*kiosk) {
 	type day struct {
 		kiosk survey.KioskID
@@ -100,6 +101,17 @@ func checkIssued(t *rapid.T, list []custody.Closing, kiosks []*kiosk) {
 	for _, k := range kiosks {
 		for _, d := range k.totals().Days {
 			want[day{k.id, d.Day}] += d.Issued
+		}
+		for i := range k.records {
+			in, ok := k.records[i].Issued()
+			if !ok || k.records[i].Kind != custody.SalvagedRecord {
+				continue
+			}
+			at := custody.UnknownDay
+			if in.Clock == custody.ClockSure {
+				at = survey.DateOf(in.At())
+			}
+			want[day{k.id, at}]++
 		}
 	}
 	maps.DeleteFunc(want, func(_ day, n uint64) bool { return n == 0 })

@@ -268,7 +268,7 @@ func whatMayBeLost(t *testing.T, open opener) {
 	s.ok(s.store.PutTotals(s.ctx, []custody.Said{{Kiosk: old.id, Chain: old.chain, Totals: custody.Totals{Last: 7}}}))
 	lost("it had said 7", 4, 9)
 	s.keep(old.batch(1, 4))
-	lost("up to 4 had come, what was salvaged has not", 3, 5)
+	lost("up to 4 had come, what was salvaged has not", 2, 5)
 	s.keep(next.batch(2, 2))
 	lost("and the sixth", 2, 4)
 	s.ok(s.store.PutTotals(s.ctx, []custody.Said{{Kiosk: old.id, Chain: old.chain, Totals: custody.Totals{Last: 12}}}))
@@ -307,6 +307,47 @@ func whatIsOnItsWayMayBeLost(t *testing.T, open opener) {
 	s.recounted()
 }
 
+// whatIsNotHereIsOfAllItsDays has a centre that was restored from an older backup than what
+// the kiosk let go: of the old chain it lacks records of two days, and the successor can say
+// only when the last of them was made.
+func whatIsNotHereIsOfAllItsDays(t *testing.T, open opener) {
+	s := counting(t, open)
+	old := presses("a", 3)
+	old.reboot()
+	old.record(press("Q1", 3))
+	old.clock(noon, noon)
+	for _, day := range []time.Duration{1, 2, 2} {
+		old.now, old.unsure = noon.Add(day*24*time.Hour), false
+		old.record(press("Q1", 3))
+	}
+	next := old.successor("a, second life")
+	after := custody.Succession{Predecessor: old.chain, Last: 8, LastSum: old.records[7].Hash, Reserved: 8, From: old.now.UnixMilli(), To: old.now.UnixMilli()}
+	next.seal(custody.Record{Kind: custody.SuccessionRecord, PayloadVersion: 1, Payload: after.Encode()})
+	var none survey.Date
+	_, err := s.store.Keep(s.ctx, []custody.Arrival{{Batch: next.all(), Received: noon.Add(3 * 24 * time.Hour)}})
+	s.ok(err)
+	for _, c := range []struct {
+		up    int // to this record the centre has the old chain
+		most  uint64
+		since survey.Date
+	}{{0, 8, none}, {3, 5, today}, {4, 4, none}, {5, 3, today}, {6, 2, today + 1}, {7, 1, today + 2}, {8, 0, none}} {
+		if c.up > 0 {
+			s.keep(old.batch(1, c.up))
+		}
+		got, err := s.store.Losses(s.ctx)
+		s.ok(err)
+		if len(got) != 1 || got[0].AtMost != c.most {
+			t.Fatalf("up to %d: %+v", c.up, got)
+		}
+		for d := today - 1; d <= today+4; d++ {
+			if touches := got[0].Touches(custody.ClosingQuery{From: d, To: d}); touches != (c.most > 0 && d >= c.since && d <= today+3) {
+				t.Errorf("up to %d: day %s is touched: %v", c.up, d, touches)
+			}
+		}
+	}
+	s.recounted()
+}
+
 // aChainSpeaksOfOthersAtItsBeginning: what it says later of earlier ones says nothing, so
 // that no kiosk makes everybody's closings slow.
 func aChainSpeaksOfOthersAtItsBeginning(t *testing.T, open opener) {
@@ -323,6 +364,45 @@ func aChainSpeaksOfOthersAtItsBeginning(t *testing.T, open opener) {
 		t.Errorf("%d losses", len(got))
 	}
 	s.recounted()
+}
+
+// aBranchSpeaksForItself has a cloned journal whose two kiosks tell how many they issued. What
+// the branch issued is in dispute as far as it came, and nothing of the chain's own is missing
+// for it, in whatever order words and records arrive.
+func aBranchSpeaksForItself(t *testing.T, open opener) {
+	own, branch := presses("a", 5), presses("a", 5)
+	own.silent, branch.silent = false, false
+	own.record(press("Q1", 1))
+	for range 3 {
+		branch.record(press("Q1", 5))
+	}
+	word := func(k *kiosk) func(*story) {
+		return func(s *story) {
+			s.ok(s.store.PutTotals(s.ctx, []custody.Said{{Kiosk: k.id, Chain: k.chain, Totals: *k.totals(), LastSum: k.head().Hash, Received: noon}}))
+		}
+	}
+	records := func(s *story) { s.keep(branch.batch(6, 8)) }
+	for name, order := range map[string][]func(*story){
+		"own word last":     {word(branch), records, word(own)},
+		"the branch's last": {word(own), records, word(branch)},
+		"records last":      {word(own), word(branch), records},
+		"no word of it own": {word(branch), records},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := counting(t, open)
+			s.keep(own.all())
+			for _, step := range order {
+				step(s)
+			}
+			s.closings(custody.ClosingQuery{}, closing{own, today, "received 9, counted 6, disputed 3"})
+			s.reopen()
+			s.recounted()
+			own.record(press("Q1", 2)) // what it says after is believed again
+			word(own)(s)
+			s.closings(custody.ClosingQuery{}, closing{own, today, "issued 10, received 9, counted 6, disputed 3"})
+			own.records = own.records[:6]
+		})
+	}
 }
 
 // disputedIsItsOwnNumber has a clone of a kiosk's journal. Its branch is accounted for

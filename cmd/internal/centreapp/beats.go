@@ -74,7 +74,11 @@ func (b *beats) take(k survey.KioskID, h custody.Heartbeat, data []byte) {
 		At: now, Free: h.Free, Refused: h.Refused, Trouble: h.Trouble,
 		Skew: time.Duration(h.Skew) * time.Millisecond, Software: h.Software,
 	}
-	b.said[saying{k, h.Chain}] = custody.Said{Kiosk: k, Chain: h.Chain, Totals: *h.Totals, Signed: data, Received: now}
+	said := custody.Said{Kiosk: k, Chain: h.Chain, Totals: *h.Totals, Signed: data, Received: now}
+	if h.Last == h.Totals.Last { // or a press came between the two
+		said.LastSum = h.LastSum
+	}
+	b.said[saying{k, h.Chain}] = said
 }
 
 // all is the last heartbeat of every kiosk heard of.

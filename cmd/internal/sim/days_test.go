@@ -42,9 +42,15 @@ func (w *world) checkDays() {
 			of(c.kiosk, date).Received += n
 		}
 		for i := range c.records {
-			if inner, ok := c.records[i].Issued(); ok {
-				judge(of(c.kiosk, days[i]), &inner, came)
+			inner, ok := c.records[i].Issued()
+			if !ok {
+				continue
 			}
+			k := of(c.kiosk, days[i])
+			if c.records[i].Kind == custody.SalvagedRecord { // another chain issued it
+				k.Issued, k.Received = k.Issued+1, k.Received+1
+			}
+			judge(k, &inner, came)
 		}
 	}
 	for key, c := range closings {
@@ -91,7 +97,7 @@ func daysOf(l *custody.Ledger) map[survey.Date]uint64 {
 func (w *world) checkLedgers(name survey.Chain, c *chain, days []survey.Date) {
 	counted, total := map[survey.Date]uint64{}, uint64(0)
 	for i := range c.records {
-		if _, ok := c.records[i].Issued(); ok {
+		if c.records[i].Fault == nil && c.records[i].Kind == custody.ResponseRecord {
 			counted[days[i]]++
 			total++
 		}
