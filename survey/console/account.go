@@ -49,8 +49,11 @@ type Backups interface {
 	// under way, and the last try if it failed. It waits for no disk.
 	List() ([]Backup, error)
 	// Make makes one and returns when it is verified. [ErrBackupUnderWay] says that one is
-	// being made.
+	// being made; a [survey.Problem] has its own words for people.
 	Make() (Backup, error)
+	// Damage is what is wrong with the store itself, where a backup showed it, and what to do
+	// about it; nil = nothing is known of that.
+	Damage() *survey.Problem
 }
 
 // ErrBackupUnderWay says that a backup is being made.

@@ -241,9 +241,12 @@ func (c *Console) postBackups(ctx *fiber.Ctx) error {
 		return refuse(fiber.StatusServiceUnavailable, "chương trình này không làm bản sao lưu", "this program makes no backups")
 	}
 	b, err := c.settings.Backups.Make()
+	var known survey.Problem
 	switch {
 	case errors.Is(err, ErrBackupUnderWay):
 		return refuse(fiber.StatusConflict, "đang có một bản sao lưu được tạo; xem tiến độ: GET /api/v1/backups", "a backup is being made; see how far it is: GET /api/v1/backups")
+	case errors.As(err, &known):
+		return refuse(fiber.StatusServiceUnavailable, "không tạo được bản sao lưu: "+known.Text(survey.Vietnamese), "no backup was made: "+known.Text(survey.English))
 	case err != nil:
 		c.log.Error("no backup was made", "error", err)
 		return refuse(fiber.StatusServiceUnavailable,

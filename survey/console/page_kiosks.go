@@ -89,7 +89,8 @@ func urgency(k kioskJSON) int {
 type alarmView struct{ ID, Text, Link, See string } // See "": no link
 
 // alarms are what must not be overlooked: kiosks that contradict what was kept of them,
-// kiosks that cannot record, journals that were damaged, and backups that are not made.
+// kiosks that cannot record, journals that were damaged, a damaged store, and backups that are
+// not made.
 func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView, err error) {
 	var disputed uint64
 	var lost []lossJSON
@@ -122,7 +123,13 @@ func (c *Console) alarms(lang survey.Lang, kiosks []kioskJSON) (list []alarmView
 	if err != nil {
 		return nil, err
 	}
-	if text := c.backupAlarm(lang, all, newest); text != "" {
+	text := c.backupAlarm(lang, all, newest)
+	if c.settings.Backups != nil {
+		if damage := c.settings.Backups.Damage(); damage != nil { // graver than all else about backups
+			text = damage.Text(lang)
+		}
+	}
+	if text != "" {
 		list = append(list, alarmView{"alarm-backup", text, "/closings#backups", say(lang, "backup_see")})
 	}
 	return list, nil

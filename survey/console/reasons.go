@@ -32,8 +32,8 @@ var reasons = [...]struct {
 	{fixed(`the batch's signature does not fit the kiosk's key`), "chữ ký của lô không khớp khóa của thiết bị"},
 	{fixed(`the batch's records do not form the chain that its header signs.*`), "các bản ghi của lô không tạo thành chuỗi mà phần đầu lô đã ký"},
 	{fixed(`no kiosk of that name is enrolled`), "không có thiết bị nào mang tên này được ghi danh"},
-	{fixed(`no kiosk of that name is enrolled any more: it was revoked at (\S+) on (\S+)\. .*\(POST (\S+)\).*`),
-		"thiết bị này đã bị thu hồi lúc $1 ngày $2. Nếu khóa của nó chưa bị lộ: cho phép lại ở trang Thiết bị (hoặc POST $3), nhập lại tệp hoặc thử lại những lô bị từ chối, rồi thu hồi"},
+	{fixed(`no kiosk of that name is enrolled any more: it was revoked at (\S+) on (\S+)\. .*\((?:hailong kiosks allow |POST /api/v1/kiosks/)([^\s/)]+)(?:/allow)?\).*`), // as it was said before, too
+		"thiết bị này đã bị thu hồi lúc $1 ngày $2. Nếu khóa của nó chưa bị lộ: cho phép lại ở trang Thiết bị (hoặc hailong kiosks allow $3), nhập lại tệp hoặc thử lại những lô bị từ chối, rồi thu hồi"},
 	{fixed(`fork: the store holds other records under these numbers`), "kho đã có bản ghi khác dưới những số thứ tự này"},
 	{fixed(`the batch names another kiosk than the subject it came on`), "lô ghi tên một thiết bị khác với thiết bị đã gửi"},
 	{fixed(`(.*) has (\d+) MB free, and a backup needs (\d+)`), "$1 chỉ còn trống $2 MB, mà bản sao lưu cần $3 MB"},

@@ -42,7 +42,7 @@ type ShutOut struct {
 // Error says since when, and what to do.
 func (s *ShutOut) Error() string {
 	at := s.Since.In(survey.Zone)
-	return fmt.Sprintf("%v any more: it was revoked at %s on %s. If its key was not given away: allow it again (POST /api/v1/kiosks/%s/allow), import the file anew or try again what was rejected, then revoke it",
+	return fmt.Sprintf("%v any more: it was revoked at %s on %s. If its key was not given away: allow it again (hailong kiosks allow %s), import the file anew or try again what was rejected, then revoke it",
 		errUnknownKiosk, at.Format("15:04"), survey.DateOf(at), s.Kiosk)
 }
 

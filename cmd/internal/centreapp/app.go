@@ -126,11 +126,12 @@ func (a *App) openStore(ctx context.Context, state storeState) (err error) {
 	return a.config.fill(ctx, a.store, survey.DateOf(a.options.Now()))
 }
 
-// closeStore closes the store and says that it was closed. bbolt writes nothing when it
-// closes; the word comes first, while nobody else can have the file.
+// closeStore closes the store and says that it was closed, unless it is damaged: the next
+// start is to look at it. bbolt writes nothing when it closes; the word comes first, while
+// nobody else can have the file.
 func (a *App) closeStore() (err error) {
 	info, err := os.Stat(filepath.Join(a.config.Data, storeFile))
-	if err == nil && a.store.Err() == nil {
+	if err == nil && a.store.Err() == nil && a.backups.Damage() == nil {
 		err = writeState(a.config.Data, closedAt(info.Size()))
 	}
 	return errors.Join(err, a.store.Close())
@@ -207,8 +208,11 @@ func (a *App) hosts() []string {
 	return hosts
 }
 
-// ready is nil while batches are taken in and can be kept.
+// ready is nil while batches are taken in and can be kept. A damaged store goes on taking
+// them in, which is no worse for kiosks, because they let go only of what a verified backup
+// holds; but a person has to come.
 func (a *App) ready() error {
+	damage := a.backups.Damage()
 	switch err := a.store.Err(); {
 	case err != nil:
 		return err
@@ -218,6 +222,8 @@ func (a *App) ready() error {
 		return fmt.Errorf("the batches of %d chains cannot be kept; the log says why", a.stuck.Load())
 	case !a.broker.Conn().IsConnected():
 		return errors.New("the message server is not reached")
+	case damage != nil:
+		return *damage
 	}
 	return a.broker.Err()
 }

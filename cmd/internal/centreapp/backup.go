@@ -127,7 +127,7 @@ func (b *backups) fill(ctx context.Context, folder string) (m manifest, err erro
 	// The heads are read first: the copy holds at least these.
 	heads, err := b.store.Heads(ctx)
 	if err != nil {
-		return m, fmt.Errorf("read how far the chains have come: %w", err)
+		return m, fmt.Errorf("read how far the chains have come: %w", judged(err))
 	}
 	number, err := b.nextNumber(ctx)
 	if err != nil {

@@ -50,6 +50,7 @@ type backups struct {
 	list    []kept          // as last seen, the newest first; a published list never changes
 	fault   error           // why they could not be seen since
 	asked   time.Time       // when the folder was last asked for them; zero = it has answered
+	damage  *survey.Problem // of the store itself; nil = none is known
 	same    bool            // they lie on the store's own disk
 }
 
@@ -230,10 +231,12 @@ func (b *backups) makeOne() (console.Backup, error) {
 	case b.life.Err() != nil && err != nil:
 		b.set(nil, nil) // told to stop
 	case err != nil:
-		b.log.Error("no backup", "folder", b.folder, "error", err)
 		one.State, one.Error = console.BackupFailed, err.Error()
 		b.set(nil, &one)
+		err = b.judge(err)
+		b.log.Error("no backup", "folder", b.folder, "error", err)
 	default:
+		_ = b.judge(nil) // it gives back what it gets
 		b.log.Info("backup made and verified", "folder", one.Path, "bytes", m.Size)
 		b.set(nil, nil)
 		one = b.shown(kept{manifest: m, name: one.Name}, b.sameDisk())

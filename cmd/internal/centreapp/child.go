@@ -34,6 +34,7 @@ const (
 	childDied    = 2
 	childLocked  = 3
 	childBlind   = 4
+	childUnlike  = 5
 )
 
 // fromTheFile are how Go's last words begin where what stands in the file, or a page of it
@@ -43,7 +44,10 @@ const (
 // (a stack of the system's that cannot grow is even a SIGSEGV), so the few of a file are
 // known here, and all else says nothing about it. Who is wrong in that tries once more; who
 // is wrong the other way throws a good backup away.
-var fromTheFile = []string{"panic: ", "unexpected fault address ", "runtime: goroutine stack exceeds "}
+var fromTheFile = []string{"panic: ", unreadablePage, "runtime: goroutine stack exceeds "}
+
+// unreadablePage is about the file's disk, not about what was written there.
+const unreadablePage = "unexpected fault address "
 
 // progressLine is what a child says while it verifies.
 const progressLine = "verified %d of %d"
@@ -51,6 +55,15 @@ const progressLine = "verified %d of %d"
 // ErrNotLooked says that nothing is known of a store's file: memory ran out, it cannot be
 // read, or whatever else the operating system refused.
 var ErrNotLooked = errors.New("the store's file cannot be looked at")
+
+// errUnlike says that a copy and the manifest beside it do not fit: which is wrong is not known.
+var errUnlike = errors.New("compare the copy with its manifest")
+
+// damaged is an error about what stands in a store's file, of a look that came to its end.
+type damaged struct{ error }
+
+// Unwrap gives the error itself.
+func (d damaged) Unwrap() error { return d.error }
 
 // Child does the work of a process that was started to look at a store, if this is one:
 // the program calls it first, with its arguments.
@@ -90,14 +103,19 @@ func childCode(err error) int {
 		return childLocked
 	case errors.As(err, &blind), errors.As(err, &refused):
 		return childBlind
+	case errors.Is(err, errUnlike):
+		return childUnlike
 	}
 	return childDamaged
 }
 
 // judged is the error of a look that was made in this process.
 func judged(err error) error {
-	if childCode(err) == childBlind {
+	switch childCode(err) {
+	case childBlind:
 		return fmt.Errorf("%w: %w", ErrNotLooked, err)
+	case childDamaged:
+		return damaged{err}
 	}
 	return err
 }
@@ -143,12 +161,14 @@ func verifyCopy(ctx context.Context, path, backup string, progress func(done, to
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if backup != "" {
-		if err := compareCopy(ctx, store, backup); err != nil {
-			return err
-		}
+	// First what the file itself says: a damaged one need not blame the manifest.
+	if err := store.Verify(ctx, progress); err != nil || backup == "" {
+		return err
 	}
-	return store.Verify(ctx, progress)
+	if err := compareCopy(ctx, store, backup); err != nil {
+		return fmt.Errorf("%w: %w", errUnlike, err)
+	}
+	return nil
 }
 
 // compareCopy compares a copied store with its backup's manifest.
@@ -208,8 +228,10 @@ func inChild(ctx context.Context, progress func(done, total int64), program stri
 		return fmt.Errorf("%w: the process that looked at it was ended (%w), maybe because memory ran out", ErrNotLooked, err)
 	case code == childLocked:
 		return boltstore.ErrLocked
-	case code == childDamaged, code == childDied && blamesFile(said):
+	case code == childUnlike, code == childDied && strings.HasPrefix(said, unreadablePage):
 		return errors.New(said)
+	case code == childDamaged, code == childDied && blamesFile(said):
+		return damaged{errors.New(said)}
 	}
 	return fmt.Errorf("%w: %s", ErrNotLooked, said)
 }

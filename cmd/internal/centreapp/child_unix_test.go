@@ -77,12 +77,17 @@ func TestARestoreThatCouldNotJudge(t *testing.T) {
 }
 
 // A copy that takes down whoever verifies it takes down no service: the backup fails, in
-// words, and no mark moves. The control is the same backup with a child that lives.
+// words, and no mark moves; only where the copy itself took it down is the store called
+// damaged. The control is the same backup with a child that lives.
 func TestVerifyingTakesNoServiceDown(t *testing.T) {
-	for _, c := range []struct{ how, why string }{
-		{"panics", "panic: page 7 cannot be"},
-		{"is killed", "signal: killed"},
-		{"lives", ""},
+	for _, c := range []struct {
+		how, why string
+		damaged  bool
+	}{
+		{"panics", "panic: page 7 cannot be", true},
+		{"is killed", "signal: killed", false},
+		{"meets an unreadable page", "unexpected fault address", false}, // of the copy
+		{"lives", "", false},
 	} {
 		t.Run(c.how, func(t *testing.T) {
 			dir := t.TempDir()
@@ -104,8 +109,15 @@ func TestVerifyingTakesNoServiceDown(t *testing.T) {
 			if list := listed(t, app, dir); len(list) != 1 || list[0].State != "failed" || !strings.Contains(list[0].Error, c.why) {
 				t.Errorf("listed are %+v", list)
 			}
-			if code, why := readiness(t, app); code != http.StatusOK {
-				t.Errorf("it does not serve any more: %d %s", code, why)
+			if code, why := readiness(t, app); (code != http.StatusOK) != c.damaged || strings.Contains(why, "is damaged") != c.damaged {
+				t.Errorf("a monitor hears %d %s", code, why)
+			}
+			t.Setenv(childDies, "lives")
+			if code, body := ask(t, app, dir, "POST", "/api/v1/backups"); code != http.StatusCreated {
+				t.Errorf("the next backup: %d %s", code, body)
+			}
+			if code, why := readiness(t, app); code != http.StatusOK || state(t, dir) != "in use" {
+				t.Errorf("a verified backup does not end it: %d %s, %s", code, why, state(t, dir))
 			}
 		})
 	}

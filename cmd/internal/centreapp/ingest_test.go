@@ -191,7 +191,7 @@ func TestAJournalOfARevokedKiosk(t *testing.T) {
 	do("POST", kiosk+"/revoke", `"revoked":"20`)
 	got := take(t, app, dir, file)
 	const want = "it was revoked at "
-	if len(got.Refused) != 3 || !strings.Contains(got.Refused[0].Reason, want) || !strings.Contains(got.Refused[0].Reason, "allow it again (POST "+kiosk+"/allow)") {
+	if len(got.Refused) != 3 || !strings.Contains(got.Refused[0].Reason, want) || !strings.Contains(got.Refused[0].Reason, "allow it again (hailong kiosks allow "+string(k.ID)+")") {
 		t.Fatalf("of a revoked kiosk: %+v", got)
 	}
 	do("GET", "/quarantine", "thiết bị này đã bị thu hồi lúc ")

@@ -2,6 +2,7 @@ package centreapp
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -64,6 +65,17 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 			En: fmt.Sprintf("this is not the folder of a backup (%s); see: hailong backup --list", en),
 		}
 	}
+	key, err := readKey(filepath.Join(o.From, keyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, survey.Problem{
+			Path: "--from", Value: o.From,
+			Vi: fmt.Sprintf("thư mục này không phải một bản sao lưu đủ: không có tệp %[1]s ở đó; chưa có gì bị thay đổi. Hãy chép lại cả thư mục từ nơi giữ nó, hoặc dùng bản khác; nếu không có, lấy %[1]s từ một bản sao lưu khác của chính trung tâm này, đặt vào đó rồi chạy lại", keyFile),
+			En: fmt.Sprintf("this folder is not a whole backup: there is no file %[1]s; nothing was changed. Copy the whole folder again from where it is kept, or use another one; where there is none, take %[1]s from another backup of this very centre, put it there and run this again", keyFile),
+		}
+	}
+	if err != nil {
+		return r, err
+	}
 	r.Time, r.Tried, r.Newer = m.Time, m.Verified != nil, newerThan(o.From, &m)
 	_, err = os.Stat(o.Data)
 	r.New = errors.Is(err, fs.ErrNotExist)
@@ -75,10 +87,10 @@ func Restore(ctx context.Context, o RestoreOptions) (r Restored, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if err := o.checkKey(); err != nil {
+	if err := o.checkKey(key); err != nil {
 		return r, err
 	}
-	if err := o.prepare(ctx, &m); err != nil {
+	if err := o.prepare(ctx, &m, key); err != nil {
 		return r, err
 	}
 	if _, err := os.Stat(o.in(TokenFile)); errors.Is(err, fs.ErrNotExist) {
@@ -140,11 +152,7 @@ func (o *RestoreOptions) holdStore() (release func() error, err error) {
 }
 
 // checkKey refuses a backup of another centre: kiosks believe only the key that they know.
-func (o *RestoreOptions) checkKey() error {
-	backed, err := readKey(filepath.Join(o.From, keyFile))
-	if err != nil {
-		return err
-	}
+func (o *RestoreOptions) checkKey(backed ed25519.PrivateKey) error {
 	path := o.in(keyFile)
 	there, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -162,7 +170,7 @@ func (o *RestoreOptions) checkKey() error {
 
 // prepare puts the store together beside its place, verified and in a new epoch, and the
 // key with it.
-func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
+func (o *RestoreOptions) prepare(ctx context.Context, m *manifest, key ed25519.PrivateKey) error {
 	beside := o.in(restoreName)
 	path := filepath.Join(beside, storeFile)
 	// One that was cut off left the folder there, and it stays: it is what stops a start.
@@ -179,10 +187,6 @@ func (o *RestoreOptions) prepare(ctx context.Context, m *manifest) error {
 	}
 	if err != nil {
 		return errors.Join(o.unusable(ctx, err), o.giveUp())
-	}
-	key, err := readKey(filepath.Join(o.From, keyFile))
-	if err != nil {
-		return err
 	}
 	keyPath := filepath.Join(beside, keyFile)
 	return errors.Join(disk.Write(keyPath, keyText(key.Seed())), ownedLike(o.Data, path, keyPath), disk.SyncFolder(beside))
