@@ -12,14 +12,30 @@ import (
 )
 
 // The days' rows are the running totals of the chain. Only those are written that a
-// commit changes, in a bucket so small that it costs no page of its own. A segment
-// begins with a copy of the last days of the one before.
+// commit changes, in a bucket so small that it costs no page of its own. A segment begins
+// with a copy of those of the one before: a centre may be restored from any backup, and ask
+// what was issued on any day. Those of days long gone, which hardly ever change again, stand
+// in a bucket of their own.
 
-// carried is how many days a new segment takes over.
-const carried = 3
+// recent is how many days of the segment before are expected to change still.
+const recent = 3
 
 func putDays(tx *bbolt.Tx, rows []custody.LedgerRow) error {
-	days := tx.Bucket(bucketDays)
+	return putRows(tx.Bucket(bucketDays), rows)
+}
+
+// carryDays begins a segment with the rows of the one before.
+func carryDays(tx *bbolt.Tx, rows []custody.LedgerRow) error {
+	old := max(0, len(rows)-recent)
+	if old > 0 && rows[0].Day == custody.UnknownDay {
+		if err := putDays(tx, rows[:1]); err != nil {
+			return err
+		}
+	}
+	return errors.Join(putRows(tx.Bucket(bucketOldDays), rows[:old]), putDays(tx, rows[old:]))
+}
+
+func putRows(days *bbolt.Bucket, rows []custody.LedgerRow) error {
 	for _, r := range rows {
 		key := binary.BigEndian.AppendUint32(nil, uint32(r.Day))
 		if err := days.Put(key, keyed(key, binary.AppendUvarint(binary.AppendUvarint(nil, r.Issued), r.Changed))); err != nil {
@@ -34,7 +50,7 @@ func putDays(tx *bbolt.Tx, rows []custody.LedgerRow) error {
 func readDays(tx *bbolt.Tx, last uint64) (*custody.Ledger, error) {
 	l := &custody.Ledger{}
 	l.Restore(last) // the journal's own records are of no day
-	err := tx.Bucket(bucketDays).ForEach(func(k, v []byte) error {
+	read := func(k, v []byte) error {
 		b := unkeyed(k, v)
 		issued, n := binary.Uvarint(b)
 		if n <= 0 || len(k) != 4 {
@@ -43,18 +59,13 @@ func readDays(tx *bbolt.Tx, last uint64) (*custody.Ledger, error) {
 		changed, _ := binary.Uvarint(b[n:])
 		l.Restore(last, custody.LedgerRow{Day: survey.Date(binary.BigEndian.Uint32(k)), Issued: issued, Changed: changed})
 		return nil
-	})
-	return l, err
-}
-
-// carry are the rows with which the segment after begins.
-func carry(l *custody.Ledger) []custody.LedgerRow {
-	rows := l.Changed(0)
-	keep := rows[max(0, len(rows)-carried):]
-	if len(rows) > len(keep) && rows[0].Day == custody.UnknownDay {
-		keep = append([]custody.LedgerRow{rows[0]}, keep...)
 	}
-	return keep
+	for _, name := range [][]byte{bucketOldDays, bucketDays} { // what changed later stands in the second
+		if err := tx.Bucket(name).ForEach(read); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
 }
 
 // loadDays reads the running totals of the chain.
@@ -65,11 +76,13 @@ func (j *Journal) loadDays() error {
 	}
 	if anew {
 		err := j.active().db.Update(func(tx *bbolt.Tx) error {
-			if err := tx.DeleteBucket(bucketDays); err != nil {
-				return err
-			}
-			if _, err := tx.CreateBucket(bucketDays); err != nil {
-				return err
+			for _, name := range [][]byte{bucketOldDays, bucketDays} {
+				if err := tx.DeleteBucket(name); err != nil {
+					return err
+				}
+				if _, err := tx.CreateBucket(name); err != nil {
+					return err
+				}
 			}
 			return putDays(tx, l.Changed(0))
 		})

@@ -100,7 +100,7 @@ func (j *Journal) sendAway() (why, err error) {
 	if other.kiosk == "" || err != nil {
 		return nil, err
 	}
-	to := foreignFolder(j.dir) + j.opts.Now().UTC().Format("20060102T150405.000")
+	to := j.asideOf(foreignFolder(j.dir))
 	if err := disk.MakeFolder(to); err != nil { // there for good before anything is moved into it
 		return nil, fmt.Errorf("set the journal of kiosk %s aside: %w", other.kiosk, err)
 	}
@@ -121,20 +121,58 @@ func (j *Journal) sendAway() (why, err error) {
 	return fmt.Errorf("%w: its folder held the journal of kiosk %s, and this kiosk is %s", ErrDamaged, other.kiosk, j.opts.Kiosk), nil
 }
 
+// owned is a bbolt file of the folder, and who wrote it.
+type owned struct {
+	name string
+	by   owner
+}
+
+// owners says of each segment's bbolt file who wrote it.
+func (j *Journal) owners() (list []owned, err error) {
+	numbers, err := numbersIn(j.dir)
+	for _, n := range numbers {
+		list = append(list, owned{dbName(n), j.whose(filepath.Join(j.dir, dbName(n)))})
+	}
+	return list, err
+}
+
+// Foreign is another kiosk whose journal, or a part of one, lies in the folder; "" = none is
+// known. It is told from what a start of this kiosk would tell it from: its name, and the
+// chain that its identity remembers.
+func (h *Holding) Foreign(kiosk survey.KioskID, chain survey.Chain) survey.KioskID {
+	j := &Journal{opts: Options{Kiosk: kiosk, Chain: chain, Reserve: h.reserve}}
+	for _, f := range h.owners {
+		if j.isForeign(f.by) {
+			return f.by.kiosk
+		}
+	}
+	return ""
+}
+
+// Own reports whether a chain is one that the identity remembers, comes before it or after
+// it, or stands in a file that names this kiosk. An identity that remembers none says
+// nothing against any. A log does not name its kiosk: of a chain that is not this one's
+// nobody can say whose it is.
+func (h *Holding) Own(chain survey.Chain, kiosk survey.KioskID, remembered survey.Chain) bool {
+	return remembered.IsZero() || chain == remembered ||
+		slices.Contains(h.haul.before(chain), remembered) || slices.Contains(h.haul.before(remembered), chain) ||
+		slices.ContainsFunc(h.owners, func(f owned) bool { return f.by == owner{kiosk, chain} })
+}
+
 // foreign finds another kiosk's segments in the folder, and the names of what must go:
 // their files, or, where nothing else of a journal lies there, all that lies beside them.
 // The bbolt files, which tell whose they are, go last: it may be stopped at any moment.
 func (j *Journal) foreign() (other owner, names []string, err error) {
-	numbers, err := numbersIn(j.dir)
+	files, err := j.owners()
 	if err != nil {
 		return owner{}, nil, err
 	}
 	chains := map[survey.Chain]bool{}
 	var dbs []string
-	for _, n := range numbers {
-		if o := j.whose(filepath.Join(j.dir, dbName(n))); j.isForeign(o) {
-			other, chains[o.chain] = o, true
-			dbs = append(dbs, dbName(n))
+	for _, f := range files {
+		if j.isForeign(f.by) {
+			other, chains[f.by.chain] = f.by, true
+			dbs = append(dbs, f.name)
 		}
 	}
 	if len(dbs) == 0 {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +37,8 @@ type Holding struct {
 	Segments []Files  // oldest first
 	Chains   []Held   // a chain stands behind those that it follows
 	Aside    []string // files and folders of what was damaged, put out of the way
+	owners   []owned  // of the segments' bbolt files
+	reserve  string   // the folder of the numbers that were reserved, and of the lineage
 	haul     *haul
 }
 
@@ -92,7 +93,7 @@ func (h *Held) Last() uint64 {
 // is [ErrLocked].
 func Inspect(dir string, o Options) (*Holding, error) {
 	o.fill(dir)
-	j := &Journal{opts: o, dir: dir}
+	j := &Journal{opts: o, dir: dir, was: trying} // any file may be deadly: who wrote it a child tells
 	if err := j.holdStill(); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,10 @@ func Inspect(dir string, o Options) (*Holding, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Holding{Ended: Ending(readState(dir)), haul: haul}
+	h := &Holding{Ended: Ending(readState(dir)), reserve: o.Reserve, haul: haul}
+	if h.owners, err = j.owners(); err != nil {
+		return nil, err
+	}
 	if h.Refused, err = readCounter(filepath.Join(dir, refusedFile)); err != nil {
 		return nil, err
 	}
@@ -206,15 +210,21 @@ func (h *haul) inOrder() (list []survey.Chain) {
 	return list
 }
 
+// reservedOf is up to which number records of a chain may have been given out; 0 = not known.
+func (j *Journal) reservedOf(chain survey.Chain) (uint64, error) {
+	issued, err := slotsAt(j.issuedPath(chain))
+	if issued.bad { // it may have been the newer one
+		issued.value += mostAhead
+	}
+	return issued.value, err
+}
+
 // held is what was found of one chain.
 func (j *Journal) held(h *haul, chain survey.Chain) (Held, error) {
 	out := Held{Chain: chain, Kept: 1, Receipt: h.receipts[chain]}
-	issued, err := slotsAt(j.issuedPath(chain))
-	if err != nil {
+	var err error
+	if out.Reserved, err = j.reservedOf(chain); err != nil {
 		return out, err
-	}
-	if out.Reserved = issued.value; issued.bad { // it may have been the newer one
-		out.Reserved += mostAhead
 	}
 	for _, r := range h.runs(chain) {
 		first, last := &r[0], &r[len(r)-1]
@@ -241,8 +251,9 @@ func (j *Journal) lookAtSegments(h *Holding) error {
 		return err
 	}
 	for _, n := range numbers {
-		s := Files{Number: n, Fault: j.check(filepath.Join(j.dir, dbName(n)))}
-		s.Fault = errors.Join(s.Fault, h.haul.lookAtLog(filepath.Join(j.dir, logName(n)), &s))
+		s := Files{Number: n}
+		s.Fault = errors.Join(ofFile(dbName(n), j.check(filepath.Join(j.dir, dbName(n)))),
+			ofFile(logName(n), h.haul.lookAtLog(filepath.Join(j.dir, logName(n)), &s)))
 		for _, name := range []string{dbName(n), logName(n)} {
 			info, err := os.Stat(filepath.Join(j.dir, name))
 			if err != nil {
@@ -257,6 +268,39 @@ func (j *Journal) lookAtSegments(h *Holding) error {
 		h.lookAtEnd(i)
 	}
 	return nil
+}
+
+// ofFile names the file in which a fault was found.
+func ofFile(name string, fault error) error {
+	if fault == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, fault)
+}
+
+// Words tell a fault to people; nil where there is none.
+func (f *Files) Words() survey.Words {
+	if f.Fault == nil {
+		return nil
+	}
+	var vis, ens []string
+	for fault := range strings.SplitSeq(f.Fault.Error(), "\n") {
+		fault = strings.ReplaceAll(fault, ErrDamaged.Error()+": ", "")
+		vi := inVietnamese(errors.New(fault))
+		for _, known := range []struct{ fault, words string }{
+			{"panic: ", "cấu trúc bên trong bị hỏng"}, {"is not there", "không có tệp này"},
+			{"breaks off", "nhật ký bị đứt giữa chừng"}, {"before its time", "nhật ký kết thúc quá sớm"},
+		} {
+			if strings.Contains(fault, known.fault) {
+				vi = known.words
+			}
+		}
+		if file, why, ok := strings.Cut(fault, ": panic: "); ok {
+			fault = fmt.Sprintf("%s: its structure is damaged (%s)", file, why)
+		}
+		vis, ens = append(vis, fmt.Sprintf("%s (chi tiết kỹ thuật: %s)", vi, fault)), append(ens, fault)
+	}
+	return survey.Words{survey.Vietnamese: strings.Join(vis, "; "), survey.English: strings.Join(ens, "; ")}
 }
 
 // lookAtLog compares a segment's log with what else was found under the same numbers.
@@ -323,57 +367,6 @@ func (h *Holding) lookAtEnd(i int) {
 	if s.First > 0 && end > s.Last {
 		s.Fault = errors.Join(s.Fault, fmt.Errorf("%w: the log ends with record %d before its time", ErrDamaged, s.Last))
 	}
-}
-
-// The size of the batches that [Holding.Batches] makes: those of the uplink.
-const (
-	batchRecords = 1000
-	batchBytes   = 64 << 10
-)
-
-// Batches signs what is there of a chain after a sequence, and gives each batch to
-// visit, in order. A batch never goes over a gap. Those of the first unbroken row carry its
-// totals; where its beginning was let go, none of days that may have more. Behind a gap
-// nobody knows what was issued, and the batches carry none.
-func (h *Holding) Batches(chain survey.Chain, after uint64, kiosk survey.KioskID, key ed25519.PrivateKey, visit func(*custody.Batch) error) error {
-	for i, run := range h.haul.runs(chain) {
-		var totals *custody.Totals
-		if i == 0 {
-			totals = run.totals(after)
-		}
-		rest := run[min(uint64(len(run)), max(after+1, run[0].Sequence)-run[0].Sequence):]
-		for len(rest) > 0 {
-			g := &gathering{most: batchBytes}
-			for n := range rest[:min(len(rest), batchRecords)] {
-				if !g.add(&rest[n], h.haul.comment(&rest[n])) {
-					break
-				}
-			}
-			if err := visit(custody.NewBatch(kiosk, key, rest[0].Previous, g.records, g.comments, totals)); err != nil {
-				return err
-			}
-			rest = rest[len(g.records):]
-		}
-	}
-	return nil
-}
-
-// totals are what a row of records issued, day by day, as far as it tells a day whole (see
-// [Journal.pastDays]); nil where it tells none.
-func (r chainRun) totals(after uint64) *custody.Totals {
-	days := &custody.Ledger{}
-	for i := range r {
-		days.Add(&r[i])
-	}
-	totals := days.Since(after)
-	if r[0].Sequence > 1 {
-		begun := survey.DateOf(r[0].At())
-		totals.Days = slices.DeleteFunc(totals.Days, func(d custody.DayTotal) bool { return d.Day <= begun })
-	}
-	if len(totals.Days) == 0 {
-		return nil
-	}
-	return totals
 }
 
 // Segments are the numbers of the oldest and the newest segment of an open journal:

@@ -108,6 +108,7 @@ type Journal struct {
 	boot  custody.BootID
 	start time.Time
 	was   state        // how the last life ended
+	well  bool         // the last one that could take a press was stopped cleanly: see endedWell
 	lost  map[int]bool // segments of which a file that held something was put aside
 
 	queue   chan *request
@@ -182,13 +183,17 @@ func Open(dir string, o Options) (*Journal, error) {
 
 // load brings the folder into order and opens it.
 func (j *Journal) load() error {
-	j.was = readState(j.dir)
+	j.was, j.well = readState(j.dir), endedWell(j.dir)
 	if j.was == failed { // until this is done, the next start must do it, too
 		if err := j.refresh(); err != nil {
 			return err
 		}
 	}
-	if err := writeState(j.dir, trying, true); err != nil && !noRoom(err) {
+	begun := trying
+	if j.well {
+		begun = again
+	}
+	if err := writeState(j.dir, begun, true); err != nil && !noRoom(err) {
 		return err
 	}
 	err := j.openSegments()
@@ -214,7 +219,7 @@ func (j *Journal) ready() (err error) {
 	if err := writeState(j.dir, opening, true); err != nil { // before more is reserved than was used: see giveBack
 		return err
 	}
-	if err := j.reserve(j.Head().Sequence + 1); err != nil {
+	if err := j.reserveAnew(j.Head().Sequence + 1); err != nil {
 		return err
 	}
 	j.holdBallast()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"sync"
@@ -82,13 +84,25 @@ func filterOf(entries []byte) *filter {
 }
 
 // load rebuilds the memory from the records that no generation covers. Where one was altered
-// none is believed: a key that it no longer tells would be taken for a new one.
+// none is believed: a key that it no longer tells would be taken for a new one. So would those
+// of a generation or a record that is not there: what lies between two generations is read,
+// and the records that are read must run to the last one without a gap.
 func (n *nonces) load(tx *bbolt.Tx) error {
-	n.recent = map[survey.Nonce]uint64{}
+	_, o, err := readOrigin(tx)
+	if err != nil {
+		return err
+	}
+	end, err := lastIn(tx, o.before())
+	if err != nil {
+		return err
+	}
+	n.recent, n.sealed, n.old = map[survey.Nonce]uint64{}, o.first-1, nil
+	var gaps []between
 	altered := false
-	err := tx.Bucket(bucketNonces).ForEach(func(k, v []byte) error {
+	err = tx.Bucket(bucketNonces).ForEach(func(k, v []byte) error {
 		entries := unkeyed(k, v)
 		if altered = altered || entries == nil || len(k) != 8; !altered {
+			gaps = append(gaps, between{n.sealed, firstOf(entries, sequenceOf(k)) - 1})
 			n.sealed = sequenceOf(k)
 			n.old = append(n.old, filtered{n.sealed, filterOf(entries)})
 		}
@@ -98,15 +112,57 @@ func (n *nonces) load(tx *bbolt.Tx) error {
 		return err
 	}
 	if altered {
-		n.sealed, n.old = 0, nil
+		n.sealed, n.old, gaps = o.first-1, nil, nil
 	}
-	return visitRecords(tx, n.sealed+1, func(r *custody.Record) error {
+	for _, gap := range append(gaps, between{n.sealed, end.Sequence}) {
+		if err := n.remember(tx, gap); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// between are the sequences after one and up to another.
+type between struct{ after, to uint64 }
+
+// firstOf is the least sequence among a generation's entries.
+func firstOf(entries []byte, last uint64) uint64 {
+	most := uint32(0)
+	for i := entryPrefix; i+4 <= len(entries); i += entrySize {
+		most = max(most, binary.BigEndian.Uint32(entries[i:]))
+	}
+	return last - uint64(most)
+}
+
+// remember takes in the nonces of some records, all of which must be there.
+func (n *nonces) remember(tx *bbolt.Tx, some between) error {
+	if some.after >= some.to {
+		return nil
+	}
+	at := some.after
+	err := visitRecords(tx, at+1, func(r *custody.Record) error {
+		if r.Sequence != at+1 {
+			return fmt.Errorf("%w: %s %d", ErrDamaged, faultRun, at)
+		}
 		if issued, ok := r.Issued(); ok { // the journal's own records have none
 			n.recent[issued.Nonce] = r.Sequence
 		}
+		if at = r.Sequence; at == some.to {
+			return errEnough
+		}
 		return nil
 	})
+	if err == nil { // it ended before
+		err = fmt.Errorf("%w: %s %d", ErrDamaged, faultRun, at)
+	}
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
 }
+
+// errEnough ends a visit.
+var errEnough = errors.New("enough was read")
 
 // candidates are where a nonce may be: a recent record, or the generations, by their
 // last sequences, that may hold it. Mostly there is neither.
@@ -139,7 +195,7 @@ func (n *nonces) find(tx *bbolt.Tx, nonce survey.Nonce) (uint64, error) {
 				return 0, err
 			}
 			if r == nil {
-				continue
+				return 0, fmt.Errorf("%w: record %d is not there", ErrDamaged, seq)
 			}
 			if issued, ok := r.Issued(); ok && issued.Nonce == nonce {
 				return seq, nil

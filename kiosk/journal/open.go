@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -44,13 +45,13 @@ func (j *Journal) openAll(numbers []int) error {
 	if len(numbers) == 0 {
 		return j.first()
 	}
+	end, err := j.lastBegun(numbers)
+	if err != nil {
+		return err
+	}
 	for i, n := range numbers {
-		last := i == len(numbers)-1
-		// A card may go bad while the box is off, too. So a child looks at the file in use
-		// after a clean stop as well (0.2 s for a full one): to write it bbolt reads all its
-		// inner pages, in a goroutine of its own, and what it meets there ends the program.
-		suspect := j.was == trying || j.was == failed || last && (j.was == opening || j.opts.Child != nil)
-		s, err := j.openSegment(n, last, suspect)
+		last := i >= end
+		s, err := j.openSegment(n, last, j.was == trying || j.was == failed || last && j.was == opening)
 		if err != nil {
 			return fmt.Errorf("segment %d: %w", n, err)
 		}
@@ -59,11 +60,30 @@ func (j *Journal) openAll(numbers []int) error {
 			continue // a stop while it was made: the one before goes on
 		}
 		j.adopt(s)
+		if i > end {
+			return fmt.Errorf("segment %d: what could not be read a moment ago can be read now; start again", n)
+		}
 	}
 	if err := j.followAll(); err != nil {
 		return err
 	}
 	return j.settle()
+}
+
+// lastBegun is the place of the last segment that says where it begins. One that does not
+// vouches for nothing: neither for the end of the one before, nor that there is one.
+func (j *Journal) lastBegun(numbers []int) (int, error) {
+	for i, n := range slices.Backward(numbers) {
+		path := filepath.Join(j.dir, logName(n))
+		_, err := logOrigin(path)
+		if hindered(err) {
+			return 0, fmt.Errorf("segment %d: %w", n, unread(path, err))
+		}
+		if err == nil || !j.whose(filepath.Join(j.dir, dbName(n))).chain.IsZero() {
+			return i, nil
+		}
+	}
+	return 0, nil
 }
 
 // followAll notes it in each segment that another one follows where it is not noted: the
@@ -178,34 +198,12 @@ func (j *Journal) settle() error {
 	return nil
 }
 
-// descends reports whether the chain that is written says that it follows another one,
-// which the identity may not have been told yet.
+// descends reports whether the chain that is written follows another one, by what the chains
+// that are here and the lineage say: the identity may not have been told yet, or be an older
+// copy.
 func (j *Journal) descends(from survey.Chain) bool {
-	holder := j.holder(j.chain, 1)
-	if holder == nil {
-		return false
-	}
-	r, err := holder.record(1)
-	if err != nil {
-		return false
-	}
-	s, err := r.Succession()
-	if err != nil {
-		return false
-	}
-	lineage, _ := j.readLineage() // what cannot be read says nothing
-	for chain, left := s.Predecessor, len(lineage)+1; left > 0; left-- {
-		if chain == from {
-			return true
-		}
-		for _, d := range lineage {
-			if d.Chain == chain {
-				chain = d.Succession.Predecessor
-				break
-			}
-		}
-	}
-	return false
+	h, _ := j.memory() // a lineage that cannot be read says nothing
+	return slices.Contains(h.before(j.chain), from)
 }
 
 // goOn begins the segment after a sealed one.
@@ -241,6 +239,15 @@ func (s *segment) follow() error {
 // that was never finished and of which the one before tells all.
 func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 	dbPath, logPath := filepath.Join(j.dir, dbName(n)), filepath.Join(j.dir, logName(n))
+	// A card may go bad while the box is off, too, so a child looks at each file after a clean
+	// stop as well (0.2 s for a full one). To write one bbolt reads all its inner pages, in a
+	// goroutine of its own, and what it meets there ends the program; and one bit there can
+	// send whoever reads it around for ever.
+	if suspect || j.opts.Child != nil {
+		if err := j.lookAt(n, dbPath); err != nil {
+			return nil, err
+		}
+	}
 	if !last && !suspect {
 		s, err := j.openSealed(n)
 		if err == nil && s.ready {
@@ -251,15 +258,8 @@ func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 				return nil, err
 			}
 		}
-		suspect = true // before it is opened to be written, a child looks at it
-	}
-	if suspect {
-		if err := j.check(dbPath); err != nil {
-			if !errors.Is(err, ErrDamaged) {
-				return nil, err
-			}
-			j.loseIfWritten(n, dbPath)
-			if err := j.putAside(dbPath, err); err != nil {
+		if j.opts.Child == nil { // before it is opened to be written
+			if err := j.lookAt(n, dbPath); err != nil {
 				return nil, err
 			}
 		}
@@ -274,14 +274,30 @@ func (j *Journal) openSegment(n int, last, suspect bool) (*segment, error) {
 	return s, nil
 }
 
+// lookAt has a child look at a segment's bbolt file, and puts one aside that is damaged.
+func (j *Journal) lookAt(n int, path string) error {
+	err := j.check(path)
+	if !errors.Is(err, ErrDamaged) {
+		return err
+	}
+	j.loseIfWritten(n, path)
+	return j.putAside(path, err)
+}
+
+// logOrigin is where a log says that it begins.
+func logOrigin(path string) (origin, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return origin{}, err
+	}
+	o, err := readLogHeader(source{f})
+	return o, errors.Join(err, f.Close())
+}
+
 // openSealed opens a segment that is full, for reading only.
 func (j *Journal) openSealed(n int) (*segment, error) {
-	f, err := os.Open(filepath.Join(j.dir, logName(n)))
+	o, err := logOrigin(filepath.Join(j.dir, logName(n)))
 	if err != nil {
-		return nil, err
-	}
-	o, err := readLogHeader(f)
-	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	db, err := openDB(filepath.Join(j.dir, dbName(n)), true)

@@ -56,26 +56,21 @@ func (j *Journal) said() map[survey.Chain]custody.Head {
 			list[s.Predecessor] = custody.Head{Sequence: s.Last, Hash: s.LastSum}
 		}
 	}
-	for _, s := range j.segments() {
-		for seq := uint64(1); s.first == 1; seq++ { // the successions stand at the beginning
-			r, err := s.record(seq)
-			if err != nil || r.Kind != custody.SuccessionRecord {
-				break
-			}
-			if next, err := r.Succession(); err == nil {
-				say(next)
-			}
+	h, _ := j.memory() // a lineage that cannot be read says nothing
+	for chain := range h.chains {
+		for _, s := range h.told(chain) {
+			say(s)
 		}
 	}
-	lineage, _ := j.readLineage() // what cannot be read says nothing
-	for i := range lineage {
-		say(lineage[i].Succession)
+	for i := range h.lineage {
+		say(h.lineage[i].Succession)
 	}
 	return list
 }
 
 // pastThere is an error where an earlier chain's row ends before it is said to, and the rest
-// was not let go: the files that it was read from may still hold what is missing.
+// was not let go: the files that it was read from may still hold what is missing. Where all
+// is as it was said, the lineage is kept.
 func (j *Journal) pastThere() error {
 	for chain, head := range j.said() {
 		end, err := readCounter(j.gonePath(chain))
@@ -91,6 +86,7 @@ func (j *Journal) pastThere() error {
 			return fmt.Errorf("%w: of the earlier chain %s records up to %d are here, and it had them up to %d", ErrDamaged, chain, end, head.Sequence)
 		}
 	}
+	j.keepLineage()
 	return nil
 }
 

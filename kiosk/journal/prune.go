@@ -102,7 +102,7 @@ func (j *Journal) makeDB(number int, o origin, days *custody.Ledger, rebuild boo
 		if days == nil {
 			return nil
 		}
-		return putDays(tx, carry(days))
+		return carryDays(tx, days.Changed(0))
 	})
 	if err == nil {
 		err = disk.SyncFolder(j.dir)

@@ -231,7 +231,7 @@ func (j *Journal) onlyLog(f *os.File, log scanned, size int64) error {
 	if err != nil {
 		return err
 	}
-	if !clean || j.was != closed && log.size == size && size > int64(logHeader) {
+	if !clean || !j.well && log.size == size && size > int64(logHeader) {
 		return fmt.Errorf("%w: the log breaks off after record %d, and bbolt is not there to mend it", ErrDamaged, log.head.Sequence)
 	}
 	c, err := j.openIssued(log.chain)

@@ -18,6 +18,7 @@ import (
 func (j *Journal) rescue(h *haul, s *custody.Succession) (next int, islands []custody.Record, err error) {
 	next = 1
 	chains := append(h.before(s.Predecessor), s.Predecessor)
+	h.remember(chains) // before the disk may be full
 	for i, chain := range chains {
 		for _, run := range h.runs(chain) {
 			if err := j.writeSealed(next, run, h); err != nil {
@@ -142,19 +143,41 @@ func (h *haul) said(chain survey.Chain, later []survey.Chain) *custody.Successio
 	}
 	d := descent{later[0], custody.Succession{Predecessor: chain}}
 	for _, follower := range later {
-		for seq := uint64(1); ; seq++ {
-			r := h.chains[follower][seq]
-			s, err := r.Succession()
-			if err != nil {
-				break
-			}
+		for _, s := range h.told(follower) {
 			if s.Predecessor == chain {
 				d.Succession = s
 			}
 		}
 	}
-	h.lineage = append(h.lineage, d)
-	return &h.lineage[len(h.lineage)-1].Succession
+	at := slices.IndexFunc(h.lineage, func(d descent) bool { return slices.Contains(later, d.Succession.Predecessor) })
+	if at < 0 {
+		at = len(h.lineage)
+	}
+	h.lineage = slices.Insert(h.lineage, at, d) // the oldest first
+	return &h.lineage[at].Succession
+}
+
+// remember sees to it that the lineage speaks of each of these chains but the last.
+func (h *haul) remember(chains []survey.Chain) {
+	for i, chain := range chains[:len(chains)-1] {
+		h.said(chain, chains[i+1:])
+	}
+}
+
+// told is what a chain's beginning says of those before it, the oldest first.
+func (h *haul) told(chain survey.Chain) (list []custody.Succession) {
+	for seq := uint64(1); ; seq++ {
+		r := h.chains[chain][seq]
+		s, err := r.Succession()
+		if err != nil {
+			break
+		}
+		list = append(list, s)
+	}
+	if len(list) > 1 {
+		list = append(list[1:], list[0]) // its own predecessor stands first
+	}
+	return list
 }
 
 // carried are the records that chains hold as salvaged ones, by their hash.
@@ -178,22 +201,27 @@ func innermost(r *custody.Record) survey.Hash {
 	return r.Hash
 }
 
-// before are the chains that a chain follows, the oldest first: those that it names, or
-// the lineage, and those that they name. Whatever else lies in the folder is not this
-// kiosk's.
+// before are the chains that a chain follows, the oldest first: the one that it names, or
+// the lineage, or a later chain, and those that this one follows. Whatever else lies in the
+// folder is not this kiosk's.
 func (h *haul) before(chain survey.Chain) []survey.Chain {
 	var list []survey.Chain
 	for {
 		before := survey.Chain{}
+		for later := range h.chains {
+			for told := h.told(later); len(told) > 1; told = told[1:] {
+				if told[1].Predecessor == chain {
+					before = told[0].Predecessor
+				}
+			}
+		}
 		for _, d := range h.lineage {
 			if d.Chain == chain {
 				before = d.Succession.Predecessor
 			}
 		}
-		if first, ok := h.chains[chain][1]; ok {
-			if s, err := first.Succession(); err == nil {
-				before = s.Predecessor
-			}
+		if told := h.told(chain); len(told) > 0 {
+			before = told[len(told)-1].Predecessor
 		}
 		if before.IsZero() || slices.Contains(list, before) {
 			return list

@@ -40,7 +40,7 @@ func (j *Journal) giveBack() error {
 func (j *Journal) notOlder() error {
 	head := j.Head().Sequence
 	ahead := uint64(mostAhead)
-	if j.was == closed {
+	if j.well {
 		ahead = 0
 	}
 	reserved, err := readCounter(j.issuedPath(j.chain))
@@ -56,6 +56,20 @@ func (j *Journal) reserve(last uint64) error {
 		return nil
 	}
 	if err := j.issued.set(last + block); err != nil {
+		return fmt.Errorf("reserve numbers: %w", err)
+	}
+	return nil
+}
+
+// reserveAnew does it where a life begins, and writes the number into both slots in any case:
+// what the life before wrote may stand in the system's memory only, after a sync that failed
+// or was never done, and a slot may be bad.
+func (j *Journal) reserveAnew(last uint64) error {
+	upTo := j.issued.value
+	if upTo < last {
+		upTo = last + block
+	}
+	if err := j.issued.lower(upTo); err != nil {
 		return fmt.Errorf("reserve numbers: %w", err)
 	}
 	return nil

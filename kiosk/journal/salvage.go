@@ -24,7 +24,7 @@ import (
 // haul is what can be read of a damaged journal, whatever file it stood in.
 type haul struct {
 	chains   map[survey.Chain]map[uint64]custody.Record
-	strays   map[survey.Hash]bool   // records that lay where a commit that was never finished leaves some, too
+	found    map[survey.Hash]place  // where each record lay
 	comments map[survey.Hash][]byte // commitment → salt, text
 	receipts map[survey.Chain][]byte
 	origins  map[survey.Chain]origin // where the oldest segment of each chain begins
@@ -32,16 +32,37 @@ type haul struct {
 	lineage  []descent
 }
 
+// place is where a record lay, the most trusted one first. But at home a commit that was never
+// finished leaves records, too, whose numbers were given again.
+type place uint8
+
+const (
+	home   place = iota // the journal's files, or those that a rescue moved away
+	beside              // a file that was put aside whole while the chain went on
+	adrift              // the end that was cut off a log, or a page that nothing leads to
+)
+
+// placeOf is where the records of a file lie.
+func placeOf(path string) place {
+	switch name := filepath.Base(path); {
+	case strings.Contains(name, ".log.cut-"):
+		return adrift
+	case strings.Contains(name, ".damaged-"):
+		return beside
+	}
+	return home
+}
+
 func newHaul() *haul {
 	return &haul{
-		chains: map[survey.Chain]map[uint64]custody.Record{}, strays: map[survey.Hash]bool{}, comments: map[survey.Hash][]byte{}, receipts: map[survey.Chain][]byte{},
+		chains: map[survey.Chain]map[uint64]custody.Record{}, found: map[survey.Hash]place{}, comments: map[survey.Hash][]byte{}, receipts: map[survey.Chain][]byte{},
 		origins: map[survey.Chain]origin{},
 	}
 }
 
 // add takes in a record's bytes, wherever they were found. Of two that claim one number
-// the first found stays: it was read from where it belongs.
-func (h *haul) add(b []byte, stray bool) bool {
+// the one that lay nearer home stays, or the first found.
+func (h *haul) add(b []byte, at place) bool {
 	r := custody.DecodeRecord(bytes.Clone(b))
 	if r.Fault != nil {
 		return false
@@ -51,11 +72,8 @@ func (h *haul) add(b []byte, stray bool) bool {
 		c = map[uint64]custody.Record{}
 		h.chains[r.Chain] = c
 	}
-	if _, ok := c[r.Sequence]; !ok {
-		c[r.Sequence] = r
-		if stray {
-			h.strays[r.Hash] = true
-		}
+	if other, ok := c[r.Sequence]; !ok || at < h.found[other.Hash] {
+		c[r.Sequence], h.found[r.Hash] = r, at
 	}
 	return true
 }
@@ -136,7 +154,7 @@ func dumpDB(path string, out io.Writer) error {
 }
 
 // readDump takes in a child's dump, as far as it goes.
-func (h *haul) readDump(r io.Reader) {
+func (h *haul) readDump(r io.Reader, at place) {
 	for {
 		b, err := readFrame(r)
 		if err != nil {
@@ -144,7 +162,7 @@ func (h *haul) readDump(r io.Reader) {
 		}
 		switch kind, b := b[0], b[1:]; {
 		case kind == dumpRecord:
-			h.add(b, false)
+			h.add(b, at)
 		case kind == dumpComment:
 			h.addComment(b)
 		case kind == dumpReceipt && len(b) > 16:
@@ -181,10 +199,10 @@ func nextFrame(b []byte) (at int, record []byte) {
 
 // scan takes in every whole frame of a log, in whatever order they stand, also behind
 // damage.
-func (h *haul) scan(b []byte, stray bool) {
-	for at, record := nextFrame(b); record != nil; at, record = nextFrame(b) {
-		h.add(record, stray)
-		b = b[at+frameHeader+len(record):]
+func (h *haul) scan(b []byte, at place) {
+	for i, record := nextFrame(b); record != nil; i, record = nextFrame(b) {
+		h.add(record, at)
+		b = b[i+frameHeader+len(record):]
 	}
 }
 
@@ -202,7 +220,7 @@ func (h *haul) carve(b []byte) {
 		}
 		at += i - 1
 		if whole := custody.CutRecord(b[at:]); whole != nil && at >= sumSize && summed(b[at-sumSize:at+len(whole)]) != nil {
-			h.add(whole, true)
+			h.add(whole, adrift)
 		}
 	}
 }
@@ -232,8 +250,8 @@ func (j *Journal) collect() (*haul, error) {
 }
 
 // disprove takes records out where one carries the hash of another than the one before
-// it. That proves the one before false; but a stray may be of a commit that was never
-// finished and whose numbers were given again: then it goes, with what follows it.
+// it. That proves the one before false; but what lay farther from home than that one, or
+// adrift, may be of a commit that was never finished: then it goes, with what follows it.
 func (h *haul) disprove() {
 	for _, records := range h.chains {
 		numbers := slices.Sorted(maps.Keys(records))
@@ -241,7 +259,9 @@ func (h *haul) disprove() {
 		for _, seq := range numbers {
 			r := records[seq]
 			before, ok := records[seq-1]
-			if h.strays[r.Hash] && (dead[r.Previous] || ok && r.Previous != before.Hash) {
+			at := h.found[r.Hash]
+			farther := at == adrift || at > h.found[before.Hash]
+			if at > home && (dead[r.Previous] || ok && r.Previous != before.Hash && farther) {
 				dead[r.Hash] = true
 				delete(records, seq)
 			}
@@ -262,7 +282,7 @@ func collectLog(h *haul, path string) error {
 	if o, err := readLogHeader(bytes.NewReader(b)); err == nil {
 		h.begins(o)
 	}
-	h.scan(b, strings.Contains(filepath.Base(path), ".log.cut-"))
+	h.scan(b, placeOf(path))
 	return nil
 }
 
@@ -299,7 +319,7 @@ func (j *Journal) dump(h *haul, path string) error {
 	if err != nil { // there is no child: too many processes, or the program is gone
 		return h.dumpHere(path)
 	}
-	h.readDump(bufio.NewReaderSize(out, 1<<20))
+	h.readDump(bufio.NewReaderSize(out, 1<<20), placeOf(path))
 	err = cmd.Wait()
 	var ended *exec.ExitError
 	switch {
@@ -317,7 +337,7 @@ func (j *Journal) dump(h *haul, path string) error {
 func (h *haul) dumpHere(path string) error {
 	var b bytes.Buffer
 	err := guarded(func() error { return dumpDB(path, &b) })
-	h.readDump(&b)
+	h.readDump(&b, placeOf(path))
 	if hindered(err) {
 		return fmt.Errorf("%w: %w", errNotDumped, unread(path, err))
 	}

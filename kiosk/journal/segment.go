@@ -59,6 +59,7 @@ var (
 	bucketNonces   = []byte("nonces")   // last sequence → generation of nonces: see nonces.go
 	bucketComments = []byte("comments") // sequence → salt, text
 	bucketDays     = []byte("days")     // day, 4 bytes → responses issued, sequence of the last change: see days.go
+	bucketOldDays  = []byte("old_days") // the same, as it was when the segment began, for days that were long gone then
 
 	keyKiosk    = []byte("kiosk")
 	keyChain    = []byte("chain")
@@ -162,7 +163,7 @@ func fellBack(path string, pageSize int) (bool, error) {
 
 // makeSegment makes the buckets of a new bbolt file.
 func makeSegment(tx *bbolt.Tx, kiosk survey.KioskID, o origin) error {
-	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketNonces, bucketComments, bucketDays} {
+	for _, name := range [][]byte{bucketMeta, bucketRecords, bucketNonces, bucketComments, bucketDays, bucketOldDays} {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return fmt.Errorf("make bucket %s: %w", name, err)
 		}
@@ -181,7 +182,7 @@ func readOrigin(tx *bbolt.Tx) (kiosk survey.KioskID, o origin, err error) {
 		return "", o, nil // never finished: a stop while it was made
 	}
 	first := meta.Get(keyFirst)
-	for _, name := range [][]byte{bucketRecords, bucketNonces, bucketComments, bucketDays} {
+	for _, name := range [][]byte{bucketRecords, bucketNonces, bucketComments, bucketDays, bucketOldDays} {
 		if tx.Bucket(name) == nil {
 			return "", o, fmt.Errorf("%w: bucket %s is not there", ErrDamaged, name)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"hailong/survey/disk"
@@ -89,10 +90,10 @@ func openCounter(path string) (*counter, error) {
 	}
 	c := &counter{f: f}
 	b := make([]byte, 2*counterSlot)
-	switch _, err := f.ReadAt(b, 0); {
+	_, err = f.ReadAt(b, 0)
+	c.slots = readSlots(b)
+	switch {
 	case err == nil:
-		c.slots = readSlots(b)
-		return c, nil
 	case !errors.Is(err, io.EOF): // what it says is not known, and never will be
 		if err := errors.Join(unread(path, err), f.Close()); !errors.Is(err, ErrDamaged) {
 			return nil, err
@@ -101,10 +102,10 @@ func openCounter(path string) (*counter, error) {
 			return nil, fmt.Errorf("set %s aside: %w", filepath.Base(path), err)
 		}
 		return openCounter(path)
-	}
-	// New, or cut short: it is made whole, with its folder entry.
-	if _, err = f.WriteAt(b, 0); err == nil {
-		err = errors.Join(f.Sync(), disk.SyncFolder(filepath.Dir(path)))
+	default: // new, or cut short: it is made whole, with what is left of it and its folder entry
+		if _, err = f.WriteAt(b, 0); err == nil {
+			err = errors.Join(f.Sync(), disk.SyncFolder(filepath.Dir(path)))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make %s: %w", filepath.Base(path), err), f.Close())
@@ -134,11 +135,12 @@ func (c *counter) lower(v uint64) error {
 
 // set writes the number, durably. It is not less than the one before.
 func (c *counter) set(v uint64) error {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 12), v)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	b := make([]byte, counterSlot) // all of it: the file's very length may stand in the system's memory only
+	binary.BigEndian.PutUint64(b, v)
+	binary.BigEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
 	slot := 1 - c.slot
-	if !c.known { // the first number, or a lower one
-		b, slot = append(append(b, make([]byte, counterSlot-len(b))...), b...), 0
+	if !c.known || c.bad { // the first number, a lower one, or the other slot alone would be left to grow old
+		b, slot = slices.Concat(b, b), 0
 	}
 	if _, err := c.f.WriteAt(b, slot*counterSlot); err != nil {
 		return err

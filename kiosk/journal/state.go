@@ -19,6 +19,7 @@ const (
 	opening state = "opened" // opened and never closed: killed, or out of power
 	trying  state = "trying" // died while it was being opened: something in it is deadly
 	failed  state = "failed" // a write failed: what the system still shows may not be on the disk
+	again   state = "reopen" // trying, after a clean stop: no number was reserved since
 )
 
 // readState reads how the last life ended. No file is a folder of which nothing is known.
@@ -27,10 +28,19 @@ func readState(dir string) state {
 	switch s := state(b); {
 	case err != nil:
 		return opening
+	case s == again:
+		return trying
 	case s == closed || s == trying || s == failed:
 		return s
 	}
 	return opening
+}
+
+// endedWell reports whether the last life that could take a press ended with a clean stop,
+// however many starts died or were refused since.
+func endedWell(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, stateFile))
+	return err == nil && (state(b) == closed || state(b) == again)
 }
 
 // writeState notes a state. All of them are of one length, so that a full disk does not

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,9 +29,13 @@ func (*stoppedRescue) Unwrap() error { return ErrDamaged }
 
 // beginRescue notes, durably, that a rescue is under way.
 func (j *Journal) beginRescue(parting *custody.Succession) error {
+	b, err := note(parting)
+	if err != nil {
+		return fmt.Errorf("note that a rescue begins: %w", err)
+	}
 	f, err := os.OpenFile(filepath.Join(j.dir, rescueFile), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err == nil {
-		err = json.NewEncoder(f).Encode(parting)
+		_, err = f.Write(b)
 		err = errors.Join(err, f.Sync(), f.Close(), disk.SyncFolder(j.dir))
 	}
 	if err != nil {
@@ -60,7 +63,7 @@ func (j *Journal) rescueEnded() error {
 		var b []byte
 		b, err = io.ReadAll(source{f})
 		err = errors.Join(err, f.Close())
-		stopped.known = json.Unmarshal(b, &stopped.parting) == nil
+		stopped.known = readNote(b, &stopped.parting)
 	}
 	if hindered(err) {
 		return fmt.Errorf("read the note of a rescue: %w", err)

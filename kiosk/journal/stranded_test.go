@@ -335,6 +335,7 @@ func TestALeavingThatWasStoppedIsDoneAgain(t *testing.T) {
 	k.ok(j.Close())
 	remove(t, k.dir, dbName(last)) // the power went before the new chain was there
 	remove(t, k.dir, logName(last))
+	k.ok(os.Remove(j.issuedPath(j.Chain())))
 	j = k.again()
 	if s := declared(t, j, k.chain); s.Last != 0 || s.Salvaged != kept || s.Reserved < inNone {
 		t.Fatalf("the second time it declares %+v", s)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,9 @@ func (j *Journal) succeed(why error) error {
 	for chain, signed := range h.receipts {
 		j.marks.set(chain, signed, false)
 	}
+	for seq := range h.chains[s.Predecessor] { // the reserved numbers may be of an older copy
+		s.Reserved = max(s.Reserved, seq)
+	}
 	said := s
 	full := j.follow(h, &s)
 	if err = full; noRoom(full) {
@@ -66,24 +70,57 @@ func (j *Journal) succeed(why error) error {
 }
 
 // parting is what can be said of the chain that is left before anything is changed. Where a
-// rescue was stopped it said it. left is nil but where the chain is whole.
+// rescue of that chain was stopped it said it. left is nil but where the chain is whole.
 func (j *Journal) parting(why error, left *stranded, h *haul) (s custody.Succession, err error) {
-	var stopped *stoppedRescue
-	if errors.As(why, &stopped) && stopped.known {
-		return stopped.parting, nil
+	known := j.opts.Chain
+	if known.IsZero() {
+		known = h.longest()
 	}
-	s = custody.Succession{Predecessor: j.opts.Chain, Reason: why.Error(), To: j.opts.Now().UnixMilli()}
+	s = custody.Succession{Predecessor: j.lastInUse(known, h), Reason: why.Error(), To: j.opts.Now().UnixMilli()}
+	// What is noted of another chain came with an older copy of the folder.
+	isLast := func(chain survey.Chain) bool { return j.opts.Chain.IsZero() || chain == s.Predecessor }
+	var stopped *stoppedRescue
 	switch {
-	case left != nil:
+	case errors.As(why, &stopped) && stopped.known && isLast(stopped.parting.Predecessor):
+		return stopped.parting, nil
+	case left != nil && isLast(left.leaf):
 		s.Predecessor, s.Reserved = left.leaf, left.head
 		return s, nil
 	case s.Predecessor.IsZero():
-		s.Predecessor = h.longest()
-	}
-	if s.Predecessor.IsZero() {
 		return s, nil
 	}
 	return s, j.reserved(&s)
+}
+
+// lastInUse is the last of the chains that follow one, itself if none does: the identity may
+// be an older copy. The chain of a rescue that was stopped does not count: no number of it
+// was reserved, and it holds no answer of its own.
+func (j *Journal) lastInUse(chain survey.Chain, h *haul) survey.Chain {
+	last, most := chain, 0
+	list := slices.Collect(maps.Keys(h.chains))
+	for _, d := range h.lineage {
+		list = append(list, d.Chain)
+	}
+	for _, c := range list {
+		before := h.before(c)
+		if n := len(before); n > most && slices.Contains(before, chain) && j.inUse(c, h) {
+			last, most = c, n
+		}
+	}
+	return last
+}
+
+// inUse reports whether a press may have been kept in a chain.
+func (j *Journal) inUse(chain survey.Chain, h *haul) bool {
+	if _, err := os.Stat(j.issuedPath(chain)); err == nil {
+		return true
+	}
+	for _, r := range h.chains[chain] {
+		if r.Kind == custody.ResponseRecord {
+			return true
+		}
+	}
+	return false
 }
 
 // follow writes what was found, and begins the chain that follows. Where the disk is too
@@ -196,7 +233,7 @@ func (j *Journal) moveAside() error {
 	if len(entries) == 0 {
 		return nil // they were moved before, and there was no room for more
 	}
-	to := filepath.Join(j.dir, "damaged-"+j.opts.Now().UTC().Format("20060102T150405.000"))
+	to := j.asideOf(filepath.Join(j.dir, "damaged-"))
 	// The folder must be there for good before anything is moved into it.
 	if err := disk.MakeFolder(to); err != nil {
 		return fmt.Errorf("set the damaged journal aside: %w", err)
