@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"hailong/survey"
 )
@@ -56,7 +57,8 @@ type closingItem struct {
 	Disputed     uint64                 `json:"disputed"`
 	Unaccounted  uint64                 `json:"unaccounted"`   // by how much the centre's own account is off
 	DeclaredLost *uint64                `json:"declared_lost"` // at most; nil = nobody knows
-	Closes       *bool                  `json:"closes"`        // nil = it is not said, as in a signed text
+	Missing      *uint64                `json:"missing"`       // nil = it is not said, as in a signed text
+	Closes       *bool                  `json:"closes"`        // the same
 	AsOf         *time.Time             `json:"as_of"`         // when it was signed; nil = it does not say
 	Signature    string                 `json:"signature"`
 }
@@ -311,6 +313,22 @@ func (t *Terminal) loss(l lossItem) string {
 	default:
 		many = fmt.Sprintf(t.say("từ %d đến %d lượt", "%d to %d presses"), l.AtLeast, *l.AtMost)
 	}
-	return fmt.Sprintf(t.say("Nhật ký hỏng của %s: mất %s, giữa %s và %s (%s)\n", "Damaged journal of %s: %s lost, between %s and %s (%s)\n"),
-		oneLine(string(l.Kiosk)), many, moment(l.From), moment(l.To), oneLine(l.Reason))
+	return fmt.Sprintf(t.say("Nhật ký hỏng của %s: mất %s, giữa %s và %s%s\n", "Damaged journal of %s: %s lost, between %s and %s%s\n"),
+		oneLine(string(l.Kiosk)), many, moment(l.From), moment(l.To), t.why(l.Reason))
+}
+
+// why is a reason that a kiosk gave, in brackets: the right half of one in Vietnamese and
+// English. One in English alone is no part of a Vietnamese sentence.
+func (t *Terminal) why(said string) string {
+	vi, en, both := strings.Cut(oneLine(said), " / ")
+	if !both || strings.Contains(en, " / ") {
+		vi, en = oneLine(said), oneLine(said)
+	}
+	if ascii := !strings.ContainsFunc(vi, func(r rune) bool { return r > unicode.MaxASCII && unicode.IsLetter(r) }); vi == en && ascii {
+		vi = ""
+	}
+	if why := t.say(vi, en); why != "" {
+		return " (" + why + ")"
+	}
+	return ""
 }

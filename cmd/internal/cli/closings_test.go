@@ -33,7 +33,7 @@ func saved(t *testing.T, change func(items []map[string]any)) (path string) {
 			lost = k.DeclaredLost
 		}
 		items[i] = map[string]any{
-			"declared_lost": lost, "closes": k.Closes(), "as_of": k.AsOf,
+			"declared_lost": lost, "missing": k.Missing(), "closes": k.Closes(), "as_of": k.AsOf,
 			"kiosk": k.Kiosk, "date": k.Day(), "issued": k.Issued, "received": k.Received, "counted": k.Counted, "excluded": k.Excluded,
 			"held": k.Held, "quarantined": k.Quarantined, "disputed": k.Disputed, "unaccounted": k.Unaccounted, "signature": base64.StdEncoding.EncodeToString(k.Sign(centreKey)),
 		}
@@ -74,6 +74,15 @@ func TestSavedClosingsAreVerified(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
 		}
 	}
+	older := saved(t, func(items []map[string]any) {
+		for _, k := range items {
+			delete(k, "missing")
+			delete(k, "closes")
+		}
+	})
+	if code, out, errs := run("en", "closings", "verify", older, "--key", text); code != 0 || errs != "" {
+		t.Errorf("a list that does not say what follows: exit %d\n%s%s", code, out, errs)
+	}
 	if code, out, errs := run("vi", "closings", "verify", path, "--key", text); code != 0 || strings.Count(out, "  đúng") != 6 || !strings.Contains(out, "dòng bị bỏ khỏi danh sách thì không nhận ra được") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
@@ -95,7 +104,7 @@ func TestAChangedClosingIsFound(t *testing.T) {
 		change func(k map[string]any)
 		want   string
 	}{
-		"issued":         {func(k map[string]any) { k["issued"] = 118 }, "2026-03-31,k-a,false,true,0,4,false,"},
+		"issued":         {func(k map[string]any) { k["issued"] = 118 }, "2026-03-31,k-a,false,false,0,4,false,"},
 		"received":       {func(k map[string]any) { k["received"] = 120 }, "2026-03-31,k-a,false,false,0,4,false,"},
 		"a reason":       {func(k map[string]any) { k["excluded"] = map[string]int{"too_soon": 3, "replaced": 5} }, "2026-03-31,k-a,false,true,2,4,false,"},
 		"the kiosk":      {func(k map[string]any) { k["kiosk"] = "k-b" }, "2026-03-31,k-b,false,true,2,4,false,"},
@@ -103,6 +112,7 @@ func TestAChangedClosingIsFound(t *testing.T) {
 		"no day at all":  {func(k map[string]any) { k["date"] = "tomorrow" }, "tomorrow,k-a,false,true,2,4,false,"},
 		"a loss":         {func(k map[string]any) { k["declared_lost"] = 0 }, "2026-03-31,k-a,false,true,2,0,false"},
 		"an unknown one": {func(k map[string]any) { k["declared_lost"] = nil }, "2026-03-31,k-a,false,true,2,,false"},
+		"the missing":    {func(k map[string]any) { k["missing"] = 0 }, "2026-03-31,k-a,true,false,2,4,false"},
 		"that it closes": {func(k map[string]any) { k["closes"] = true }, "2026-03-31,k-a,true,false,2,4,false"},
 		"the account":    {func(k map[string]any) { k["unaccounted"] = 2 }, "2026-03-31,k-a,false,false,2,4,false,"},
 		"the moment":     {func(k map[string]any) { k["as_of"] = "2026-04-01T17:30:00+07:00" }, "2026-03-31,k-a,false,true,2,4,false,2026-04-01"},

@@ -34,7 +34,7 @@ type checkedClosing struct {
 	Kiosk    survey.KioskID `json:"kiosk"`
 	Date     string         `json:"date"`
 	Signed   bool           `json:"signed"`   // by this key, over these very numbers
-	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed, of each chain, and closes follows from the numbers
+	Balanced bool           `json:"balanced"` // received = counted + excluded + held + quarantined + disputed, of each chain, and missing and closes follow from the numbers
 	Missing  uint64         `json:"missing"`  // issued and not received
 	Declared *uint64        `json:"declared_lost"`
 	Closes   bool           `json:"closes"` // by these numbers
@@ -201,14 +201,15 @@ func (k *closingItem) closing() (c custody.Closing, is bool) {
 	return c, err == nil
 }
 
-// check compares a closing with its signature, and adds it up. Whether it closes is no part
-// of what is signed, but follows from the numbers that are: a claim that does not is blamed.
+// check compares a closing with its signature, and adds it up. What is missing and whether it
+// closes are no part of what is signed, but follow from the numbers that are: a claim that
+// does not is blamed.
 func (k *closingItem) check(key ed25519.PublicKey) checkedClosing {
 	c, known := k.closing()
 	signature, err := base64.StdEncoding.DecodeString(k.Signature)
 	return checkedClosing{
 		Kiosk: k.Kiosk, Date: k.Date, Signed: known && err == nil && c.Signed(signature, key),
-		Balanced: c.Balanced() && (k.Closes == nil || *k.Closes == c.Closes()),
+		Balanced: c.Balanced() && (k.Closes == nil || *k.Closes == c.Closes()) && (k.Missing == nil || *k.Missing == c.Missing()),
 		Missing:  c.Missing(), Declared: k.DeclaredLost, Closes: c.Closes(), AsOf: rfc3339(k.AsOf),
 	}
 }

@@ -34,7 +34,7 @@ func account(t *testing.T) (server *httptest.Server, asked *[]string) {
 	],"next":null,"losses":[
 		{"kiosk":"k-a","chain":"c2","predecessor":"c1","at_least":2,"at_most":4,"from":"2026-03-30T20:00:00+07:00","to":"2026-03-31T07:00:00+07:00","reason":"the log is cut\u001b[2J"},
 		{"kiosk":"k-c","at_least":1,"at_most":null,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"all gone"},
-		{"kiosk":"k-b","at_least":0,"at_most":9,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"gone"}
+		{"kiosk":"k-b","at_least":0,"at_most":9,"from":null,"to":"2026-03-31T07:00:00+07:00","reason":"mất cả / gone"}
 	]}`))
 	const made = `{"name":"b1","path":"/srv/backups/b1","state":"verified","time":"2026-03-31T02:00:00+07:00","verified":"2026-03-31T02:00:09+07:00","bytes":4096,"same_disk":true}`
 	mux.HandleFunc("POST /api/v1/backups", say(201, made))
@@ -55,9 +55,9 @@ func TestClosingsBackupsAndTheQuarantineArePrinted(t *testing.T) {
 		want          []string
 	}{
 		{"vi", "closings", []string{"Ngày", "Thiếu", "2026-03-31", "replaced=3 too_soon=5", "chưa rõ", "Báo mất", "Chưa khép: còn thiếu 2 trong số 122 lượt",
-			"Nhật ký hỏng của k-a: mất từ 2 đến 4 lượt, giữa 30/03/2026 20:00 và 31/03/2026 07:00 (the log is cut[2J)\n", "k-b: mất nhiều nhất 9 lượt, giữa – và",
+			"Nhật ký hỏng của k-a: mất từ 2 đến 4 lượt, giữa 30/03/2026 20:00 và 31/03/2026 07:00\n", "k-b: mất nhiều nhất 9 lượt, giữa – và 31/03/2026 07:00 (mất cả)\n",
 			"k-c: mất ít nhất 1 lượt, không rõ nhiều nhất bao nhiêu, giữa – và", "không rõ"}},
-		{"en", "closings", []string{"Recorded", "unknown", "Declared lost", "It does not close: 2 of the 122", "Damaged journal of k-a: 2 to 4 presses lost", "k-b: at most 9 presses lost"}},
+		{"en", "closings", []string{"Recorded", "unknown", "Declared lost", "It does not close: 2 of the 122", "Damaged journal of k-a: 2 to 4 presses lost, between 30/03/2026 20:00 and 31/03/2026 07:00 (the log is cut[2J)\n", "k-b: at most 9 presses lost, between – and 31/03/2026 07:00 (gone)\n"}},
 		{"en", "closings -o csv", []string{"date,kiosk,issued,received,missing,counted,excluded,held,quarantined,disputed,reasons,signature,declared_lost,closes,as_of\n",
 			"unknown,k-a,2,2,0,0,0,2,0,0,,QUJD,,false,\n", "2026-03-31,k-a,120,118,2,110,8,0,0,0,replaced=3 too_soon=5,REVG,4,false,2026-03-31T17:30:00+07:00\n"}},
 		{"vi", "closings -o json", []string{`"signature": "QUJD"`, `"next": null`}},
@@ -229,6 +229,23 @@ func TestRestoreSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A backup's folder without the centre's key is told to be what it is, before anything is done.
+func TestRestoreOfABackupWithoutItsKey(t *testing.T) {
+	backup, data := emptyBackup(t), filepath.Join(t.TempDir(), "data")
+	if err := os.Remove(filepath.Join(backup, "centre.key")); err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[string]string{"vi": "không phải một bản sao lưu đủ: không có tệp centre.key", "en": "not a whole backup: there is no file centre.key"} {
+		code, out, errs := run(survey.Lang(lang), "restore", "--from", backup, "--data", data)
+		if code != 1 || out != "" || !strings.Contains(errs, want) || strings.Contains(errs, "no such file") {
+			t.Errorf("exit %d %q %q", code, out, errs)
+		}
+	}
+	if _, err := os.Stat(data); !os.IsNotExist(err) {
+		t.Errorf("a data folder was made: %v", err)
+	}
+}
+
 // emptyBackup is a verified backup of a store that holds nothing.
 func emptyBackup(t *testing.T) (folder string) {
 	t.Helper()
@@ -264,7 +281,8 @@ func TestRestoreSaysWhatANewMachineNeeds(t *testing.T) {
 	backup, data := emptyBackup(t), filepath.Join(t.TempDir(), "data")
 	token := filepath.Join(data, "admin.token")
 	code, out, errs := run("vi", "restore", "--from", backup, "--data", data)
-	for _, want := range []string{"bản sao lưu lúc 31/03/2026 02:00", "Thư mục " + data + " là mới", "chown -R", "tạo một mã mới trong " + token} {
+	for _, want := range []string{"bản sao lưu lúc 31/03/2026 02:00", "Thư mục " + data + " là mới", "chown -R", "tạo một mã mới trong " + token,
+		"đổi sau 31/03/2026 02:00", "thiết bị thu hồi sau đó lại được chấp nhận", "hailong kiosks list", "hailong kiosks revoke"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, without %q\n%s%s", code, want, out, errs)
 		}

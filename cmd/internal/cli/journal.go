@@ -50,7 +50,7 @@ func (cmd *JournalExportCmd) Run(t *Terminal) error {
 	if err != nil {
 		return err
 	}
-	after := func(c *journal.Held) uint64 {
+	records, err := t.travel(cmd.Dir, cmd.File, h, id, func(c *journal.Held) uint64 {
 		switch {
 		case cmd.All:
 			return 0
@@ -58,11 +58,9 @@ func (cmd *JournalExportCmd) Run(t *Terminal) error {
 			return *cmd.After
 		}
 		return durable(c, id)
-	}
-	for i := range h.Chains {
-		if c := &h.Chains[i]; after(c) < c.Last() {
-			return t.travel(cmd.File, h, id, after)
-		}
+	})
+	if err != nil || records > 0 {
+		return err
 	}
 	return t.write(t.say("Không có gì phải gửi: trung tâm đã giữ tất cả. Không ghi tệp nào; --all ghi mọi bản ghi còn giữ.\n",
 		"There is nothing to send: the centre holds all of it. No file is written; --all writes all records that are kept.\n"))
@@ -140,13 +138,25 @@ func (cmd *JournalImportCmd) Run(ctx context.Context, g *Globals, t *Terminal) e
 	if err := t.imported(g.Output, sum); err != nil {
 		return err
 	}
-	if n := len(sum.Refused) + sum.Gaps; n > 0 {
-		return &Error{
-			Vi: fmt.Sprintf("số lô chưa được nhận: %d; lô thiếu phần trước thì xuất lại với --all, lô bị từ chối xem ở hailong quarantine", n),
-			En: fmt.Sprintf("batches that were not taken: %d; where records before them are missing export again with --all, for refused ones see hailong quarantine", n),
-		}
+	return sum.untaken()
+}
+
+// untaken says what to do about batches that the centre did not take; nil = it took all.
+func (i *imported) untaken() error {
+	n := i.Gaps + len(i.Refused)
+	if n == 0 {
+		return nil
 	}
-	return nil
+	e := &Error{Vi: fmt.Sprintf("số lô chưa được nhận: %d", n), En: fmt.Sprintf("batches that were not taken: %d", n)}
+	if i.Gaps > 0 {
+		e.Vi += fmt.Sprintf("; %d lô thiếu phần trước: nếu còn tệp xuất trước đó thì nhập tệp ấy trước, rồi nhập lại tệp này; không có thì xuất lại trên thiết bị với --all. Nếu vẫn thiếu, chính nhật ký bị đứt: hãy khởi động chương trình kiosk với thư mục dữ liệu đó; nó mở chuỗi mới mang theo các bản ghi này, gửi qua mạng hoặc bằng một lần xuất nữa", i.Gaps)
+		e.En += fmt.Sprintf("; after a gap: %d. If there is an earlier file of this kiosk, import that first and then this one again; if not, export again at the kiosk with --all. If records are still missing then, the journal itself has a gap: start the program kiosk with that data folder; it begins a new chain, in which these records go up over the network or in another export", i.Gaps)
+	}
+	if len(i.Refused) > 0 {
+		e.Vi += fmt.Sprintf("; %d lô bị từ chối: xem hailong quarantine", len(i.Refused))
+		e.En += fmt.Sprintf("; refused: %d, see hailong quarantine", len(i.Refused))
+	}
+	return e
 }
 
 // unreadable says what is wrong with the file.

@@ -10,6 +10,7 @@ import (
 
 	"hailong/cmd/internal/doctor"
 	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
 )
 
 // foundNames is how many names of what lies in a folder are told.
@@ -75,6 +76,62 @@ func whereElse(dir string) (vi, en string) {
 	}
 	return "Không có gì cho thấy thiết bị từng ghi ở đây, nên không có gì để đọc hay mang đi. Nếu nó từng hoạt động, hãy nêu đúng thư mục (khóa data trong tệp cấu hình của nó)",
 		"Nothing tells that the kiosk ever recorded here, so there is nothing to read or to carry. If it was in service, name its own folder (the key data of its settings)"
+}
+
+// foreign refuses a journal of which another kiosk wrote a part: signed with this one's key,
+// its records would count as this kiosk's for ever. nil = it is this kiosk's.
+func foreign(dir string, h *journal.Holding, id *identity.Identity) *Error {
+	other := h.Foreign(id.Kiosk(), id.Chain)
+	if other == "" {
+		return nil
+	}
+	return &Error{
+		Vi: fmt.Sprintf("thư mục %s trong %s chứa nhật ký của thiết bị khác: %s, còn đây là dữ liệu của %s; không ghi tệp nào. Trả thư mục đó về cho %[3]s và xuất nó từ thư mục dữ liệu của chính %[3]s; rồi đặt nhật ký của chính %[4]s vào đây và chạy lại",
+			identity.JournalFolder, dir, other, id.Kiosk()),
+		En: fmt.Sprintf("the folder %s in %s holds the journal of another kiosk: %s, and this is the data of %s; no file is written. Give that folder back to %[3]s and export it with the data folder of %[3]s itself; then put the own journal of %[4]s here and run this again",
+			identity.JournalFolder, dir, other, id.Kiosk()),
+	}
+}
+
+// left says what cannot be carried: records behind a gap, what may be another kiosk's, and
+// a chain that is not there; nil = all can be.
+func left(dir string, h *journal.Holding, id *identity.Identity) *Error {
+	var vis, ens []string
+	for i := range h.Chains {
+		c := &h.Chains[i]
+		if !h.Own(c.Chain, id.Kiosk(), id.Chain) {
+			vis = append(vis, fmt.Sprintf("không có gì cho thấy chuỗi %s là của thiết bị này, nên không ghi chuỗi đó vào tệp; hãy tìm xem nhật ký đó là của thiết bị nào", c.Chain))
+			ens = append(ens, fmt.Sprintf("nothing tells that chain %s is this kiosk's, so that it is not written; find out whose journal that is", c.Chain))
+			continue
+		}
+		has := durable(c, id)
+		_, behind := h.Unsent(c.Chain, has, has)
+		if behind == 0 {
+			continue
+		}
+		vis = append(vis,
+			fmt.Sprintf("chuỗi %s: %d bản ghi nằm sau một chỗ đứt, trung tâm không nhận được như vậy. Chúng chỉ đi được sau khi khởi động chương trình kiosk với thư mục dữ liệu này (%s), ở đây hoặc trên máy khác: nó mở chuỗi mới mang theo chúng, rồi gửi qua mạng hoặc bằng một lần hailong journal export nữa",
+				c.Chain, behind, dir))
+		ens = append(ens,
+			fmt.Sprintf("chain %s: records behind a gap, which the centre cannot take as they are: %d. They go up only when the program kiosk is started with this data folder (%s), here or on another machine: it begins a new chain that carries them, over the network or in another hailong journal export",
+				c.Chain, behind, dir))
+	}
+	if lost, reserved := h.Lost(id.Chain); lost {
+		vi, en := "không rõ bao nhiêu", "nobody knows how many"
+		if reserved > 0 {
+			vi, en = fmt.Sprintf("nhiều nhất %d, trừ những gì trung tâm đã nhận", reserved), fmt.Sprintf("at most %d, less what the centre has", reserved)
+		}
+		vis = append(vis,
+			fmt.Sprintf("không đọc được bản ghi nào của chuỗi %s, chuỗi mà thiết bị này ghi gần đây nhất; có thể mất %s. Đừng xóa gì; tìm lại thư mục %s (thẻ cũ, bản sao), đặt vào đây rồi chạy lại. Không tìm được thì khởi động thiết bị: nó báo trung tâm số lượt có thể đã mất",
+				id.Chain, vi, identity.JournalFolder))
+		ens = append(ens,
+			fmt.Sprintf("no record can be read of chain %s, in which this kiosk recorded last; lost may be: %s. Remove nothing; find the folder %s (an old card, a copy), put it here and run this again. Where it cannot be found start the kiosk: it tells the centre how much may be lost",
+				id.Chain, en, identity.JournalFolder))
+	}
+	if len(vis) == 0 {
+		return nil
+	}
+	return &Error{Vi: strings.Join(vis, ". "), En: strings.Join(ens, ". ")}
 }
 
 // hasRecorded reports whether the kiosk of a folder ever had a journal.

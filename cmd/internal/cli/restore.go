@@ -37,6 +37,9 @@ func (cmd *RestoreCmd) Run(ctx context.Context, t *Terminal) error {
 		fmt.Fprintf(&b, t.say("Chú ý: có bản sao lưu mới hơn đã kiểm chứng: %s. Thiết bị có thể đã xóa những lượt chỉ có ở bản đó; nếu dùng được, hãy khôi phục từ bản đó.\n",
 			"Mind: there is a newer verified backup: %s. Kiosks may have let go of records that only it holds; if it can be used, restore that one.\n"), done.Newer)
 	}
+	fmt.Fprintf(&b, t.say(
+		"Những gì đổi sau %[1]s nay như lúc đó: thiết bị thu hồi sau đó lại được chấp nhận; mã một lần, đơn vị và phiếu hỏi cũng vậy. Khi trung tâm đã chạy lại: xem hailong kiosks list, thu hồi lại bằng hailong kiosks revoke, và khai báo lại phần còn thiếu.\n",
+		"What was changed after %[1]s is as it was then: kiosks revoked since are accepted again; the same goes for one-time codes, units and questionnaires. Once the aggregator runs: look at hailong kiosks list, revoke again with hailong kiosks revoke, and declare again what else is missing.\n"), moment(&done.Time))
 	if done.New {
 		fmt.Fprintf(&b, t.say(
 			"Thư mục %[1]s là mới và thuộc tài khoản đang chạy lệnh này; nếu trung tâm chạy bằng tài khoản khác: chown -R TÀI_KHOẢN %[1]s (dịch vụ systemd có DynamicUser và StateDirectory tự làm việc này).\n",

@@ -31,14 +31,31 @@ func (cmd *SalvageCmd) Run(g *Globals, t *Terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := t.holding(g.Output, h); err != nil || cmd.Out == "" {
+	if err := t.holding(g.Output, h); err != nil {
 		return err
 	}
 	id, err := signer(cmd.Dir)
-	if err != nil {
+	if cmd.Out != "" {
+		if err != nil {
+			return err
+		}
+		records, err := t.travel(cmd.Dir, cmd.Out, h, id, func(*journal.Held) uint64 { return 0 })
+		if err == nil && records == 0 {
+			err = &Error{Vi: "không có bản ghi nào để mang đi; không ghi tệp nào", En: "there is no record to carry; no file is written"}
+		}
 		return err
 	}
-	return t.travel(cmd.Out, h, id, func(*journal.Held) uint64 { return 0 })
+	if err != nil {
+		return nil // nothing tells whose the files should be
+	}
+	missing := left(cmd.Dir, h, id)
+	if other := foreign(cmd.Dir, h, id); other != nil {
+		missing = other
+	}
+	if missing == nil {
+		return nil
+	}
+	return t.note(missing.Text(t.Lang))
 }
 
 // inspect reads the journal of a kiosk that does not run.
@@ -125,7 +142,7 @@ func (t *Terminal) losses(h *journal.Holding) string {
 	}
 	for _, s := range h.Segments {
 		if s.Fault != nil {
-			fmt.Fprintf(&b, t.say("Đoạn %d: %s\n", "Segment %d: %s\n"), s.Number, oneLine(s.Fault.Error()))
+			fmt.Fprintf(&b, t.say("Đoạn %d: %s\n", "Segment %d: %s\n"), s.Number, oneLine(s.Words().In(t.Lang)))
 		}
 	}
 	if len(h.Aside) > 0 {
@@ -173,28 +190,50 @@ func (t *Terminal) holdingJSON(h *journal.Holding) error {
 	return t.json(raw)
 }
 
-// travel writes the records of each chain after a sequence into a new file, signed.
-func (t *Terminal) travel(path string, h *journal.Holding, id *identity.Identity, after func(*journal.Held) uint64) error {
-	records := 0
+// travel writes what the centre can take of each chain after a sequence into a new file,
+// signed, and says what it cannot. Where there is nothing that it can take there is no file,
+// and records is 0.
+func (t *Terminal) travel(dir, path string, h *journal.Holding, id *identity.Identity, after func(*journal.Held) uint64) (records uint64, err error) {
+	if other := foreign(dir, h, id); other != nil {
+		return 0, other
+	}
+	has := func(c *journal.Held) uint64 { return max(after(c), durable(c, id)) }
+	for i := range h.Chains {
+		c := &h.Chains[i]
+		if !h.Own(c.Chain, id.Kiosk(), id.Chain) {
+			continue
+		}
+		ready, _ := h.Unsent(c.Chain, after(c), has(c))
+		records += ready
+	}
+	missing := left(dir, h, id)
+	switch {
+	case records == 0 && missing != nil:
+		return 0, missing
+	case records == 0:
+		return 0, nil
+	}
 	count, err := writeTravel(path, func(w *custody.TravelWriter) error {
 		for i := range h.Chains {
 			c := &h.Chains[i]
-			err := h.Batches(c.Chain, after(c), id.Kiosk(), id.Key(), func(b *custody.Batch) error {
-				records += len(b.Records)
-				return w.Add(b.Message())
-			})
-			if err != nil {
+			if !h.Own(c.Chain, id.Kiosk(), id.Chain) {
+				continue
+			}
+			if err := h.Batches(c.Chain, after(c), has(c), id.Kiosk(), id.Key(), func(b *custody.Batch) error { return w.Add(b.Message()) }); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	fmt.Fprintf(t.Err, t.say("Đã ghi %d bản ghi (%d lô) vào %s. Mang tệp tới trung tâm: hailong journal import %s\n",
 		"Records written into %[3]s: %[1]d (batches: %[2]d). Carry it to the centre: hailong journal import %[4]s\n"), records, count, path, path)
-	return nil
+	if missing != nil {
+		err = t.note(missing.Text(t.Lang))
+	}
+	return records, err
 }
 
 // writeTravel makes a new travel file, readable by its owner alone: it holds comments.

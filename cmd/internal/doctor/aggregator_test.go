@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"hailong/survey"
 	"hailong/survey/boltstore"
 )
 
@@ -265,6 +266,22 @@ func TestBackupsElsewhereAreLookedAt(t *testing.T) {
 	o.Backups, o.Progress = elsewhere, func(d, t int64) { done, total = d, t }
 	if got, said := examined(t, o, askCentre); got["backup"] != OK || got["backup_sum"] != OK || got["centre_key"] != OK || done != total || total == 0 {
 		t.Errorf("read %d of %d: %v\n%s", done, total, got, said)
+	}
+}
+
+// A file where the folder of backups should be is no matter of rights.
+func TestAFolderOfBackupsThatIsAFile(t *testing.T) {
+	dir, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := atCentre(dir)
+	o.Backups = filepath.Join(t.TempDir(), "backups")
+	write(t, o.Backups, "")
+	e := &exam{Options: o, part: Aggregator}
+	e.backups(t.Context())
+	if len(e.found) != 1 || e.found[0].Verdict != Bad || !strings.Contains(e.found[0].Words.In(survey.English), o.Backups+" is no folder") || !strings.Contains(e.found[0].Advice.In(survey.English), "backup.folder") {
+		t.Errorf("%+v", e.found)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"hailong/kiosk/identity"
 	"hailong/survey"
+	"hailong/sync/uplink"
 )
 
 // askWithin is how long a running program may take to answer.
@@ -146,9 +147,15 @@ func (e *exam) unsent(st kioskStatus, problem survey.Words) {
 		vi, en = vi+fmt.Sprintf(" (cũ nhất %s)", oldest), en+fmt.Sprintf(" (the oldest %s)", oldest)
 	}
 	look := words("kiểm tra mạng và địa chỉ NATS; xem hailong diary", "check the network and the NATS address; see hailong diary")
-	if strings.Contains(problem[survey.English], "(code E4)") { // the network is well: the centre refuses the key
+	switch why := problem[survey.English]; {
+	case strings.Contains(why, "(code E4)"): // the network is well: the centre refuses the key
 		look = words("mạng không hỏng: làm theo câu trên ở trung tâm (hailong kiosks allow, hoặc hailong kiosks add rồi ghi mã mới vào centre.code ở đây và chạy lại); giữ nguyên thư mục data",
 			"the network is well: do at the centre what the sentence says (hailong kiosks allow, or hailong kiosks add, then the new code into centre.code here and restart); leave the data folder where it is")
+	case st.Link.Connected && strings.Contains(why, string(uplink.Receded)):
+		look = words("mạng không hỏng: ở trung tâm, khôi phục kho dữ liệu từ một bản sao lưu bất kỳ bằng hailong restore (không chép store.db bằng tay): kho bắt đầu kỳ sống mới, và các thiết bị tự gửi lại phần thiếu; ở đây đừng xóa gì",
+			"the network is well: at the centre restore any backup with hailong restore (no copying of store.db by hand): the store begins a new life, and kiosks send again what is missing; remove nothing here")
+	case st.Link.Connected:
+		look = words("mạng không hỏng: xem hailong diary ở đây, và trang Thiết bị của trung tâm", "the network is well: see hailong diary here, and the centre's page of kiosks")
 	}
 	switch {
 	case problem != nil:

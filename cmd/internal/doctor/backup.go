@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"hailong/survey"
@@ -38,7 +39,12 @@ const oldBackup = 26 * time.Hour
 func (e *exam) backups(ctx context.Context) string {
 	dir := cmp.Or(e.Backups, filepath.Join(e.Aggregator, backupFolder))
 	make := words("chạy hailong backup và đặt lịch hằng ngày; chép bản sao lưu sang máy khác", "run hailong backup and have it done daily; copy backups to another machine")
-	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.ReadDir(dir); {
+	case errors.Is(err, syscall.ENOTDIR):
+		e.bad("backup", words(dir+" không phải một thư mục: không tạo được bản sao lưu nào ở đó", dir+" is no folder: no backup can be made there"),
+			words("đặt backup.folder trong cấu hình của trung tâm (hoặc --backups ở đây) là một thư mục, rồi chạy lại trung tâm", "set backup.folder in the aggregator's settings (or --backups here) to a folder, then restart the aggregator"))
+		return ""
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		e.cannot("backup", err)
 		return ""
 	}

@@ -13,6 +13,7 @@ import (
 
 	"hailong/kiosk/identity"
 	"hailong/kiosk/journal"
+	"hailong/survey"
 	"hailong/survey/custody"
 )
 
@@ -53,9 +54,7 @@ func (e *exam) noJournal(id *identity.Identity) {
 		e.bad("journal", gone, words("đừng xóa gì; lo phần định danh ở trên trước, rồi chạy lại lệnh này", "remove nothing; see to the identity above first, then run this again"))
 		return
 	}
-	e.bad("journal", gone,
-		words("đừng xóa gì; tìm lại thư mục journal (thẻ cũ, bản sao) và đặt vào đây trước khi khởi động thiết bị. Không tìm được thì cứ khởi động: thiết bị bắt đầu chuỗi mới và báo trung tâm số lượt có thể đã mất",
-			"remove nothing; find the folder journal (an old card, a copy) and put it here before the kiosk starts. Where it cannot be found start the kiosk all the same: it begins a new chain and tells the centre how much may be lost"))
+	e.bad("journal", gone, findJournal)
 }
 
 // identity looks at the two copies of the kiosk's identity; nil where it cannot be read.
@@ -92,12 +91,15 @@ func (e *exam) identity(running bool) *identity.Identity {
 
 // holding judges what a stopped kiosk's journal holds.
 func (e *exam) holding(h *journal.Holding, id *identity.Identity) {
+	if id != nil && e.strange(h, id) {
+		return
+	}
 	e.ending(h.Ended)
 	damaged := false
 	for _, s := range h.Segments {
-		if s.Fault != nil {
+		if fault := s.Words(); fault != nil {
 			damaged = true
-			e.warn("journal_files", words(fmt.Sprintf("đoạn %d: %s", s.Number, oneLine(s.Fault)), fmt.Sprintf("segment %d: %s", s.Number, oneLine(s.Fault))),
+			e.warn("journal_files", words(fmt.Sprintf("đoạn %d: %s", s.Number, fault[survey.Vietnamese]), fmt.Sprintf("segment %d: %s", s.Number, fault[survey.English])),
 				words("sao lưu cả thư mục data, rồi khởi động thiết bị: nó tự sửa những gì sửa được và nói rõ những gì có thể mất", "copy the whole data folder, then start the kiosk: it mends what can be mended and says what may be lost"))
 		}
 	}
@@ -113,12 +115,38 @@ func (e *exam) holding(h *journal.Holding, id *identity.Identity) {
 		e.chain(&h.Chains[i], own, len(h.Segments) > 0)
 		switch {
 		case id == nil:
-			e.afterReceipt(&h.Chains[i], damaged)
+			e.afterReceipt(h, &h.Chains[i], damaged)
 		case id.Enrolment != nil:
-			e.receipt(&h.Chains[i], ed25519.PublicKey(id.Enrolment.CentreKey), damaged)
+			e.receipt(h, &h.Chains[i], ed25519.PublicKey(id.Enrolment.CentreKey), damaged)
 		}
 	}
 }
+
+// strange judges whether what lies there is the journal that the identity remembers, and
+// reports whether it is another kiosk's.
+func (e *exam) strange(h *journal.Holding, id *identity.Identity) bool {
+	if other := h.Foreign(id.Kiosk(), id.Chain); other != "" {
+		e.bad("journal", words(fmt.Sprintf("thư mục journal chứa nhật ký của thiết bị khác: %s, còn đây là dữ liệu của %s", other, id.Kiosk()),
+			fmt.Sprintf("the folder journal holds the journal of another kiosk: %s, and this is the data of %s", other, id.Kiosk())),
+			words("đừng xóa gì; trả thư mục journal này về đúng thiết bị của nó, tìm nhật ký của chính thiết bị này (thẻ cũ, bản sao) và đặt vào đây trước khi khởi động",
+				"remove nothing; give this folder journal back to its own kiosk, find this kiosk's own (an old card, a copy) and put it here before the kiosk starts"))
+		return true
+	}
+	if lost, reserved := h.Lost(id.Chain); lost {
+		name := id.Chain.String()[:8]
+		vi, en := "không rõ bao nhiêu lượt", "nobody knows how many"
+		if reserved > 0 {
+			vi, en = fmt.Sprintf("nhiều nhất %d lượt, trừ những gì trung tâm đã nhận", reserved), fmt.Sprintf("at most %d, less what the centre has", reserved)
+		}
+		e.bad("journal", words(fmt.Sprintf("không đọc được bản ghi nào của chuỗi %s, chuỗi mà thiết bị này ghi gần đây nhất; có thể mất %s", name, vi),
+			fmt.Sprintf("no record can be read of chain %s, in which this kiosk recorded last; lost may be: %s", name, en)), findJournal)
+	}
+	return false
+}
+
+// findJournal is what to do where the journal, or the part that was written last, is gone.
+var findJournal = words("đừng xóa gì; tìm lại thư mục journal (thẻ cũ, bản sao) và đặt vào đây trước khi khởi động thiết bị. Không tìm được thì cứ khởi động: thiết bị bắt đầu chuỗi mới và báo trung tâm số lượt có thể đã mất",
+	"remove nothing; find the folder journal (an old card, a copy) and put it here before the kiosk starts. Where it cannot be found start the kiosk all the same: it begins a new chain and tells the centre how much may be lost")
 
 // aside tells of what was put out of the journal's way.
 func (e *exam) aside(names []string) {
@@ -187,8 +215,8 @@ const stale = 24 * time.Hour
 
 // receipt judges the centre's last word about a chain; damaged says that a file of the
 // journal, which may hold it, cannot be read.
-func (e *exam) receipt(c *journal.Held, key ed25519.PublicKey, damaged bool) {
-	if c.Last() == 0 {
+func (e *exam) receipt(h *journal.Holding, c *journal.Held, key ed25519.PublicKey, damaged bool) {
+	if unsent(h, c, 0) == 0 { // it has no record, or a later chain carries all
 		return
 	}
 	name := c.Chain.String()[:8]
@@ -204,14 +232,20 @@ func (e *exam) receipt(c *journal.Held, key ed25519.PublicKey, damaged bool) {
 		e.warn("receipt", words(fmt.Sprintf("chuỗi %s: biên nhận đang giữ không do trung tâm này ký", name), fmt.Sprintf("chain %s: the receipt that is kept is not signed by this centre", name)), send)
 		return
 	case missing:
-		e.warn("receipt", words(fmt.Sprintf("chuỗi %s chưa có biên nhận nào của trung tâm; %d bản ghi chưa gửi", name, c.Last()-c.Kept+1), fmt.Sprintf("chain %s has no receipt of the centre; records not sent: %d", name, c.Last()-c.Kept+1)), send)
+		e.warn("receipt", words(fmt.Sprintf("chuỗi %s chưa có biên nhận nào của trung tâm; %d bản ghi chưa gửi", name, unsent(h, c, 0)), fmt.Sprintf("chain %s has no receipt of the centre; records not sent: %d", name, unsent(h, c, 0))), send)
 		return
 	}
-	unsent, age := c.Last()-min(c.Last(), r.Durable), e.Now().Sub(r.At()).Round(time.Minute)
-	vi := fmt.Sprintf("chuỗi %s: biên nhận cuối cách đây %s, trung tâm giữ đến %d, bản sao lưu đã kiểm chứng đến %d, chưa gửi %d", name, age, r.Durable, r.Backup, unsent)
-	en := fmt.Sprintf("chain %s: the last receipt is %s old; the centre holds up to %d, a verified backup up to %d; not sent: %d", name, age, r.Durable, r.Backup, unsent)
+	ready, behind := h.Unsent(c.Chain, r.Durable, r.Durable)
+	age := e.Now().Sub(r.At()).Round(time.Minute)
+	vi := fmt.Sprintf("chuỗi %s: biên nhận cuối cách đây %s, trung tâm giữ đến %d, bản sao lưu đã kiểm chứng đến %d, chưa gửi %d", name, age, r.Durable, r.Backup, ready+behind)
+	en := fmt.Sprintf("chain %s: the last receipt is %s old; the centre holds up to %d, a verified backup up to %d; not sent: %d", name, age, r.Durable, r.Backup, ready+behind)
 	switch {
-	case unsent > 0 && age > stale:
+	case behind > 0:
+		vi += fmt.Sprintf(", trong đó nằm sau một chỗ đứt: %d", behind)
+		en += fmt.Sprintf(", of these behind a gap: %d", behind)
+		e.warn("receipt", words(vi, en), words("các bản ghi sau chỗ đứt chỉ đi được sau khi khởi động thiết bị với thư mục này: nó mở chuỗi mới mang theo chúng; xuất tệp trước đó không đủ",
+			"what is behind a gap goes up only when the kiosk is started with this folder: it begins a new chain that carries it; an export before that does not"))
+	case ready > 0 && age > stale:
 		e.warn("receipt", words(vi, en), send)
 	case r.Backup < r.Durable && age > stale:
 		e.warn("receipt", words(vi, en), words("kiểm tra sao lưu ở trung tâm: hailong backup", "look at the centre's backups: hailong backup"))

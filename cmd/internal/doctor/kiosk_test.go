@@ -230,16 +230,6 @@ func TestWhatIsUnsentIsToldWithoutAnIdentity(t *testing.T) {
 	}
 }
 
-// What lies between the records that are left is not counted as there.
-func TestRecordsAfterAReceipt(t *testing.T) {
-	c := &journal.Held{Runs: []journal.Run{{First: 1, Last: 10}, {First: 21, Last: 30}}}
-	for sequence, want := range map[uint64]uint64{0: 20, 4: 16, 10: 10, 15: 10, 20: 10, 21: 9, 30: 0, 99: 0} {
-		if n := recordsAfter(c, sequence); n != want {
-			t.Errorf("after %d: %d, want %d", sequence, n, want)
-		}
-	}
-}
-
 func identityGone(dir string) error {
 	return errors.Join(os.Remove(filepath.Join(dir, identity.FirstCopy)), os.Remove(filepath.Join(dir, identity.SecondCopy)))
 }

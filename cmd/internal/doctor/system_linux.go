@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"io/fs"
 	"syscall"
 )
 
@@ -42,4 +43,13 @@ func sameDisk(a, b string) answer {
 		return yes
 	}
 	return no
+}
+
+// ownerOf is the number of the user to whom a file belongs.
+func ownerOf(info fs.FileInfo) (user uint32, known bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Uid, true
 }
