@@ -2,12 +2,14 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hailong/survey"
 )
@@ -203,5 +205,33 @@ func TestANewKeyInAnOldFolder(t *testing.T) {
 	aside, err := filepath.Glob(dir + ".foreign-*")
 	if again.Chain() == chain || again.Head().Sequence != 0 || err != nil || len(aside) != 1 {
 		t.Errorf("chain %s goes on after %d records; sent away: %v %v", again.Chain(), again.Head().Sequence, aside, err)
+	}
+}
+
+// A box without a clock may find two kiosks' journals at one and the same time: the second is
+// not put where the first one lies.
+func TestTwoForeignJournalsAtOneTime(t *testing.T) {
+	mine := t.TempDir()
+	dir := filepath.Join(mine, "journal")
+	clock := (&calendar{at: time.UnixMilli(0)}).now
+	want := map[string]bool{}
+	for _, kiosk := range []survey.KioskID{"k-b", "k-c"} {
+		theirs, _ := journalIn(t, kiosk, 60, closed)
+		if err := errors.Join(os.RemoveAll(dir), os.Rename(filepath.Join(theirs, "journal"), dir)); err != nil {
+			t.Fatal(err)
+		}
+		want[fmt.Sprint(segmentFiles(t, dir))] = true
+		if err := openTest(t, dir, small, withChild, as("k-mine", mine), func(o *Options) { o.Now = clock }).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	aside, err := filepath.Glob(dir + ".foreign-*")
+	if err != nil || len(aside) != 2 {
+		t.Fatalf("set aside: %v %v", aside, err)
+	}
+	for _, folder := range aside {
+		if !want[fmt.Sprint(segmentFiles(t, folder))] {
+			t.Errorf("%s holds no kiosk's journal as it was", folder)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"flag"
 	"math"
 	"os"
@@ -80,6 +81,17 @@ func TestTotalsAreThoseOfTheRecords(t *testing.T) {
 		defer func() { _ = j.Close() }()
 		before := copyInto(rt, t, dir) // the folder one step ago
 		presses := 0
+		// endWith ends the program as a power cut does, harms what it left, and starts it anew.
+		endWith := func(rt *rapid.T, harm func(dir string, segment int)) {
+			quiet(j)
+			now, n := copyInto(rt, t, dir), j.active().number
+			if err := errors.Join(j.Close(), os.RemoveAll(dir)); err != nil {
+				rt.Fatal(err)
+			}
+			harm(now, n)
+			dir = now
+			boot()
+		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"press": func(rt *rapid.T) {
 				pass(time.Duration(rapid.IntRange(0, 5).Draw(rt, "hours")) * time.Hour)
@@ -94,37 +106,21 @@ func TestTotalsAreThoseOfTheRecords(t *testing.T) {
 				boot()
 			},
 			"power cut": func(rt *rapid.T) {
-				quiet(j)
-				now, n := copyInto(rt, t, dir), j.active().number
-				if err := j.Close(); err != nil {
-					rt.Fatal(err)
-				}
-				lost := rapid.SampledFrom([]string{"", dbName(n), logName(n)}).Draw(rt, "what lacks the last group")
-				if _, err := os.Stat(filepath.Join(before, lost)); lost != "" && err == nil {
-					moveFile(rt, filepath.Join(before, lost), filepath.Join(now, lost))
-				}
-				if err := os.RemoveAll(dir); err != nil {
-					rt.Fatal(err)
-				}
-				dir = now
-				boot()
+				endWith(rt, func(now string, n int) {
+					lost := rapid.SampledFrom([]string{"", dbName(n), logName(n)}).Draw(rt, "what lacks the last group")
+					if _, err := os.Stat(filepath.Join(before, lost)); lost != "" && err == nil {
+						moveFile(rt, filepath.Join(before, lost), filepath.Join(now, lost))
+					}
+				})
 			},
 			"a file is gone": func(rt *rapid.T) {
-				quiet(j)
-				now, n := copyInto(rt, t, dir), j.active().number
-				if err := j.Close(); err != nil {
-					rt.Fatal(err)
-				}
-				for _, name := range rapid.SampledFrom([][]string{{dbName(n)}, {logName(n)}, {dbName(n), logName(n)}}).Draw(rt, "which") {
-					if err := os.Remove(filepath.Join(now, name)); err != nil {
-						rt.Fatal(err)
+				endWith(rt, func(now string, n int) {
+					for _, name := range rapid.SampledFrom([][]string{{dbName(n)}, {logName(n)}, {dbName(n), logName(n)}}).Draw(rt, "which") {
+						if err := os.Remove(filepath.Join(now, name)); err != nil {
+							rt.Fatal(err)
+						}
 					}
-				}
-				if err := os.RemoveAll(dir); err != nil {
-					rt.Fatal(err)
-				}
-				dir = now
-				boot()
+				})
 			},
 			"": func(rt *rapid.T) {
 				quiet(j)

@@ -43,16 +43,23 @@ func as(t *testing.T, user int, do func()) {
 	do()
 }
 
+// stopped are the data folders of a kiosk and of an aggregator that do not run.
+func stopped(t *testing.T) (kiosk, aggregator string) {
+	t.Helper()
+	kiosk, j := box(t, 5, 5, time.Minute)
+	shut(t, j)
+	aggregator, s := centre(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return kiosk, aggregator
+}
+
 // Of a full folder that may not be read nobody is told that it holds nothing, and that another
 // one should be named.
 func TestAFolderThatMayNotBeReadIsNotCalledEmpty(t *testing.T) {
 	onlyRoot(t)
-	kiosk, j := box(t, 5, 5, time.Minute)
-	shut(t, j)
-	centre, s := centre(t)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	kiosk, centre := stopped(t)
 	for dir, look := range map[string]func(*exam){kiosk: askKiosk, centre: askCentre} {
 		for _, above := range []string{filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))} {
 			if err := os.Chmod(above, 0o755); err != nil {
@@ -74,12 +81,7 @@ func TestAFolderThatMayNotBeReadIsNotCalledEmpty(t *testing.T) {
 // A file of another user in a data folder stops a program that is not root's.
 func TestFilesOfAnotherUserAreFound(t *testing.T) {
 	onlyRoot(t)
-	kiosk, j := box(t, 5, 5, time.Minute)
-	shut(t, j)
-	centre, s := centre(t)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	kiosk, centre := stopped(t)
 	segments, err := filepath.Glob(filepath.Join(kiosk, "journal", "*.log"))
 	if err != nil || len(segments) == 0 {
 		t.Fatal(segments, err)
