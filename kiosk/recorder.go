@@ -38,6 +38,9 @@ var (
 	ErrFull = errors.New("the disk is full: the answer was not kept")
 	// ErrConflict says that a key was used before for another content.
 	ErrConflict = errors.New("this idempotency key was used before for other content")
+	// ErrSpent says that a ticket for one answer was used before, by another opening of
+	// its form. Whether that one said the same is not told.
+	ErrSpent = errors.New("this ticket's answer is counted already")
 )
 
 // Press is a response as it comes in, before anything is checked. Empty Stage and
@@ -55,7 +58,26 @@ type Press struct {
 	Comment       string
 	Replaces      survey.RecordID
 	Continues     survey.RecordID
-	Key           string // idempotency key: the same key, the same entry
+	// Key is the idempotency key: the same key, the same entry. A first answer with a
+	// ticket for one answer needs none: the ticket's own number is its nonce, so that what
+	// spends the ticket is the commit of the record.
+	Key string
+	// Ticket is the verified ticket with which the answer came; nil = none. It vouches for
+	// the counter, which need not be one of the recorder's own.
+	Ticket *survey.UsedTicket
+}
+
+// nonce marks the press's record.
+func (p *Press) nonce() survey.Nonce {
+	if p.spends() {
+		return survey.Nonce(p.Ticket.ID)
+	}
+	return survey.KeyNonce(p.Key)
+}
+
+// spends reports whether the press uses up a ticket.
+func (p *Press) spends() bool {
+	return p.Ticket != nil && p.Ticket.Class.Single() && p.Continues.IsZero()
 }
 
 // MaxKey is the longest idempotency key accepted, in bytes.
@@ -110,12 +132,13 @@ func NewRecorder(s Settings, j Journal) *Recorder {
 
 // Record keeps a press and returns its entry once it is durable. The same key gives
 // the same entry for as long as the journal holds it. Errors are [survey.Problems]
-// for a press that is not valid, [ErrConflict], [ErrUnknown], or the journal's own.
+// for a press that is not valid, [ErrConflict], [ErrSpent], [ErrUnknown], or the journal's
+// own.
 func (r *Recorder) Record(ctx context.Context, p Press) (survey.Entry, error) {
-	if err := r.keyProblem(p.Key); err != nil {
+	if err := r.keyProblem(p.Key); err != nil && !p.spends() {
 		return survey.Entry{}, err
 	}
-	nonce := survey.KeyNonce(p.Key)
+	nonce := p.nonce()
 	if e, ok, err := r.journal.Find(nonce); err != nil {
 		return survey.Entry{}, fmt.Errorf("look for the key's record: %w", err)
 	} else if ok {
@@ -138,6 +161,18 @@ func (r *Recorder) Record(ctx context.Context, p Press) (survey.Entry, error) {
 	return e, nil
 }
 
+// Spent is the record that used up a ticket for one answer, if this journal holds it.
+func (r *Recorder) Spent(id survey.TicketID) (survey.Entry, bool, error) {
+	if id.IsZero() {
+		return survey.Entry{}, false, nil
+	}
+	e, ok, err := r.journal.Find(survey.Nonce(id))
+	if err != nil {
+		return survey.Entry{}, false, fmt.Errorf("look for the ticket's record: %w", err)
+	}
+	return e, ok, nil
+}
+
 func (r *Recorder) keyProblem(key string) error {
 	if key != "" && len(key) <= MaxKey {
 		return nil
@@ -154,6 +189,9 @@ func (r *Recorder) keyProblem(key string) error {
 // changed since; what the press leaves to the kiosk is as it was then.
 func (r *Recorder) again(p Press, e survey.Entry) (survey.Entry, error) {
 	kept := e.Response
+	if t := p.Ticket; t != nil && (kept.Ticket == nil || kept.Ticket.Visit != t.Visit) {
+		return survey.Entry{}, ErrSpent // to strangers all answers look alike, also the one that was given
+	}
 	want := p.content()
 	want.Questionnaire = kept.Questionnaire
 	if want.Stage == "" {
@@ -190,7 +228,7 @@ func (p *Press) content() survey.Response {
 	return survey.Response{
 		Answers: p.Answers, Channel: p.Channel, Stage: p.Stage, Counter: p.Counter,
 		ResolvingUnit: p.ResolvingUnit, Field: p.Field, Procedure: p.Procedure, Respondent: p.Respondent,
-		Replaces: p.Replaces, Continues: p.Continues,
+		Replaces: p.Replaces, Continues: p.Continues, Ticket: p.Ticket,
 	}
 }
 
@@ -214,7 +252,7 @@ func (r *Recorder) response(p Press) (survey.Response, error) {
 	if err := resp.Validate(v.Questionnaire); err != nil {
 		errors.As(err, &ps)
 	}
-	if !slices.Contains(r.settings.Counters, resp.Counter) {
+	if p.Ticket == nil && !slices.Contains(r.settings.Counters, resp.Counter) {
 		have := r.settings.served()
 		ps.Add("counter", string(resp.Counter), "thiết bị này không phục vụ quầy đó; phục vụ: "+have, "this kiosk does not serve that counter; it serves: "+have)
 	}
@@ -294,6 +332,9 @@ func (r *Recorder) link(resp *survey.Response) (*survey.Entry, error) {
 	e, ok, err := r.journal.Get(id)
 	if err != nil {
 		return nil, fmt.Errorf("look for the record that this one %s: %w", path, err)
+	}
+	if t := resp.Ticket; t != nil && ok && (e.Response.Ticket == nil || *e.Response.Ticket != *t) {
+		return nil, ErrSpent // only the form that began a visit goes on with it
 	}
 	var ps survey.Problems
 	switch {

@@ -86,6 +86,45 @@ const (
 // with several is counted under the first of them in this order.
 var Exclusions = []Flag{Test, Replaced, SpentTicket, TooSoon}
 
+// OutOfHours marks a press outside the counter's opening hours. It only marks.
+const OutOfHours Flag = "out_of_hours"
+
+// TicketClass says what a ticket proves (vé): by what kind of code an answer came.
+type TicketClass string
+
+// The classes of tickets.
+const (
+	ScreenTicket      TicketClass = "screen"      // the code on a counter's screen, another one every few seconds: one answer
+	TransactionTicket TicketClass = "transaction" // the link of one transaction, signed by the centre: one answer
+	PosterTicket      TicketClass = "poster"      // a printed code: anybody may answer, any number of times
+)
+
+// TicketClasses are all classes of tickets.
+var TicketClasses = []TicketClass{ScreenTicket, TransactionTicket, PosterTicket}
+
+// Single reports whether a ticket of the class is good for one answer only.
+func (c TicketClass) Single() bool { return c == ScreenTicket || c == TransactionTicket }
+
+// TicketID names a ticket for one answer in the records made with it: the same on
+// every gateway, so that the centre finds those that were made with one ticket. It tells
+// nothing of the ticket but whether it is the same. The zero value is none: a poster's.
+type TicketID [16]byte
+
+// IsZero reports whether id names no ticket.
+func (id TicketID) IsZero() bool { return id == TicketID{} }
+
+// UsedTicket is what a record keeps of the ticket with which it was made.
+type UsedTicket struct {
+	Class TicketClass
+	ID    TicketID // zero for a poster's, which is never spent
+	// Visit is drawn for each opening of the form. It tells a form that was sent twice
+	// from a second use of its ticket, and nothing else.
+	Visit Visit
+}
+
+// Visit tells one opening of the web form from another: 8 random bytes.
+type Visit [8]byte
+
 // Response is one citizen's act (phiếu trả lời). It holds nothing that identifies the
 // citizen, no case code and no officer.
 type Response struct {
@@ -101,6 +140,7 @@ type Response struct {
 	Flags         []Flag         // set by the kiosk, sorted
 	Replaces      RecordID       // an earlier record that this one stands for
 	Continues     RecordID       // an earlier record of the same respondent
+	Ticket        *UsedTicket    // with which ticket it was made; nil = none
 }
 
 // Has reports whether the response carries flag.
@@ -125,8 +165,8 @@ func (r *Response) Excluded() Flag {
 	return ""
 }
 
-// SameContent reports whether two responses say the same, whatever flags they carry:
-// the test for a request sent again under its key.
+// SameContent reports whether two responses say the same, whatever flags and ticket they
+// carry: the test for a request sent again under its key.
 func (r *Response) SameContent(o *Response) bool {
 	return r.Questionnaire == o.Questionnaire && slices.Equal(r.Answers, o.Answers) &&
 		r.Channel == o.Channel && r.Stage == o.Stage && r.Counter == o.Counter &&
@@ -179,6 +219,12 @@ func (r *Response) Validate(q *Questionnaire) error {
 	optionalCode("procedure", string(r.Procedure), &ps)
 	for _, f := range r.Flags {
 		ps.Check(CodeProblem("flags", string(f)))
+	}
+	if t := r.Ticket; t != nil {
+		oneOf("ticket", t.Class, TicketClasses, false, &ps)
+		if t.ID.IsZero() == t.Class.Single() {
+			ps.Add("ticket", string(t.Class), "vé dùng một lần phải có số của nó, mã in thì không", "a ticket for one answer has a number of its own, a poster's has none")
+		}
 	}
 	if !r.Replaces.IsZero() && !r.Continues.IsZero() {
 		ps.Add("continues", r.Continues.String(), "một phiếu không vừa thay thế vừa nối tiếp phiếu khác", "a response either replaces another or continues one, not both")

@@ -276,7 +276,7 @@ func (g *group) add(d survey.Draft, payload []byte) error {
 	}
 	r, err := g.put(custody.Record{
 		Nonce: d.Nonce, Kind: custody.ResponseRecord, Counter: string(d.Response.Counter), Questionnaire: d.Response.Questionnaire,
-		PayloadVersion: custody.PayloadVersion, Payload: payload, Comment: commitment,
+		PayloadVersion: custody.PayloadVersionOf(&d.Response), Payload: payload, Comment: commitment,
 	}, comment)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 )
 
 func FuzzDecodeRecord(f *testing.F) {
-	for _, name := range []string{"record-press-v1", "record-form-v1", "record-comment-v1", "record-unsure-v1"} {
+	for _, name := range []string{"record-press-v1", "record-form-v1", "record-comment-v1", "record-unsure-v1", "record-ticket-v2"} {
 		f.Add(wireForms()[name])
 	}
 	f.Add([]byte{0xbf, 0xff})

@@ -26,6 +26,7 @@ func wireForms() map[string][]byte {
 	bare := link(3, form.Hash, plainPress())
 	bare.Comment = &commitment
 	commented := custody.Seal(bare)
+	ticketed := link(3, form.Hash, ticketedForm())
 	unsure := link(3, form.Hash, plainPress())
 	unsure.Clock = custody.ClockUnsure
 	batch := custody.NewBatch(kiosk, kioskKey, survey.Hash{}, []custody.Record{press, form, commented}, []custody.Comment{comment}, nil)
@@ -33,6 +34,7 @@ func wireForms() map[string][]byte {
 		"record-press-v1":   press.Bytes,
 		"record-form-v1":    form.Bytes,
 		"record-comment-v1": commented.Bytes,
+		"record-ticket-v2":  ticketed.Bytes,
 		"record-unsure-v1":  custody.Seal(unsure).Bytes,
 		"record-clock-v1":   clockRecord(4, custody.BootClock{Boot: custody.BootID{1}, Low: at(2, 8, 0), High: at(2, 8, 1)}).Bytes,
 		"batch-v1":          batch.Bytes,
@@ -155,14 +157,14 @@ func TestHashIsOverTheVeryBytes(t *testing.T) {
 
 func TestPayloadsOfOtherVersionsAreHeld(t *testing.T) {
 	r := link(1, survey.Hash{}, plainPress())
-	r.PayloadVersion = 2
+	r.PayloadVersion = custody.TicketPayloadVersion + 1
 	later := custody.Seal(r)
 	read := custody.DecodeRecord(later.Bytes)
 	if read.Fault != nil {
 		t.Fatalf("the envelope is not read: %v", read.Fault)
 	}
 	if _, err := read.Entry(); !isVersion(err) {
-		t.Errorf("the payload of version 2 gives %v", err)
+		t.Errorf("the payload of version 3 gives %v", err)
 	}
 	r.PayloadVersion, r.Payload = 1, []byte{0xa0}
 	empty := custody.DecodeRecord(custody.Seal(r).Bytes)

@@ -8,15 +8,19 @@ import (
 	"hailong/survey"
 )
 
-// PayloadVersion is the version of response payloads that this program writes.
-const PayloadVersion = 1
+// The versions of response payloads. A response without a ticket is written as it was
+// before there were any, so that a centre of then can count it; one with a ticket waits
+// there until a newer program reads it.
+const (
+	PayloadVersion       = 1
+	TicketPayloadVersion = 2 // field 13: the ticket with which the response was made
+)
 
 // ErrPayloadVersion marks a payload of a version that this program does not know. The
 // record is kept and counted as held until a program that knows it reads it again.
 var ErrPayloadVersion = errors.New("the payload's version is not known")
 
-// payload is version 1 of a response inside a record. Counter and questionnaire stand
-// in the envelope.
+// payload is a response inside a record. Counter and questionnaire stand in the envelope.
 type payload struct {
 	Answers       []answer     `cbor:"1,keyasint"`
 	Channel       string       `cbor:"2,keyasint"`
@@ -30,6 +34,15 @@ type payload struct {
 	Replaces      uint64       `cbor:"10,keyasint,omitempty"`
 	ContChain     survey.Chain `cbor:"11,keyasint,omitzero"`
 	Continues     uint64       `cbor:"12,keyasint,omitempty"`
+	Ticket        *usedTicket  `cbor:"13,keyasint,omitempty"` // not in version 1
+}
+
+// usedTicket is a [survey.UsedTicket]; an ID of no bytes is none.
+type usedTicket struct {
+	_     struct{} `cbor:",toarray"`
+	Class string
+	ID    []byte
+	Visit survey.Visit
 }
 
 // answer is a question's code and its level, or one of the two values below.
@@ -44,7 +57,15 @@ const (
 	valueNotApplicable = -2
 )
 
-// EncodeResponse is the payload of a response.
+// PayloadVersionOf is the version in which a response is written.
+func PayloadVersionOf(r *survey.Response) uint {
+	if r.Ticket != nil {
+		return TicketPayloadVersion
+	}
+	return PayloadVersion
+}
+
+// EncodeResponse is the payload of a response, in the version of [PayloadVersionOf].
 func EncodeResponse(r *survey.Response) []byte {
 	p := payload{
 		Channel: string(r.Channel), Stage: string(r.Stage), ResolvingUnit: string(r.ResolvingUnit),
@@ -66,6 +87,12 @@ func EncodeResponse(r *survey.Response) []byte {
 	for _, f := range r.Flags {
 		p.Flags = append(p.Flags, string(f))
 	}
+	if t := r.Ticket; t != nil {
+		p.Ticket = &usedTicket{Class: string(t.Class), ID: []byte{}, Visit: t.Visit}
+		if !t.ID.IsZero() {
+			p.Ticket.ID = t.ID[:]
+		}
+	}
 	return encode(p)
 }
 
@@ -75,7 +102,7 @@ func (r *Record) Response() (survey.Response, error) {
 	if r.Kind != ResponseRecord {
 		return survey.Response{}, fmt.Errorf("%w: records of kind %d hold no response", errRecord, r.Kind)
 	}
-	if r.PayloadVersion != PayloadVersion {
+	if r.PayloadVersion != PayloadVersion && r.PayloadVersion != TicketPayloadVersion {
 		return survey.Response{}, fmt.Errorf("version %d: %w", r.PayloadVersion, ErrPayloadVersion)
 	}
 	resp := survey.Response{Questionnaire: r.Questionnaire, Counter: survey.CounterCode(r.Counter)}
@@ -87,6 +114,10 @@ func (r *Record) Response() (survey.Response, error) {
 			in.fail(fmt.Errorf("field %d follows field %d", key, last))
 		}
 		last = key
+		if key == 13 && r.PayloadVersion == TicketPayloadVersion {
+			resp.Ticket = in.ticket()
+			continue
+		}
 		in.field(key, &resp)
 	}
 	if err := in.end(); err != nil {
@@ -127,6 +158,20 @@ func (r *reader) field(key uint64, to *survey.Response) {
 	default:
 		r.fail(fmt.Errorf("field %d is not known", key))
 	}
+}
+
+func (r *reader) ticket() *survey.UsedTicket {
+	r.tuple(3)
+	t := &survey.UsedTicket{Class: survey.TicketClass(r.text())}
+	switch id := r.bytes(); len(id) {
+	case 0:
+	case len(t.ID):
+		copy(t.ID[:], id)
+	default:
+		r.fail(fmt.Errorf("a ticket's number has %d bytes", len(id)))
+	}
+	r.fill(t.Visit[:])
+	return t
 }
 
 func (r *reader) answers(to *survey.Response) {

@@ -43,13 +43,21 @@ func fullForm() survey.Response {
 	return r
 }
 
+// ticketedForm is what a phone sends that scanned the code on a screen.
+func ticketedForm() survey.Response {
+	r := plainPress()
+	r.Channel = survey.QR
+	r.Ticket = &survey.UsedTicket{Class: survey.ScreenTicket, ID: survey.TicketID{0x7e, 1}, Visit: survey.Visit{0x51, 2}}
+	return r
+}
+
 // link is record seq of the chain, after one with hash previous.
 func link(seq uint64, previous survey.Hash, r survey.Response) custody.Record {
 	return custody.Seal(custody.Record{
 		Version: custody.RecordVersion, Chain: chain, Sequence: seq, Previous: previous,
 		Nonce: survey.KeyNonce(string(rune('a' + seq))), Kind: custody.ResponseRecord, Counter: string(r.Counter),
 		Wall: 1_772_420_400_000 + int64(seq), Mono: 1000 * int64(seq), Boot: [16]byte{0xb0, 0x07},
-		Questionnaire: r.Questionnaire, PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&r),
+		Questionnaire: r.Questionnaire, PayloadVersion: custody.PayloadVersionOf(&r), Payload: custody.EncodeResponse(&r),
 	})
 }
 

@@ -95,7 +95,7 @@ func laterVersionsAreHeld(t *testing.T, open opener) {
 	s := counting(t, open)
 	k := newKiosk("a")
 	k.seal(custody.Record{
-		Kind: custody.ResponseRecord, Counter: "Q1", Questionnaire: faces.Hash(), PayloadVersion: custody.PayloadVersion + 1, Payload: []byte{1},
+		Kind: custody.ResponseRecord, Counter: "Q1", Questionnaire: faces.Hash(), PayloadVersion: custody.TicketPayloadVersion + 1, Payload: []byte{1},
 	})
 	k.seal(custody.Record{Kind: 9, Counter: "Q1"})
 	follows := press("Q1", 5)
