@@ -65,6 +65,7 @@ var libraries = map[string][]string{
 	"golang.org/x/sys":                   {"kiosk/journal", "kiosk/identity", "kiosk/panel", "survey/boltstore"},
 	"golang.org/x/time":                  {"kiosk/screen", "kiosk/webform", "survey/console"},
 	"pgregory.net/rapid":                 {"survey/storetest"},
+	"github.com/chromedp":                {"cmd/internal/browsertest"},
 }
 
 // aboveGround stands for every package except those of floor 0.
@@ -127,6 +128,7 @@ func TestEachImportRuleFailsWhenBroken(t *testing.T) {
 		{"a part importing a program", one("cmd/internal/run", "hailong/cmd/kiosk"), "imports go strictly down"},
 		{"a program importing a program", one("cmd/hailong", "hailong/cmd/kiosk"), "imports go strictly down"},
 		{"the stores' tests in a program", one("cmd/internal/run", "hailong/survey/storetest"), "is for tests alone"},
+		{"a browser in a program", one("cmd/internal/run", "hailong/cmd/internal/browsertest"), "is for tests alone"},
 		{"a library on the ground", one("survey", "golang.org/x/text/unicode/norm"), "floor 0 uses the standard library alone"},
 		{"a library nobody placed", one("kiosk/panel", "github.com/example/leftpad"), "github.com/example/leftpad is not in the table of libraries"},
 		{"a name that only begins like a library", one("survey/boltstore", "go.etcd.io/bboltx"), "go.etcd.io/bboltx is not in the table of libraries"},
