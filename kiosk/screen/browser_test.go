@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"hailong/assets/browsertest"
 	"hailong/kiosk"
 	"hailong/survey"
 )
@@ -41,35 +40,6 @@ for (const name of ['setTimeout', 'setInterval']) {
   const real = window[name];
   window[name] = (f, ms) => real(f, ms / 20);
 }`
-
-// chrome starts one Chromium for a test, or skips aloud where there is none.
-func chrome(t *testing.T) context.Context {
-	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("no Chromium found, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: the touch screen is not tried in a real browser, since no Chromium was found")
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // visitor is a person before the screen.
 type visitor struct {
@@ -146,9 +116,9 @@ func (v visitor) picture() []byte {
 	return png
 }
 
-// dom is the whole document, but for the key of the turn.
+// dom is the whole document, but for the key of the turn and the number of the code's picture.
 func (v visitor) dom() string {
-	return ask[string](v, `document.documentElement.outerHTML.replace(document.querySelector('[name=key]').value, 'KEY')`)
+	return ask[string](v, `document.documentElement.outerHTML.replace(document.querySelector('[name=key]').value, 'KEY').replace(/qr\.svg\?n=\d+/, 'qr.svg')`)
 }
 
 func (v visitor) key() string { return ask[string](v, `document.querySelector('[name=key]').value`) }
@@ -185,7 +155,7 @@ func by(ch survey.Channel, level survey.Level) survey.Response {
 
 // One browser serves all these stories, a tab for each.
 func TestInABrowser(t *testing.T) {
-	ctx := chrome(t)
+	ctx := browsertest.Chromium(t, 3*time.Minute)
 	t.Run("EveryAnswerLooksTheSame", func(t *testing.T) { browserEveryAnswerLooksTheSame(t, ctx) })
 	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
 	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
@@ -193,6 +163,15 @@ func TestInABrowser(t *testing.T) {
 	t.Run("TheLanguageGoesHome", func(t *testing.T) { browserTheLanguageGoesHome(t, ctx) })
 	t.Run("ThePageFollowsTheProgram", func(t *testing.T) { browserThePageFollowsTheProgram(t, ctx) })
 	t.Run("WithoutScripts", func(t *testing.T) { browserWithoutScripts(t, ctx) })
+	t.Run("WholeVisits", func(t *testing.T) { browserWholeVisits(t, ctx) })
+	t.Run("NothingTellsTheAnswer", func(t *testing.T) { browserNothingTellsTheAnswer(t, ctx) })
+	t.Run("ChangeOfMind", func(t *testing.T) { browserChangeOfMind(t, ctx) })
+	t.Run("IdleReset", func(t *testing.T) { browserIdleReset(t, ctx) })
+	t.Run("UnclearHands", func(t *testing.T) { browserUnclearHands(t, ctx) })
+	t.Run("FeltAtOnce", func(t *testing.T) { browserFeltAtOnce(t, ctx) })
+	t.Run("Invitation", func(t *testing.T) { browserInvitation(t, ctx) })
+	t.Run("Panel", func(t *testing.T) { browserPanel(t, ctx) })
+	t.Run("Listening", func(t *testing.T) { browserListening(t, ctx) })
 	t.Run("Layout", func(t *testing.T) { browserLayout(t, ctx) })
 }
 
@@ -268,8 +247,8 @@ func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
 	if views := ask[[]string](v, "views"); !slices.Equal(views, []string{"wait", "failed"}) {
 		t.Errorf("without a record the page showed %v", views)
 	}
-	v.measure("failed", 0)
-	v.save("failed.png")
+	v.measure("failed", sizes[0])
+	browsertest.Picture(t, v.ctx, "failed")
 	v.do(chromedp.Click(chromedp.CSS("[data-again]")))
 	v.sees("thanks")
 	v.sees("ask")
@@ -304,8 +283,8 @@ func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
 	if text := ask[string](v, `document.querySelector('[role=status] h1').innerText`); text != "Lượt này đã được ghi nhận" {
 		t.Errorf("it says %q", text)
 	}
-	v.measure("kept", 0)
-	v.save("kept.png")
+	v.measure("kept", sizes[0])
+	browsertest.Picture(t, v.ctx, "kept")
 	v.sees("ask")
 	s.wants(t, by(survey.Button, 2))
 
@@ -360,17 +339,17 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	s.Hide()
 	v.sees("starting")
 	v.until(`document.readyState === 'complete'`) // with its styles
-	v.measure("starting", 0)
-	v.save("starting.png")
+	v.measure("starting", sizes[0])
+	browsertest.Picture(t, v.ctx, "starting")
 	s.state.set(errors.New("disk full"))
 	v.sees("out")
 	v.until(`document.readyState === 'complete'`)
-	v.measure("out", 0)
-	v.save("out.png")
+	v.measure("out", sizes[0])
+	browsertest.Picture(t, v.ctx, "out")
 	s.state.set(&NotEnrolled{Why: both("trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY", "the code is wrong")})
 	v.until(`document.querySelector('footer').innerText.includes('E1 – thiết bị chưa được ghi danh')`)
-	v.measure("not enrolled", 0)
-	v.save("not-enrolled.png")
+	v.measure("not enrolled", sizes[0])
+	browsertest.Picture(t, v.ctx, "not-enrolled")
 	s.state.set(nil)
 	other := s.settings
 	other.Questionnaire, other.Test = "quick3", true
@@ -382,8 +361,8 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 		t.Errorf("%d faces, want 3", n)
 	}
 	v.until(`document.readyState === 'complete'`)
-	v.measure("test mode", 140)
-	v.save("test.png")
+	v.measure("test mode", sizes[0])
+	browsertest.Picture(t, v.ctx, "test")
 }
 
 func browserWithoutScripts(t *testing.T, ctx context.Context) {

@@ -32,6 +32,8 @@ type file struct {
 var public = []file{
 	{name: "screen.css", media: "text/css; charset=utf-8"},
 	{name: "screen.js", media: "text/javascript; charset=utf-8"},
+	{name: "hands.js", media: "text/javascript; charset=utf-8"},
+	{name: "panel.js", media: "text/javascript; charset=utf-8"},
 }
 
 // load reads the page, its words and its public files out of the program.

@@ -57,6 +57,7 @@ type Screen struct {
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = out of service: not enrolled
 	ln      atomic.Pointer[listener]
+	feed    feed // what happens on the counters' button panels
 }
 
 // New makes a Screen that is out of service. The error says which of the program's own
@@ -97,6 +98,8 @@ func (s *Screen) routes(files []file) {
 	s.app.Post("/press", s.local, sameSite, s.pressForm)
 	s.app.Get("/press", home)
 	s.app.Get("/revision", s.local, s.revision)
+	s.app.Get("/events", s.local, s.events)
+	s.app.Get("/audio/:lang/:name", s.local, s.sound)
 	s.app.Post("/api/v1/responses", s.local, sameSite, s.pressJSON)
 	s.app.Get("/api/v1/status", s.local, s.status)
 	if s.options.Diary != nil {
@@ -143,6 +146,7 @@ func (s *Screen) Shutdown(ctx context.Context) error {
 	if l := s.ln.Load(); l != nil {
 		l.hush()
 	}
+	s.feed.end()
 	if err := s.app.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("stop the screen: %w", err)
 	}

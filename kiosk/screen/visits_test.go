@@ -1,0 +1,539 @@
+package screen
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"hailong/survey"
+)
+
+func withFollowUp(_ *Options, set *Settings) { set.FollowUp = "further" }
+
+// now waits until the page shows a view, and lets a hand that trembles come to rest.
+func (v visitor) now(view string, step int) {
+	v.t.Helper()
+	v.shows(view, step)
+	v.pass(settlingFor)
+}
+
+// settlingFor is how long a new screen takes no press, in ms; see screen.js.
+const settlingFor = 500
+
+func button(value string) string { return fmt.Sprintf(`.more [value=%q]`, value) }
+
+func tap(selector string) chromedp.Action[chromedp.Void] { return chromedp.Tap(chromedp.CSS(selector)) }
+
+// tabTo goes to an element as somebody does who has only a keyboard, and presses Enter.
+func (v visitor) tabTo(selector string) {
+	v.t.Helper()
+	for range 40 {
+		v.do(chromedp.KeyEvent(kb.Tab))
+		if ask[bool](v, fmt.Sprintf(`document.activeElement.matches(%q) && getComputedStyle(document.activeElement).outlineStyle === 'solid'`, selector)) {
+			v.do(chromedp.KeyEvent(kb.Enter))
+			return
+		}
+	}
+	v.t.Fatalf("the Tab key does not lead to %s", selector)
+}
+
+// links are the records as "question=answer", with what each goes on with or replaces.
+func (s *stand) links() (list []string) {
+	for _, e := range s.journal.kept() {
+		for _, a := range e.Response.Answers {
+			line := fmt.Sprintf("%s=%d", a.Question, a.Level)
+			if a.Kind != survey.AtLevel {
+				line = fmt.Sprintf("%s=%s", a.Question, map[survey.AnswerKind]string{survey.Blank: "blank", survey.NotApplicable: "na"}[a.Kind])
+			}
+			if id := e.Response.Continues; !id.IsZero() {
+				line += fmt.Sprintf(" continues %d", id.Sequence)
+			}
+			if id := e.Response.Replaces; !id.IsZero() {
+				line += fmt.Sprintf(" replaces %d", id.Sequence)
+			}
+			list = append(list, line+" "+string(e.Response.Channel))
+		}
+	}
+	return list
+}
+
+func (s *stand) wantLinks(t *testing.T, want ...string) {
+	t.Helper()
+	if got := s.links(); !slices.Equal(got, want) {
+		t.Errorf("the journal holds %q, want %q", got, want)
+	}
+}
+
+// A whole visit by each kind of hand, in each language, at each size: after it the page
+// is the first one again, and nothing of the visit is left in the browser.
+func browserWholeVisits(t *testing.T, ctx context.Context) {
+	hands := []struct {
+		name  string
+		press func(v visitor, face, reason string)
+		then  func(v visitor, selector string)
+		want  []string
+	}{
+		{
+			"touch", func(v visitor, selector, _ string) { v.do(tap(selector)) }, func(v visitor, selector string) { v.do(tap(selector)) },
+			[]string{"Z0=2 touch", "R1=3 continues 1 touch", "C1=blank continues 1 touch", "E1=na continues 1 touch"},
+		},
+		{
+			"keypad", func(v visitor, _, key string) { v.do(chromedp.KeyEvent(key)) }, func(v visitor, selector string) { v.do(tap(selector)) },
+			[]string{"Z0=2 button", "R1=3 continues 1 button", "C1=blank continues 1 touch", "E1=na continues 1 touch"},
+		},
+		{
+			"keyboard", func(v visitor, selector, _ string) { v.tabTo(selector) }, func(v visitor, selector string) { v.tabTo(selector) },
+			[]string{"Z0=2 touch", "R1=3 continues 1 touch", "C1=blank continues 1 touch", "E1=na continues 1 touch"},
+		},
+	}
+	for i, hand := range hands {
+		s := newStand(t, withFollowUp)
+		v := attend(t, ctx, s.listen(t))
+		for j, lang := range []survey.Lang{survey.Vietnamese, survey.English} {
+			size := sizes[(2*i+j)%4]
+			v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
+			before, key := v.dom(), v.key()
+			v.shown()
+			if lang == survey.English {
+				hand.then(v, `.langs a[data-lang="en"]`)
+			}
+			hand.press(v, `.face[value="2"]`, "2")
+			v.now("more", 1)
+			hand.press(v, `.reason[value="3"]`, "3")
+			v.now("more", 2)
+			if said := ask[string](v, `document.querySelector('.status').innerText.trim() + document.querySelector('.progress').innerText`); !strings.Contains(said, map[survey.Lang]string{"vi": "Đã ghi nhận", "en": "Recorded"}[lang]) || !strings.Contains(said, "2/3") {
+				t.Errorf("%s: the second question says %q", hand.name, said)
+			}
+			hand.then(v, button("skip"))
+			v.now("more", 3)
+			hand.then(v, button("na"))
+			v.now("done", 0)
+			v.pass(3000 - settlingFor)
+			v.wantShown("ask 0", "wait 0", "more 1 500", "wait 1 0", "more 2 500", "wait 2 0", "more 3 500", "wait 3 0", "done 3000", "ask")
+			if after := v.dom(); after != before {
+				t.Errorf("%s, %s: after the visit the page is\n%s\nbefore it was\n%s", hand.name, lang, after, before)
+			}
+			if v.key() == key {
+				t.Error("the next visit has the same key")
+			}
+			v.leavesNoTrace()
+		}
+		want := slices.Clone(hand.want)
+		for _, line := range hand.want {
+			want = append(want, strings.Replace(line, "continues 1", "continues 5", 1))
+		}
+		s.wantLinks(t, want...)
+	}
+}
+
+// Whoever watches the screen learns nothing: what follows the worst answer and the best
+// is the same, byte by byte and to the millisecond.
+func browserNothingTellsTheAnswer(t *testing.T, ctx context.Context) {
+	for name, followUp := range map[string]string{"with further questions": "further", "without": ""} {
+		t.Run(name, func(t *testing.T) {
+			s := newStand(t, func(_ *Options, set *Settings) { set.FollowUp = followUp })
+			v := attend(t, ctx, s.listen(t))
+			var pictures, log [2][]string
+			var shots [2][][]byte
+			for i, level := range []survey.Level{1, 5} {
+				look := func() { shots[i] = append(shots[i], v.picture()) }
+				v.shown()
+				release := s.journal.hold()
+				v.do(tap(fmt.Sprintf(`.face[value="%d"]`, level)))
+				v.shows("wait", 0)
+				v.pass(400) // a slow disk
+				look()
+				release()
+				if followUp != "" {
+					v.now("more", 1)
+					look()
+					v.do(tap(button("skip")))
+					v.now("more", 2)
+					look()
+					v.do(tap(button("skip")))
+					v.now("more", 3)
+					look()
+					v.do(tap(button("end")))
+					v.now("done", 0)
+				} else {
+					v.now("thanks", 0)
+				}
+				look()
+				v.pass(3000)
+				v.shows("ask", 0)
+				look()
+				log[i] = v.shown()
+				pictures[i] = ask[[]string](v, `performance.getEntriesByType('resource').map(e => e.name)`)
+			}
+			if !slices.Equal(log[0], log[1]) {
+				t.Errorf("after level 1 the page showed %q, after level 5 %q", log[0], log[1])
+			}
+			for n := range shots[0] {
+				if !bytes.Equal(shots[0][n], shots[1][n]) {
+					t.Errorf("picture %d of %d shows which face was pressed", n+1, len(shots[0]))
+				}
+			}
+			if len(shots[0]) < 3 || !strings.HasPrefix(strings.Join(log[0], " "), "ask 0 wait 400 ") {
+				t.Errorf("%d pictures of %q", len(shots[0]), log[0])
+			}
+			_ = pictures
+		})
+	}
+}
+
+func browserChangeOfMind(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := attend(t, ctx, s.listen(t))
+	before := v.dom()
+	v.do(tap(`.face[value="2"]`))
+	v.now("thanks", 0)
+	v.do(tap(`.change button`))
+	v.now("ask", 0)
+	v.do(tap(`.face[value="4"]`))
+	v.now("thanks", 0)
+	v.pass(3000)
+	v.shows("ask", 0)
+	if after := v.dom(); after != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
+	}
+
+	// The same key of a keypad again is no second citizen; another one replaces.
+	v.do(chromedp.KeyEvent("3"))
+	v.now("thanks", 0)
+	v.do(chromedp.KeyEvent("3"))
+	v.do(chromedp.KeyEvent("5"))
+	v.now("thanks", 0)
+	v.do(chromedp.KeyEvent("1"))
+	v.now("thanks", 0)
+	v.pass(3000)
+	v.shows("ask", 0)
+	s.wantLinks(t, "Z0=2 touch", "Z0=4 replaces 1 touch", "Z0=3 button", "Z0=5 replaces 3 button", "Z0=1 replaces 3 button")
+	v.leavesNoTrace()
+
+	// Before further questions are answered the first answer can be changed, after that no more.
+	s = newStand(t, withFollowUp)
+	v = attend(t, ctx, s.listen(t))
+	v.do(tap(`.face[value="1"]`))
+	v.now("more", 1)
+	v.do(tap(button("again")))
+	v.now("ask", 0)
+	v.do(tap(`.face[value="5"]`))
+	v.now("more", 1)
+	v.do(chromedp.KeyEvent("6"))
+	v.now("more", 2)
+	if n := ask[int](v, `document.querySelectorAll('.more [value="again"]').length`); n != 0 {
+		t.Error("the first answer can be changed after the second")
+	}
+	v.do(tap(button("end")))
+	v.now("done", 0)
+	s.wantLinks(t, "Z0=1 touch", "Z0=5 replaces 1 touch", "R1=6 continues 1 button")
+	v.do(chromedp.Tap(chromedp.CSS(`.status h1`))) // the next citizen is in a hurry
+	v.shows("ask", 0)
+}
+
+func browserIdleReset(t *testing.T, ctx context.Context) {
+	s := newStand(t, withFollowUp)
+	v := attend(t, ctx, s.listen(t))
+	before := v.dom()
+	counting := func() bool { return ask[bool](v, `!!document.querySelector('.idle')`) }
+	v.do(tap(`.face[value="3"]`))
+	v.shows("more", 1)
+	for n := range 12 { // as often as somebody needs it
+		v.pass(19_999)
+		if counting() {
+			t.Fatalf("round %d: it counts down before 20 s are over", n)
+		}
+		v.pass(1)
+		v.pass(13_000)
+		if left := ask[string](v, `document.querySelector('.idle p').innerText`); !strings.HasPrefix(left, "7 giây") {
+			t.Fatalf("round %d: after 33 s it says %q", n, left)
+		}
+		switch n % 3 {
+		case 0:
+			v.do(tap("[data-time]"))
+		case 1:
+			v.do(chromedp.KeyEvent(kb.Enter))
+		default: // as assistive technology presses
+			ask[bool](v, `document.querySelector('[data-time]').click(); true`)
+		}
+		if counting() {
+			t.Fatalf("round %d: it goes on counting", n)
+		}
+	}
+	v.shows("more", 1) // and nothing below was pressed
+	v.pass(39_999)
+	v.shows("more", 1)
+	v.pass(1)
+	v.shows("ask", 0)
+	if after := v.dom(); after != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
+	}
+	s.wantLinks(t, "Z0=3 touch") // what was answered stays
+
+	// Whoever goes away leaves no other language, no larger text and no open change behind.
+	for _, leave := range [][]string{{`.langs [data-lang="en"]`}, {`[data-switch="text"]`, `[data-switch="contrast"]`}} {
+		for _, selector := range leave {
+			v.do(tap(selector))
+		}
+		if v.dom() == before {
+			t.Fatalf("%v changed nothing", leave)
+		}
+		v.pass(40_000)
+		if after := v.dom(); after != before {
+			t.Errorf("%v: the page is\n%s\nbefore it was\n%s", leave, after, before)
+		}
+	}
+	v.do(tap(`.face[value="4"]`))
+	v.now("more", 1)
+	v.do(tap(button("again")))
+	v.now("ask", 0)
+	v.pass(40_000)
+	v.do(tap(`.face[value="5"]`))
+	v.now("more", 1)
+	s.wantLinks(t, "Z0=3 touch", "Z0=4 touch", "Z0=5 touch")
+	v.leavesNoTrace()
+}
+
+// contact is a finger, or more than that, on the middle of a face.
+func (v visitor) contact(id float64, level int, radius float64) *input.TouchPoint {
+	v.t.Helper()
+	at := ask[[]float64](v, fmt.Sprintf(`(b => [b.x + b.width / 2, b.y + b.height / 2])(document.querySelector('.face[value="%d"]').getBoundingClientRect())`, level))
+	return &input.TouchPoint{X: at[0], Y: at[1], RadiusX: &radius, RadiusY: &radius, ID: &id}
+}
+
+func (v visitor) touch(kind input.DispatchTouchEventType, points ...*input.TouchPoint) {
+	v.t.Helper()
+	if points == nil {
+		points = []*input.TouchPoint{}
+	}
+	v.do(call(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points}))
+}
+
+// Two faces at once, a palm, a thing that lies there and a hand that strokes are no
+// answer, and the page says calmly how to press.
+func browserUnclearHands(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := attend(t, ctx, s.listen(t))
+	before := v.dom()
+	const down, move, up = input.DispatchTouchEventTypeTouchStart, input.DispatchTouchEventTypeTouchMove, input.DispatchTouchEventTypeTouchEnd
+	for name, what := range map[string]func(){
+		"two faces at once": func() {
+			one, two := v.contact(1, 2, 6), v.contact(2, 4, 6)
+			v.touch(down, one)
+			v.touch(down, one, two)
+			v.touch(up, two)
+			v.touch(up)
+		},
+		"a palm": func() {
+			v.touch(down, v.contact(1, 3, 80))
+			v.touch(up)
+		},
+		"a finger that becomes a palm": func() {
+			v.touch(down, v.contact(1, 3, 6))
+			v.touch(move, v.contact(1, 3, 80))
+			v.touch(up)
+		},
+		"a hand that rests": func() {
+			v.touch(down, v.contact(1, 1, 6))
+			v.pass(3000)
+			v.touch(up)
+		},
+	} {
+		v.shown()
+		what()
+		if said := ask[string](v, `document.querySelector('.say').innerText`); said != "Xin bấm một khuôn mặt." {
+			t.Errorf("%s: the page says %q", name, said)
+		}
+		v.pass(4000)
+		v.wantShown("ask")
+		if after := v.dom(); after != before {
+			t.Errorf("%s: the page is\n%s\nbefore it was\n%s", name, after, before)
+		}
+	}
+	for name, what := range map[string]func(){
+		"a finger that slides to another face": func() {
+			v.touch(down, v.contact(1, 1, 6))
+			v.touch(move, v.contact(1, 2, 6))
+			v.touch(up)
+		},
+		"a mouse that does": func() {
+			at := v.contact(1, 1, 1)
+			v.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, at.X, at.Y, chromedp.ButtonLeft, chromedp.ClickCount(1)),
+				chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, at.X+160, at.Y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+		},
+		"a touch that the browser takes for something else": func() {
+			v.touch(down, v.contact(1, 1, 6))
+			v.touch(input.DispatchTouchEventTypeTouchCancel)
+		},
+	} {
+		what()
+		if after := v.dom(); after != before {
+			t.Errorf("%s: the page is\n%s\nbefore it was\n%s", name, after, before)
+		}
+	}
+	if kept := s.links(); len(kept) != 0 {
+		t.Fatalf("the journal holds %q, want nothing", kept)
+	}
+	// An elbow on one face keeps nobody from pressing another, after a while.
+	elbow := v.contact(1, 1, 6)
+	v.touch(down, elbow)
+	v.pass(3000)
+	finger := v.contact(2, 4, 6)
+	v.touch(down, elbow, finger)
+	v.touch(up, finger)
+	v.shows("thanks", 0)
+	v.touch(up)
+	s.wantLinks(t, "Z0=4 touch")
+	v.leavesNoTrace()
+}
+
+// The sign of a touch is there before the event is through, the thanks not before the
+// disk is.
+func browserFeltAtOnce(t *testing.T, ctx context.Context) {
+	s := newStand(t)
+	v := attend(t, ctx, s.listen(t))
+	ask[bool](v, `(window.signs = [], ['pointerdown', 'pointerup'].forEach(kind => addEventListener(kind, () => signs.push(document.body.hasAttribute('data-felt') + ' ' + document.body.dataset.view))), true)`)
+	release := s.journal.hold()
+	v.do(tap(`.face[value="2"]`))
+	if signs := ask[[]string](v, "signs"); !slices.Equal(signs, []string{"true ask", "false wait"}) {
+		t.Errorf("while the finger came down and went, the page showed %q", signs)
+	}
+	v.pass(400)
+	time.Sleep(20 * time.Millisecond) // an answer that came too early would be here
+	v.shows("wait", 0)
+	release()
+	v.now("thanks", 0)
+
+	// A second tap of a hand that trembles neither answers the next question nor begins the
+	// next visit.
+	s = newStand(t, withFollowUp)
+	v = attend(t, ctx, s.listen(t))
+	v.do(tap(`.face[value="2"]`))
+	v.shows("more", 1)
+	v.do(tap(`.reason[value="1"]`), chromedp.KeyEvent("2"), tap(button("end")))
+	v.shows("more", 1)
+	v.pass(settlingFor)
+	v.do(tap(`.reason[value="4"]`))
+	v.shows("more", 2)
+	s.wantLinks(t, "Z0=2 touch", "R1=4 continues 1 touch")
+}
+
+// Nobody is there: after a minute the screen invites, and a touch works at once.
+func browserInvitation(t *testing.T, ctx context.Context) {
+	s := newStand(t).withCode()
+	v := attend(t, ctx, s.listen(t)+"/coded")
+	before := v.dom()
+	source := func() string { return ask[string](v, `document.querySelector('.code img').getAttribute('src')`) }
+	if src := source(); src != "/qr.svg" {
+		t.Errorf("the first code is %q", src)
+	}
+	v.pass(59_999)
+	if v.dom() != before || source() != "/qr.svg?n=2" {
+		t.Errorf("after 59 s: %s", v.dom())
+	}
+	v.pass(1)
+	if said := ask[string](v, `document.querySelector('.say').innerText`); said != "Mời Ông/Bà chạm vào một khuôn mặt." || v.dom() == before {
+		t.Errorf("after a minute the page says %q", said)
+	}
+	v.do(tap(".code"), tap(".code img")) // not to be pressed
+	if v.dom() != before {
+		t.Errorf("somebody is there, and the page goes on inviting")
+	}
+	v.pass(60_000)
+	v.do(tap(`.face[value="5"]`))
+	v.now("thanks", 0)
+	v.pass(3000)
+	v.shows("ask", 0)
+	if v.dom() != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", v.dom(), before)
+	}
+	s.wantLinks(t, "Z0=5 touch")
+	v.leavesNoTrace()
+}
+
+// A press on the button panel is shown like a touch.
+func browserPanel(t *testing.T, ctx context.Context) {
+	s := newStand(t, withFollowUp)
+	s.state.now.Counters = []survey.CounterCode{"Q1", "Q2"}
+	v := attend(t, ctx, s.listen(t))
+	before := v.dom()
+	for deadline := time.Now().Add(10 * time.Second); s.feed.listeners() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the page does not listen")
+		}
+	}
+	kept := s.post(t, press(2, "panel"))
+	id, err := survey.ParseRecordID(kept.text[len(`{"id":"`):strings.Index(kept.text, `","sequence`)])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Pressed("Q2", PanelOutcome{View: PanelWait}) // another counter's
+	s.Pressed("Q1", PanelOutcome{View: PanelWait})
+	v.shows("wait", 0)
+	s.Pressed("Q1", PanelOutcome{View: PanelThanks, First: id})
+	v.now("more", 1)
+	v.do(tap(`.reason[value="5"]`))
+	v.now("more", 2)
+	v.do(tap(button("end")))
+	v.now("done", 0)
+	v.pass(3000)
+	v.shows("ask", 0)
+	s.wantLinks(t, "Z0=2 touch", "R1=5 continues 1 touch")
+
+	s.Pressed("", PanelOutcome{View: PanelWait})
+	v.shows("wait", 0)
+	s.Pressed("", PanelOutcome{View: PanelFailed})
+	v.shows("failed", 0)
+	if n := ask[int](v, `document.querySelectorAll('[data-again]').length`); n != 0 {
+		t.Error("the page offers to press again for the panel")
+	}
+	v.pass(40_000)
+	v.shows("ask", 0)
+	s.Pressed("", PanelOutcome{View: PanelWait})
+	v.shows("wait", 0)
+	v.pass(12_000) // and no more is heard
+	v.shows("ask", 0)
+	if v.dom() != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", v.dom(), before)
+	}
+	v.leavesNoTrace()
+}
+
+// What can be heard is the question and all its answers, never the one that was given.
+func browserListening(t *testing.T, ctx context.Context) {
+	s := newStand(t, withFollowUp, withSounds)
+	v := attend(t, ctx, s.listen(t))
+	ask[bool](v, `(window.played = [], window.Audio = function(src) { this.play = async () => played.push(src); this.pause = () => played.push('stop'); }, true)`)
+	before := v.dom()
+	v.do(tap(`.tools [data-hear]`), tap(`.langs [data-lang="en"]`))
+	if visible := ask[bool](v, `document.querySelector('.tools [data-hear]').checkVisibility()`); visible {
+		t.Error("English has no sound, and the button is there")
+	}
+	v.do(tap(`.langs [data-lang="vi"]`), tap(`.face[value="1"]`))
+	v.now("more", 1)
+	v.do(tap(`.above [data-hear]`), tap(button("skip")))
+	v.now("more", 2)
+	if n := ask[int](v, `document.querySelectorAll('.above [data-hear]').length`); n != 0 {
+		t.Error("the second question has no sound, and the button is there")
+	}
+	v.do(tap(button("end")))
+	v.now("done", 0)
+	v.pass(3000)
+	v.shows("ask", 0)
+	want := []string{"/audio/vi/question.mp3", "stop", "/audio/vi/thanks.mp3", "stop", "/audio/vi/R1.mp3", "stop"}
+	if got := ask[[]string](v, "played"); !slices.Equal(got, want) {
+		t.Errorf("played %q, want %q", got, want)
+	}
+	if v.dom() != before {
+		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", v.dom(), before)
+	}
+	v.leavesNoTrace()
+}
