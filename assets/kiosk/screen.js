@@ -273,6 +273,7 @@ async function answer(value, channel) {
 
 function fail() {
   show('failed', 'failed');
+  settled = true; // pressing again at once is the same press
   if (!visit.pending) pick('[data-again]').remove();
   wait();
 }

@@ -31,7 +31,7 @@ var sizes = []size{
 }
 
 // coded is a screen whose first page shows a code for phones.
-func coded(_ *Options, set *Settings) { set.FollowUp = "further" }
+func coded(_ *Options, set *Settings) { set.FollowUp = "then" }
 
 // withCode serves the first page at /coded as it is where there is a code for phones.
 func (s *stand) withCode() *stand {

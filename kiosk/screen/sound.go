@@ -54,26 +54,36 @@ func (n *shown) loadSounds() error {
 	}
 	n.sounds = map[string]file{}
 	for _, name := range n.soundNames() {
-		f, err := n.settings.Audio.Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
+		b, err := readSound(n.settings.Audio, name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read the audio file %s: %w", name, err)
-		}
-		b, err := io.ReadAll(io.LimitReader(f, maxSound+1))
-		if err := errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("read the audio file %s: %w", name, err)
-		}
-		if len(b) > maxSound {
-			return fmt.Errorf("the audio file %s is larger than %d MiB", name, maxSound>>20)
+		case err != nil:
+			return badSound(name, "không đọc được: "+err.Error(), "cannot be read: "+err.Error())
+		case len(b) > maxSound:
+			return badSound(name, fmt.Sprintf("tệp lớn hơn %d MiB", maxSound>>20), fmt.Sprintf("the file is larger than %d MiB", maxSound>>20))
 		}
 		n.sounds[name] = file{name: name, media: "audio/mpeg", tag: `"` + digest(b) + `"`, content: b}
 	}
 	if len(n.sounds) == 0 {
-		return fmt.Errorf("the audio folder has none of these files: %s", strings.Join(n.soundNames(), ", "))
+		all := strings.Join(n.soundNames(), ", ")
+		return badSound("", "thư mục không có tệp nào trong số: "+all, "the folder has none of: "+all)
 	}
 	return nil
+}
+
+// readSound reads a little more than the largest file that is taken.
+func readSound(folder fs.FS, name string) ([]byte, error) {
+	f, err := folder.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxSound+1))
+	return b, errors.Join(err, f.Close())
+}
+
+func badSound(name, vi, en string) error {
+	return survey.Problem{Path: "screen.audio", Value: name, Vi: vi, En: en}
 }
 
 // spoken are the languages, divided by spaces, that have an audio file of that name.

@@ -50,7 +50,7 @@ func TestAFolderWithoutSoundsIsAMistake(t *testing.T) {
 	s := newStand(t)
 	set := s.settings
 	set.Audio = fstest.MapFS{"vi/hoi.mp3": {Data: []byte("x")}}
-	if err := s.Show(set, s.recorder); err == nil || !strings.Contains(err.Error(), "vi/question.mp3") {
+	if err := s.Show(set, s.recorder); err == nil || !strings.Contains(err.Error(), "the folder has none of: vi/question.mp3, vi/thanks.mp3, en/") {
 		t.Errorf("%v", err)
 	}
 	set.Audio = fstest.MapFS{"vi/question.mp3": {Data: make([]byte, maxSound+1)}}

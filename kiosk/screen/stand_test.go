@@ -55,7 +55,7 @@ func further() *survey.Questionnaire {
 		reasons.Levels = append(reasons.Levels, survey.ScaleLevel{Value: survey.Level(i + 1), Words: w})
 	}
 	return &survey.Questionnaire{
-		Code: "further", Title: both("Hỏi thêm", "Further questions"), Scales: []survey.Scale{reasons, five},
+		Code: "then", Title: both("Hỏi thêm", "Further questions"), Scales: []survey.Scale{reasons, five},
 		Questions: []survey.Question{
 			{Code: "R1", Kind: survey.Reason, Scale: "reasons", Words: both("Điều gì ảnh hưởng nhất đến đánh giá của Ông/Bà?", "What mattered most for your answer?")},
 			{Code: "C1", Kind: survey.Satisfaction, Scale: "five", Words: both("Ông/Bà hài lòng thế nào về thái độ giao tiếp của công chức tiếp nhận?", "How satisfied are you with the manner of the official who received you?")},

@@ -96,6 +96,14 @@ func (a *App) prepare() (err error) {
 		wrong.Vi, wrong.En = "phiếu này không có câu hỏi nào để hiện", "this questionnaire has no question to show"
 		return wrong
 	}
+	if code := a.config.Screen.FollowUp; code != "" {
+		if _, ok := a.catalogue.Find(code); !ok {
+			return survey.Problem{
+				Path: "screen.follow_up", Value: code,
+				Vi: "không có phiếu hỏi này; có: " + a.catalogue.Codes(), En: "there is no such questionnaire; there are: " + a.catalogue.Codes(),
+			}
+		}
+	}
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
 	}
@@ -198,6 +206,7 @@ func (a *App) show() error {
 	err := a.screen.Show(screen.Settings{
 		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
+		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
 	}, recorder)
 	if err == nil {
 		a.trouble.Store(nil)
