@@ -1,12 +1,10 @@
 package screen
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -135,8 +133,6 @@ func (v visitor) leavesNoTrace() {
 	}
 }
 
-func slowly(_ *Options, set *Settings) { set.Thanks = 24 * time.Second } // 1.2 s in a hurry
-
 func (s *stand) wants(t *testing.T, answers ...survey.Response) {
 	t.Helper()
 	kept := s.journal.kept()
@@ -157,11 +153,9 @@ func by(ch survey.Channel, level survey.Level) survey.Response {
 // One browser serves all these stories, a tab for each.
 func TestInABrowser(t *testing.T) {
 	ctx := browsertest.Chromium(t, 3*time.Minute)
-	t.Run("EveryAnswerLooksTheSame", func(t *testing.T) { browserEveryAnswerLooksTheSame(t, ctx) })
 	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
 	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
 	t.Run("OneVisitIsOneCitizen", func(t *testing.T) { browserOneVisitIsOneCitizen(t, ctx) })
-	t.Run("TheLanguageGoesHome", func(t *testing.T) { browserTheLanguageGoesHome(t, ctx) })
 	t.Run("ThePageFollowsTheProgram", func(t *testing.T) { browserThePageFollowsTheProgram(t, ctx) })
 	t.Run("WithoutScripts", func(t *testing.T) { browserWithoutScripts(t, ctx) })
 	t.Run("WholeVisits", func(t *testing.T) { browserWholeVisits(t, ctx) })
@@ -174,33 +168,6 @@ func TestInABrowser(t *testing.T) {
 	t.Run("Panel", func(t *testing.T) { browserPanel(t, ctx) })
 	t.Run("Listening", func(t *testing.T) { browserListening(t, ctx) })
 	t.Run("Layout", func(t *testing.T) { browserLayout(t, ctx) })
-}
-
-func browserEveryAnswerLooksTheSame(t *testing.T, ctx context.Context) {
-	s := newStand(t, slowly)
-	v := visit(t, ctx, s.listen(t))
-	before, key := v.dom(), v.key()
-	var thanks [][]byte
-	for _, level := range []survey.Level{1, 5} {
-		v.do(chromedp.Click(faceOf(level)))
-		v.sees("thanks")
-		thanks = append(thanks, v.picture())
-		if text := strings.Join(strings.Fields(ask[string](v, `document.querySelector('[role=status]').innerText`)), " "); text != "Cảm ơn Ông/Bà! Ý kiến đã được ghi nhận. Chọn lại" {
-			t.Errorf("the thank-you says %q", text)
-		}
-		v.sees("ask")
-		if after := v.dom(); after != before {
-			t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
-		}
-		if next := v.key(); next == key || len(next) != 32 {
-			t.Errorf("the key was not renewed: %q, %q", key, next)
-		}
-		v.leavesNoTrace()
-	}
-	if !bytes.Equal(thanks[0], thanks[1]) {
-		t.Error("the thank-you for level 1 does not look like the one for level 5")
-	}
-	s.wants(t, by(survey.Touch, 1), by(survey.Touch, 5))
 }
 
 func browserFingerKeypadAndTwoHands(t *testing.T, ctx context.Context) {
@@ -299,38 +266,6 @@ func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
 	v.do(chromedp.KeyEvent("1")) // the next citizen
 	v.sees("thanks")
 	s.wants(t, by(survey.Button, 2), by(survey.Button, 5), by(survey.Button, 1))
-	v.leavesNoTrace()
-}
-
-func browserTheLanguageGoesHome(t *testing.T, ctx context.Context) {
-	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
-	before := v.dom()
-	english := func() {
-		t.Helper()
-		v.do(chromedp.Click(chromedp.CSS(`.langs a[data-lang="en"]`)))
-		if got := ask[string](v, `document.documentElement.lang + ' ' + document.querySelector('h1').innerText`); got != "en Overall, how satisfied are you with today’s service?" {
-			t.Fatalf("after choosing English: %q", got)
-		}
-		if name := ask[string](v, `document.querySelector('.face').innerText`); name != "Very dissatisfied" {
-			t.Errorf("the first face is called %q", name)
-		}
-	}
-	english()
-	v.do(chromedp.Click(faceOf(5)))
-	v.sees("thanks")
-	if text := ask[string](v, `document.querySelector('[role=status]').innerText`); text[:10] != "Thank you!" {
-		t.Errorf("the thank-you says %q", text)
-	}
-	v.sees("ask")
-	if after := v.dom(); after != before {
-		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
-	}
-	english()
-	v.until(`document.documentElement.lang === 'vi'`) // a visitor who went away leaves no English behind
-	if after := v.dom(); after != before {
-		t.Error("the page is not the first one again")
-	}
 	v.leavesNoTrace()
 }
 

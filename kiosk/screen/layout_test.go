@@ -90,13 +90,14 @@ func browserLayout(t *testing.T, ctx context.Context) {
 func (v visitor) measured(name string) {
 	v.t.Helper()
 	for i, size := range sizes {
-		if size.name == "phone" && name != "ask-vi" {
+		if size.name == "phone" && name != "ask-vi" || size.name == "1280x800" && strings.Contains(name, "=") {
 			continue
 		}
 		v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
 		v.measure(name+"-"+size.name, size)
 		browsertest.Picture(v.t, v.ctx, name+"-"+size.name)
-		if i == 0 {
+		// Larger text and another language are the same page to the checker.
+		if i == 0 && !strings.Contains(name, "large") && !strings.Contains(name, "-en") {
 			browsertest.Accessible(v.t, v.ctx, name)
 		}
 	}

@@ -193,6 +193,9 @@ func browserChangeOfMind(t *testing.T, ctx context.Context) {
 	before := v.dom()
 	v.do(tap(`.face[value="2"]`))
 	v.now("thanks", 0)
+	if said := strings.Join(strings.Fields(ask[string](v, `document.querySelector('[role=status]').innerText`)), " "); said != "Cảm ơn Ông/Bà! Ý kiến đã được ghi nhận. Chọn lại" {
+		t.Errorf("the thank-you says %q", said)
+	}
 	v.do(tap(`.change button`))
 	v.now("ask", 0)
 	v.do(tap(`.face[value="4"]`))
