@@ -75,6 +75,12 @@ func (v visitor) shows(view string, step int) {
 	v.until(fmt.Sprintf(`document.readyState === 'complete' && document.body.dataset.view === %q && (document.body.dataset.step ?? '') === %q`, view, n))
 }
 
+// waits lets time pass until the page shows a view, of whatever page it has become.
+func (v visitor) waits(view string) {
+	v.t.Helper()
+	v.until(fmt.Sprintf(`document.readyState === 'complete' && (document.body.dataset.view === %[1]q || pass(100) && document.body.dataset.view === %[1]q)`, view))
+}
+
 // base is the address of the screen.
 func (v visitor) base() string { return ask[string](v, "location.origin") }
 
