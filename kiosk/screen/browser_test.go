@@ -178,8 +178,7 @@ func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
 	if views := strings.Join(v.shown(), " "); !regexp.MustCompile(`^ask \d+ wait \d+ failed$`).MatchString(views) {
 		t.Errorf("without a record the page showed %s", views)
 	}
-	v.measure("failed", sizes[0])
-	browsertest.Picture(t, v.ctx, "failed")
+	v.look("failed", sizes[0])
 	v.do(chromedp.Click(chromedp.CSS("[data-again]")))
 	v.waits("thanks")
 	v.pass(3000)
@@ -216,8 +215,7 @@ func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
 	if text := ask[string](v, `document.querySelector('[role=status] h1').innerText`); text != "Lượt này đã được ghi nhận" {
 		t.Errorf("it says %q", text)
 	}
-	v.measure("kept", sizes[0])
-	browsertest.Picture(t, v.ctx, "kept")
+	v.look("kept", sizes[0])
 	v.pass(5000)
 	v.shows("ask", 0)
 	s.wants(t, by(survey.Button, 2))
@@ -241,16 +239,13 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	v := attend(t, ctx, s.listen(t))
 	s.Hide()
 	v.waits("starting")
-	v.measure("starting", sizes[0])
-	browsertest.Picture(t, v.ctx, "starting")
+	v.look("starting", sizes[0])
 	s.state.set(errors.New("disk full"))
 	v.waits("out")
-	v.measure("out", sizes[0])
-	browsertest.Picture(t, v.ctx, "out")
+	v.look("out", sizes[0])
 	s.state.set(&NotEnrolled{Why: both("trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY", "the code is wrong")})
 	v.until(`document.readyState === 'complete' && pass(100) && document.querySelector('footer').innerText.includes('E1 – thiết bị chưa được ghi danh')`)
-	v.measure("not enrolled", sizes[0])
-	browsertest.Picture(t, v.ctx, "not-enrolled")
+	v.look("not-enrolled", sizes[0])
 	s.state.set(nil)
 	other := s.settings
 	other.Questionnaire, other.Test = "quick3", true
@@ -261,8 +256,7 @@ func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	if n := ask[int](v, `document.querySelectorAll('.face').length`); n != 3 {
 		t.Errorf("%d faces, want 3", n)
 	}
-	v.measure("test mode", sizes[0])
-	browsertest.Picture(t, v.ctx, "test")
+	v.look("test", sizes[0])
 }
 
 func browserWithoutScripts(t *testing.T, ctx context.Context) {

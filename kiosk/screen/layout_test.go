@@ -94,13 +94,21 @@ func (v visitor) measured(name string) {
 			continue
 		}
 		v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
-		v.measure(name+"-"+size.name, size)
-		browsertest.Picture(v.t, v.ctx, name+"-"+size.name)
 		// Larger text and another language are the same page to the checker.
 		if i == 0 && !strings.Contains(name, "large") && !strings.Contains(name, "-en") {
 			browsertest.Accessible(v.t, v.ctx, name)
 		}
+		v.measure(name+"-"+size.name, size)
+		browsertest.Picture(v.t, v.ctx, name+"-"+size.name)
 	}
+}
+
+// look measures a screen at one size, and has it checked.
+func (v visitor) look(name string, at size) {
+	v.t.Helper()
+	v.measure(name, at)
+	browsertest.Accessible(v.t, v.ctx, name)
+	browsertest.Picture(v.t, v.ctx, name)
 }
 
 // measure checks that all is on the screen, that buttons are big and apart, and that text
