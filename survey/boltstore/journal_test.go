@@ -81,7 +81,7 @@ func (j *journal) seal(r custody.Record, resp *survey.Response) custody.Record {
 	r.Nonce, r.PayloadVersion = survey.KeyNonce(fmt.Sprint(j.head.Sequence)), custody.PayloadVersion
 	if resp != nil {
 		r.Kind, r.Counter, r.Questionnaire = custody.ResponseRecord, string(resp.Counter), resp.Questionnaire
-		r.Payload = custody.EncodeResponse(resp)
+		r.Payload, r.PayloadVersion = custody.EncodeResponse(resp), custody.PayloadVersionOf(resp)
 	}
 	r = custody.Seal(r)
 	j.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}

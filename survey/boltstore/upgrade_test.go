@@ -22,7 +22,7 @@ func makeOlder(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{"posters"} {
+		for _, name := range []string{"posters", "tickets", "anywhere"} {
 			if err := tx.DeleteBucket([]byte(name)); err != nil {
 				return err
 			}
