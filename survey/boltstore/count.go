@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,13 +67,18 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 // count joins an act to its session and counts it, if it counts.
 func (w *writing) count(a *act, v *shape, st *chainState, t *tally, fresh bool, reached touched) error {
 	to := linkOf(a.id, v.response, func(id survey.RecordID) (survey.RecordID, bool) { return w.carrier(st.Kiosk, id) })
-	if fresh && to == 0 && ticketOf(v.response).IsZero() {
-		if v.state == counted {
+	if fresh && to == 0 { // nothing is linked to it yet
+		if v.state != counted {
+			return nil
+		}
+		if first, err := w.spendFirst(ticketOf(v.response), a); err != nil {
+			return err
+		} else if first {
 			v.alone++
 			t.leave(v.excluded, 1)
 			reached[v.response.Counter] = true
+			return nil
 		}
-		return nil
 	}
 	before, after, err := w.link(a.id, to)
 	if err != nil {
@@ -119,25 +123,9 @@ func (w *writing) countInSession(at survey.RecordID, self *score.Placed, before 
 			return err
 		}
 	}
-	loser, members := (*chainState)(nil), []uint64(nil)
-	if self != nil {
-		if ticket := ticketOf(self.Response); !ticket.IsZero() {
-			row := ticketRow(ticket, self.ID, at)
-			first, used := firstUse(w.bucket(ticketBucket), ticket)
-			if used && bytes.Compare(row, first.row) < 0 && !first.in(at.Chain, after) {
-				var err error
-				if loser, err = w.chain(first.at.Chain); err != nil {
-					return err
-				}
-				members = w.members(survey.RecordID{Chain: first.at.Chain, Sequence: w.root(first.at)})
-				if err := n.change(loser, members, 0, nil, -1); err != nil {
-					return err
-				}
-			}
-			if err := w.put(ticketBucket, row, nil); err != nil {
-				return err
-			}
-		}
+	loser, members, err := w.spend(at, self, after, n)
+	if err != nil {
+		return err
 	}
 	if err := n.change(st, after, at.Sequence, self, 1); err != nil {
 		return err

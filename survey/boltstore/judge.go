@@ -33,6 +33,7 @@ type verdict struct {
 	hour     survey.Hour
 	unit     survey.UnitCode // receiving; only if counted
 	excluded survey.Flag     // by its own flags; only if counted
+	away     bool            // held only because its kiosk does not serve its counter
 	response *survey.Response
 }
 
@@ -68,7 +69,7 @@ func (d *definitions) judge(a *act, kiosk survey.KioskID) verdict {
 		return v
 	}
 	if p := d.placing(kiosk, resp.Counter); p == elsewhere || p == byTicket && resp.Ticket == nil {
-		v.state, v.reason = held, fmt.Sprintf("kiosk %s does not serve counter %s", kiosk, resp.Counter)
+		v.state, v.away, v.reason = held, true, fmt.Sprintf("kiosk %s does not serve counter %s", kiosk, resp.Counter)
 		return v
 	}
 	v.state, v.excluded = counted, resp.Excluded()

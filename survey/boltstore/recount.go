@@ -268,10 +268,10 @@ func (c *chainCount) count(a *act, v *verdict) error {
 // judged is the verdict on an act, at the unit where it was counted.
 func (c *chainCount) judged(a *act, stored state) verdict {
 	v := c.definitions.judge(a, c.state.Kiosk)
-	if stored == counted && v.state == held && a.id.Sequence <= c.anywhere {
+	if v.away && stored == counted && a.id.Sequence <= c.anywhere {
 		v = c.definitions.judge(a, "") // wherever it was made
 	}
-	if unit := c.tx.Bucket(pinBucket).Get(idKey(a.id)); unit != nil && v.response != nil && v.state != quarantined && a.day != custody.UnknownDay {
+	if unit := c.tx.Bucket(pinBucket).Get(idKey(a.id)); unit != nil && v.response != nil && v.state != quarantined && a.day != custody.UnknownDay && !v.away {
 		// It was counted before its day; where, is not for the structure of now to say.
 		v.state, v.unit = counted, survey.UnitCode(unit)
 	}

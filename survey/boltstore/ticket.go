@@ -69,3 +69,36 @@ func withSpent(session []score.Placed, outside func(survey.TicketID) bool) []sco
 	}
 	return marked
 }
+
+// spendFirst notes that a record that is linked to no other uses a ticket, if nobody used it
+// before; it is true also where there is no ticket. If it is false, nothing is noted.
+func (w *writing) spendFirst(t survey.TicketID, a *act) (bool, error) {
+	if t.IsZero() {
+		return true, nil
+	}
+	if _, used := firstUse(w.bucket(ticketBucket), t); used {
+		return false, nil
+	}
+	return true, w.put(ticketBucket, ticketRow(t, a.identity, a.id), nil)
+}
+
+// spend notes that a record, at a place in a session, uses its ticket, if it has one. Where
+// another session was the first to use it until now, it is taken out of what is counted, to be
+// added again as it is from now on.
+func (w *writing) spend(at survey.RecordID, self *score.Placed, session []uint64, n net) (loser *chainState, members []uint64, err error) {
+	if self == nil || ticketOf(self.Response).IsZero() {
+		return nil, nil, nil
+	}
+	row := ticketRow(ticketOf(self.Response), self.ID, at)
+	first, used := firstUse(w.bucket(ticketBucket), ticketOf(self.Response))
+	if used && bytes.Compare(row, first.row) < 0 && !first.in(at.Chain, session) {
+		if loser, err = w.chain(first.at.Chain); err != nil {
+			return nil, nil, err
+		}
+		members = w.members(survey.RecordID{Chain: first.at.Chain, Sequence: w.root(first.at)})
+		if err := n.change(loser, members, 0, nil, -1); err != nil {
+			return nil, nil, err
+		}
+	}
+	return loser, members, w.put(ticketBucket, row, nil)
+}
