@@ -1,9 +1,11 @@
 package panel_test
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,20 @@ func stream(t testing.TB, name string, l panel.Layout) (out []moment) {
 		t.Fatalf("%s has %d events as text and %d as bytes", name, len(out), len(lines))
 	}
 	return out
+}
+
+// stamp is an event at another time.
+func stamp(event []byte, at time.Duration) []byte {
+	b := slices.Clone(event)
+	sec, usec := uint64(at/time.Second), uint64(at%time.Second/time.Microsecond)
+	if len(b) == int(panel.Layout32) {
+		binary.LittleEndian.PutUint32(b, uint32(sec))
+		binary.LittleEndian.PutUint32(b[4:], uint32(usec))
+	} else {
+		binary.LittleEndian.PutUint64(b, sec)
+		binary.LittleEndian.PutUint64(b[8:], usec)
+	}
+	return b
 }
 
 func read(t testing.TB, name string) string {
