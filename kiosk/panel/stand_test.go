@@ -211,10 +211,9 @@ func (j *slow) Get(id survey.RecordID) (survey.Entry, bool, error) {
 	return j.Journal.Get(id)
 }
 
-// kept are the records in the journal, each in a few words, the first record first.
-func (s *desk) kept() (out []string) {
+// list are the records in the journal, each in a few words, the first record first.
+func (s *desk) list() (out []string) {
 	s.t.Helper()
-	synctest.Wait()
 	for seq := uint64(1); seq <= s.journal.Head().Sequence; seq++ {
 		e, ok, err := s.journal.Get(survey.RecordID{Chain: s.journal.Chain(), Sequence: seq})
 		if err != nil || !ok {
@@ -242,7 +241,8 @@ func (s *desk) kept() (out []string) {
 // want checks what the journal holds.
 func (s *desk) want(records ...string) {
 	s.t.Helper()
-	if got := s.kept(); !slices.Equal(got, records) {
+	synctest.Wait()
+	if got := s.list(); !slices.Equal(got, records) {
 		s.t.Errorf("the journal holds\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(records, "\n"))
 	}
 }

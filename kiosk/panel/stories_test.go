@@ -420,3 +420,17 @@ func TestWhyADeviceIsNotUsed(t *testing.T) {
 		})
 	}
 }
+
+// The control: without the window the same worn contacts count more often than they were
+// pressed.
+func TestWithoutDebounceWornContactsCountTooOften(t *testing.T) {
+	d, off := keypad(), time.Duration(0)
+	d.Debounce = &off
+	atDesk(t, d, func(s *desk) {
+		s.plug(panel.Layout64).play("bounce", panel.Layout64, 0)
+		synctest.Wait()
+		if got := s.list(); len(got) != 21 {
+			t.Errorf("%d records of three presses: %q", len(got), got)
+		}
+	})
+}
