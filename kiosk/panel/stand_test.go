@@ -180,7 +180,7 @@ type slow struct {
 	fail   func(n int, keep func() (survey.Entry, bool, error)) (survey.Entry, bool, error) // nil = it does not
 	n      int
 	forget bool   // it finds no record by its identity
-	before func() // called when a press comes to the disk, and when it is about to be kept
+	before func() // called all the time that a press is on its way to the disk
 }
 
 // Append implements [kiosk.Journal].
@@ -189,12 +189,14 @@ func (j *slow) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, 
 	j.n++
 	n, takes, fail, look := j.n, j.takes, j.fail, j.before
 	j.mu.Unlock()
-	if look != nil {
-		look()
+	for end := time.Now().Add(takes); look != nil; time.Sleep(10 * time.Millisecond) {
+		synctest.Wait() // whatever happens at this moment has happened
+		if look(); !time.Now().Before(end) {
+			break
+		}
 	}
-	time.Sleep(takes)
-	if look != nil {
-		look()
+	if look == nil {
+		time.Sleep(takes)
 	}
 	keep := func() (survey.Entry, bool, error) { return j.Journal.Append(ctx, d) }
 	if fail != nil {

@@ -93,7 +93,7 @@ func TestTheLightWaitsForTheDisk(t *testing.T) {
 		k := s.plug(panel.Layout64)
 		k.play("keypad", panel.Layout64, 1500*time.Millisecond)
 		synctest.Wait()
-		if looks != 2 || !s.lit() {
+		if looks < 40 || !s.lit() {
 			t.Errorf("after the disk: light %v, %d looks", s.lit(), looks)
 		}
 		time.Sleep(400 * time.Millisecond)
@@ -429,7 +429,7 @@ func TestWithoutDebounceWornContactsCountTooOften(t *testing.T) {
 	atDesk(t, d, func(s *desk) {
 		s.plug(panel.Layout64).play("bounce", panel.Layout64, 0)
 		synctest.Wait()
-		if got := s.list(); len(got) != 21 {
+		if got := s.list(); len(got) != 20 {
 			t.Errorf("%d records of three presses: %q", len(got), got)
 		}
 	})
