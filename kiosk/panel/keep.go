@@ -16,21 +16,32 @@ var ErrOutOfService = errors.New("the kiosk is not in service yet")
 // errCrowd says that too many presses wait for the disk.
 var errCrowd = fmt.Errorf("%d presses wait for the disk already", waiting)
 
-// keepAll records presses one after the other, until there will be no more.
+// keepAll records presses one after the other, until there will be no more. Those that
+// still wait when ctx ends have a little time.
 func (p *Panel) keepAll(ctx context.Context) {
+	trying, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-trying.Done():
+		case <-p.clock.After(keepWithin):
+			giveUp()
+		}
+	})
+	defer stop()
 	for j := range p.jobs {
-		p.keep(ctx, j)
+		p.keep(ctx, trying, j)
 	}
 }
 
 // keep records a press. Only when it is on stable storage is anybody told.
-func (p *Panel) keep(ctx context.Context, j job) {
+func (p *Panel) keep(ctx, trying context.Context, j job) {
 	j.press.Replaces = p.visit.replaces(j.level, j.down)
-	e, err := p.record(ctx, j.press)
+	e, err := p.record(ctx, trying, j.press)
 	if notLinked := (survey.Problems)(nil); !j.press.Replaces.IsZero() && errors.As(err, &notLinked) {
 		// What it replaces is out of reach, as after a journal was lost: an answer all the same.
 		j.press.Replaces = survey.RecordID{}
-		e, err = p.record(ctx, j.press)
+		e, err = p.record(ctx, trying, j.press)
 	}
 	if err != nil {
 		p.refuse(err)
@@ -52,11 +63,12 @@ func (p *Panel) keep(ctx context.Context, j job) {
 }
 
 // record tries to record a press until it is known what became of it, or it would be in
-// vain. The key is the same every time, so that it counts once.
-func (p *Panel) record(ctx context.Context, press kiosk.Press) (survey.Entry, error) {
+// vain. The key is the same every time, so that it counts once. After ctx has ended it is
+// tried once, for as long as trying lasts: a press that has begun is finished.
+func (p *Panel) record(ctx, trying context.Context, press kiosk.Press) (survey.Entry, error) {
 	began, unknown := p.clock.Now(), false
 	for {
-		e, err := p.try(ctx, press)
+		e, err := p.try(trying, press)
 		if err == nil || final(err) {
 			return e, err
 		}
@@ -79,9 +91,9 @@ func (p *Panel) record(ctx context.Context, press kiosk.Press) (survey.Entry, er
 	}
 }
 
-// try records once. A press that has begun is finished, though the program ends.
+// try records once.
 func (p *Panel) try(ctx context.Context, press kiosk.Press) (survey.Entry, error) {
-	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	ctx, done := context.WithTimeout(ctx, recordWithin)
 	defer done()
 	return p.options.Record(ctx, press)
 }

@@ -44,6 +44,7 @@ const (
 	retryFor     = 5 * time.Second        // tries of a press that is known not to be kept
 	unknownFor   = time.Minute            // tries of one of which nobody knows it
 	thankWithin  = 10 * time.Second       // of the key going down; later, thanks would be another's
+	keepWithin   = 5 * time.Second        // of the end of the program: what waits for the disk longer is refused
 	darkWithin   = time.Second            // of the end of the program: lights are out by then
 	unsaid       = 64                     // words that may wait to be told
 )

@@ -179,6 +179,7 @@ type slow struct {
 	takes  time.Duration
 	fail   func(n int, keep func() (survey.Entry, bool, error)) (survey.Entry, bool, error) // nil = it does not
 	n      int
+	hangs  bool   // it never answers
 	forget bool   // it finds no record by its identity
 	before func() // called all the time that a press is on its way to the disk
 }
@@ -197,6 +198,10 @@ func (j *slow) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, 
 	}
 	if look == nil {
 		time.Sleep(takes)
+	}
+	if j.hangs {
+		<-ctx.Done()
+		return survey.Entry{}, false, fmt.Errorf("sync: %w", kiosk.ErrUnknown)
 	}
 	keep := func() (survey.Entry, bool, error) { return j.Journal.Append(ctx, d) }
 	if fail != nil {

@@ -434,3 +434,24 @@ func TestWithoutDebounceWornContactsCountTooOften(t *testing.T) {
 		}
 	})
 }
+
+// A disk that never answers does not keep the program from ending: the press counts as not
+// known, and is not thanked.
+func TestADiskThatNeverAnswersDoesNotHoldTheEnd(t *testing.T) {
+	atDesk(t, keypad(), func(s *desk) {
+		s.slow.hangs = true
+		k := s.plug(panel.Layout64)
+		press(k, "KEY_KP5")
+		press(k, "KEY_KP1")
+		time.Sleep(time.Second)
+		asked := s.Now()
+		s.ending()
+		if took := s.Now() - asked; took > 6*time.Second {
+			t.Errorf("the end took %s", took)
+		}
+		s.said("it is not known whether a press was kept", 2)
+		if st := s.State(); st.Kept != 0 || st.Refused != 2 || len(s.thanks()) != 0 {
+			t.Errorf("%+v, thanked %v", st, s.thanks())
+		}
+	})
+}
