@@ -138,7 +138,8 @@ func (p *Panel) State() State {
 // pressed, and ends.
 func (p *Panel) Run(ctx context.Context) {
 	var telling, keeping sync.WaitGroup
-	telling.Go(p.tellAll)
+	quiet := make(chan struct{})
+	telling.Go(func() { p.tellAll(quiet) })
 	keeping.Go(func() { p.keepAll(ctx) })
 	dark := make(chan struct{})
 	go func() { defer close(dark); p.signal(ctx) }()
@@ -162,7 +163,7 @@ func (p *Panel) Run(ctx context.Context) {
 	case <-dark:
 	case <-p.clock.After(darkWithin): // a device that takes nothing must not hold the program
 	}
-	close(p.news)
+	close(quiet)
 	telling.Wait()
 }
 

@@ -76,11 +76,25 @@ func (p *Panel) tell(t topic, vi, en string) {
 	}
 }
 
-// tellAll tells what there is to tell, until there will be no more.
-func (p *Panel) tellAll() {
-	for w := range p.news {
+// tellAll tells what there is to tell, until quiet is closed and nothing is left.
+func (p *Panel) tellAll(quiet <-chan struct{}) {
+	tell := func(w survey.Words) {
 		if p.options.Tell != nil {
 			p.options.Tell(w)
+		}
+	}
+	for {
+		select {
+		case w := <-p.news:
+			tell(w)
+			continue
+		case <-quiet:
+		}
+		select {
+		case w := <-p.news:
+			tell(w)
+		default:
+			return
 		}
 	}
 }
