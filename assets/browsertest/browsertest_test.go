@@ -11,7 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"hailong/cmd/internal/browsertest"
+	"hailong/assets/browsertest"
 )
 
 // A checker that finds nothing may be one that does not look: it must see what is wrong
