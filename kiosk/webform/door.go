@@ -34,16 +34,20 @@ func (f *Form) door(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) 
 	d := &door{text: c.Params("ticket")}
 	if typed := c.Params("short"); typed != "" {
 		short, ok := ticket.ParseShort(typed)
-		if ok {
-			d.text, ok = ring.Poster(short)
-		}
 		if !ok {
+			return nil, errShort
+		}
+		if d.text, ok = ring.Poster(short); !ok {
+			f.options.Unknown()
 			return nil, errShort
 		}
 		d.path = "/" + short
 	}
 	var err error
 	d.ticket, err = ticket.Verify(d.text, ring, f.options.Now())
+	if errors.Is(err, ticket.ErrForeign) {
+		f.options.Unknown()
+	}
 	if d.expired = errors.Is(err, ticket.ErrExpired); err != nil && !d.expired {
 		return nil, errBad
 	}

@@ -15,8 +15,8 @@ import (
 	"hailong/survey"
 )
 
-// files are the program's own: the page with its style and script inside, and its words.
-type files struct {
+// bundle is the program's own: the page with its style and script inside, and its words.
+type bundle struct {
 	page   *template.Template
 	words  map[string]survey.Words
 	style  template.HTML
@@ -28,8 +28,8 @@ type files struct {
 // languages are those of the word list. The first is spoken where nothing else is asked.
 var languages = []survey.Lang{survey.Vietnamese, survey.English}
 
-func load() (*files, error) {
-	f := &files{}
+func load() (*bundle, error) {
+	f := &bundle{}
 	read := func(name string) []byte {
 		b, err := assets.Webform.ReadFile("webform/" + name)
 		if err != nil {

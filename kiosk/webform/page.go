@@ -38,7 +38,7 @@ type view struct {
 
 	Notice []paragraph // the privacy notice
 
-	files *files
+	files *bundle
 }
 
 type hidden struct{ Name, Value string }

@@ -36,14 +36,17 @@ var _ Recorder = (*kiosk.Recorder)(nil)
 
 // Options are what a Form needs for as long as it lives.
 type Options struct {
-	Ready   func() error        // nil when an answer can be recorded; asked at every request
-	Ring    func() *ticket.Ring // whose tickets are good; nil = not known yet
-	Secret  []byte              // the key of the hashes that show when a form was opened; the same after a restart
-	Limits  Limits              // see [DefaultLimits]
-	Proxies []netip.Prefix      // proxies whose X-Forwarded-For is believed, for the limits alone
-	TLS     *tls.Config         // nil = plain HTTP
-	Now     func() time.Time    // nil = time.Now
-	Log     *slog.Logger        // nil = nowhere
+	Ready func() error        // nil when an answer can be recorded; asked at every request
+	Ring  func() *ticket.Ring // whose tickets are good; nil = not known yet
+	// Unknown hears that a ticket of a signer, or a short address, came that the ring does
+	// not have; nil = nobody. It must not block.
+	Unknown func()
+	Secret  []byte           // the key of the hashes that show when a form was opened; the same after a restart
+	Limits  Limits           // see [DefaultLimits]
+	Proxies []netip.Prefix   // proxies whose X-Forwarded-For is believed, for the limits alone
+	TLS     *tls.Config      // nil = plain HTTP
+	Now     func() time.Time // nil = time.Now
+	Log     *slog.Logger     // nil = nowhere
 	// Beside, if set, answers /api/…, /readyz and /metrics at the same address. It is for
 	// demonstrations on one machine: a gateway serves nothing internal here.
 	Beside fasthttp.RequestHandler
@@ -74,7 +77,7 @@ const (
 // Form serves the web form. Safe for many goroutines.
 type Form struct {
 	options Options
-	files   *files
+	files   *bundle
 	gate    *gate
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = not in service
@@ -103,6 +106,9 @@ func New(o Options) (*Form, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Unknown == nil {
+		o.Unknown = func() {}
 	}
 	f := &Form{options: o}
 	var err error
@@ -161,10 +167,19 @@ func (f *Form) Show(s Settings, r Recorder) error {
 	if !ok {
 		return fmt.Errorf("show questionnaire %q: the catalogue has only %s", s.Questionnaire, s.Catalogue.Codes())
 	}
-	if _, _, ok := split(v); !ok {
-		return fmt.Errorf("show questionnaire %q: it has no overall question (kind %q), the one that the form begins with", s.Questionnaire, survey.Overall)
+	if err := Check(v); err != nil {
+		return err
 	}
 	f.shown.Store(&shown{s, r})
+	return nil
+}
+
+// Check says why the form cannot ask a questionnaire where a ticket names none; nil = it
+// can.
+func Check(v survey.Version) error {
+	if _, _, ok := split(v); !ok {
+		return fmt.Errorf("questionnaire %q has no overall question (kind %q), the one that the form begins with", v.Code, survey.Overall)
+	}
 	return nil
 }
 
