@@ -17,12 +17,12 @@ import (
 
 // bundle is the program's own: the page with its style and script inside, and its words.
 type bundle struct {
-	page   *template.Template
-	words  map[string]survey.Words
-	style  template.HTML
-	script template.HTML
-	busy   string // the page for whoever is over a limit, in both languages
-	policy string // the content security policy: this style and this script, by their hashes
+	page            *template.Template
+	words           map[string]survey.Words
+	style           template.HTML
+	script          template.HTML
+	busy, busySmall []byte // the page for whoever is over a limit, in both languages, and compressed
+	policy          string // the content security policy: this style and this script, by their hashes
 }
 
 // languages are those of the word list. The first is spoken where nothing else is asked.
@@ -49,13 +49,27 @@ func load() (*bundle, error) {
 	f.script = template.HTML("<script>" + script + "</script>")
 	f.policy = "default-src 'none'; style-src " + hashOf(style) + "; script-src " + hashOf(script) +
 		"; img-src data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-	var said strings.Builder
+	f.busy = f.busyPage()
+	f.busySmall, err = squeeze(f.busy)
+	return f, err
+}
+
+// busyPage is made once: whoever is over a limit costs no more work.
+func (f *bundle) busyPage() []byte {
+	var b bytes.Buffer
+	b.WriteString(`<!doctype html><html lang="vi"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>` +
+		f.words["busy"].In(survey.Vietnamese) + `</title>` + string(f.style) + `</head><body data-webform="busy"><main>`)
 	for _, lang := range languages {
-		fmt.Fprintf(&said, "<div lang=\"%s\"><h1>%s</h1><p>%s</p></div>", lang, f.words["busy"].In(lang), f.words["busy.more"].In(lang))
+		title, text := f.words["busy"].In(lang), f.words["busy.more"].In(lang)
+		if lang == survey.Vietnamese {
+			title = "<h1>" + title + "</h1>"
+		} else {
+			title = "<h2>" + title + "</h2>"
+		}
+		fmt.Fprintf(&b, `<div class="bad" lang="%s">%s<p>%s</p></div>`, lang, title, text)
 	}
-	f.busy = "<!doctype html><html lang=\"vi\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>" +
-		f.words["busy"].In(survey.Vietnamese) + "</title></head><body data-webform=\"busy\"><main>" + said.String() + "</main></body></html>"
-	return f, nil
+	b.WriteString("</main></body></html>\n")
+	return b.Bytes()
 }
 
 // slim leaves out of a style or script the blanks before lines and the lines that are

@@ -180,17 +180,19 @@ func (f *Form) render(c *fiber.Ctx, status int, cache string, v *view) error {
 	f.harden(c)
 	c.Set(fiber.HeaderCacheControl, cache)
 	c.Set(fiber.HeaderContentLanguage, string(v.Lang))
-	return f.deliver(c, status, b.Bytes())
+	return f.deliver(c, status, b.Bytes(), nil)
 }
 
-// deliver sends a page, compressed where the browser can read that.
-func (f *Form) deliver(c *fiber.Ctx, status int, page []byte) error {
+// deliver sends a page, compressed where the browser can read that; small is the page
+// compressed, nil where that has still to be done.
+func (f *Form) deliver(c *fiber.Ctx, status int, page, small []byte) (err error) {
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	c.Set(fiber.HeaderVary, "Accept-Encoding, Accept-Language")
 	if c.Request().Header.HasAcceptEncoding("gzip") {
-		small, err := squeeze(page)
-		if err != nil {
-			return err
+		if small == nil {
+			if small, err = squeeze(page); err != nil {
+				return err
+			}
 		}
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 		page = small
@@ -265,6 +267,5 @@ func (f *Form) busy(c *fiber.Ctx) error {
 	f.harden(c)
 	c.Set(fiber.HeaderCacheControl, keepNot)
 	c.Set(fiber.HeaderRetryAfter, strconv.Itoa(retryAfter))
-	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	return c.Status(fiber.StatusTooManyRequests).SendString(f.files.busy)
+	return f.deliver(c, fiber.StatusTooManyRequests, f.files.busy, f.files.busySmall)
 }
