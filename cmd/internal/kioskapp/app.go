@@ -34,6 +34,9 @@ type Options struct {
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
+	// Together, for a gateway, serves status, metrics and the JSON interface at the public
+	// address, to this machine alone, instead of at an internal one: a demonstration's.
+	Together bool
 }
 
 // App is the kiosk program.
@@ -45,10 +48,12 @@ type App struct {
 	identity  *identity.Identity
 	listener  net.Listener
 	screen    *screen.Screen
+	gateway   *gateway  // nil = a counter's kiosk
 	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
 	diary     *diary
+	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
 	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
@@ -104,6 +109,9 @@ func (a *App) prepare() (err error) {
 			}
 		}
 	}
+	if err := a.prepareButtons(); err != nil {
+		return err
+	}
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
 	}
@@ -122,6 +130,9 @@ func (a *App) prepare() (err error) {
 		}
 	}
 	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	if err == nil && a.config.Role == survey.OnlineGateway {
+		err = a.openGateway()
+	}
 	return err
 }
 
@@ -160,7 +171,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { stop(err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(a.screen.Serve(a.listener)) }()
+	a.serve(cancel)
 	defer a.stopServing()
 	if a.identity.Enrolment == nil {
 		if err := a.enrol(ctx); err != nil {
@@ -175,6 +186,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if err := a.show(); err != nil {
 		return err
 	}
+	defer a.hearButtons(ctx)()
 	return a.live(ctx)
 }
 
@@ -209,7 +221,11 @@ func (a *App) show() error {
 		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
 	}, recorder)
 	if err == nil {
+		err = a.showForm(recorder)
+	}
+	if err == nil {
 		a.trouble.Store(nil)
+		a.buttons.recorder.Store(recorder)
 	}
 	return err
 }
@@ -217,7 +233,7 @@ func (a *App) show() error {
 func (a *App) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), run.StopWithin/2)
 	defer cancel()
-	if err := a.screen.Shutdown(ctx); err != nil {
+	if err := errors.Join(a.stopForm(ctx), a.screen.Shutdown(ctx)); err != nil {
 		a.log.Warn("stop serving", "error", err)
 	}
 }
