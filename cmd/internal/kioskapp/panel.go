@@ -71,7 +71,7 @@ func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, er
 		if first.IsZero() {
 			first = e.ID
 		}
-		a.buttons.first.Store(p.Counter, first)
+		a.buttons.first.Store(e.Response.Counter, first)
 	}
 	return e, err
 }
