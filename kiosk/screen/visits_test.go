@@ -255,11 +255,14 @@ func browserIdleReset(t *testing.T, ctx context.Context) {
 		if left := ask[string](v, `document.querySelector('.idle p').innerText`); !strings.HasPrefix(left, "7 giây") {
 			t.Fatalf("round %d: after 33 s it says %q", n, left)
 		}
-		switch n % 3 {
+		switch n % 4 {
 		case 0:
 			v.do(tap("[data-time]"))
 		case 1:
 			v.do(chromedp.KeyEvent(kb.Enter))
+		case 2: // beside the button, where another one lies below
+			at := ask[[]float64](v, `(b => [b.x + b.width / 2, b.y + b.height / 2])(document.querySelector('.more .end').getBoundingClientRect())`)
+			v.do(chromedp.TapXY(at[0], at[1]))
 		default: // as assistive technology presses
 			ask[bool](v, `document.querySelector('[data-time]').click(); true`)
 		}
