@@ -282,3 +282,18 @@ func TestEveryWordIsThereInBothLanguagesAndUsed(t *testing.T) {
 		t.Errorf("%s is used and not there", id)
 	}
 }
+
+// A code for phones grows old: without the script the page itself brings the next one,
+// unless somebody has just changed the page to their needs.
+func TestACodeIsRenewedWithoutTheScript(t *testing.T) {
+	s := newStand(t).withCode()
+	for path, want := range map[string]string{
+		"/coded": `content="20; url=/"`, "/coded?lang=vi": `content="20; url=/"`, "/coded?lang=en": `content="60; url=/"`,
+		"/coded?text=large": `content="60; url=/"`, "/coded?contrast=high": `content="60; url=/"`, "/": `content="60; url=/"`,
+	} {
+		page := s.get(t, path).text
+		if !strings.Contains(page, want) || strings.Contains(page, `<img src="/qr.svg" alt=""`) != (path != "/") {
+			t.Errorf("%s lacks %s: %s", path, want, page)
+		}
+	}
+}
