@@ -90,7 +90,11 @@ type Settings struct {
 	Stage     survey.Stage         // meant where a press names none
 	Repeat    time.Duration        // repeat-press interval; 0 = off
 	Test      bool                 // every record is marked as a test
-	Now       func() time.Time     // the clock, with its monotonic reading
+	Testing   func() bool          // those made while it is true are, too; nil = none
+	// Open reports whether the counters are open at a moment; nil = always. A press on a
+	// screen or on buttons outside these hours is kept and marked, which changes no score.
+	Open func(time.Time) bool
+	Now  func() time.Time // the clock, with its monotonic reading
 }
 
 // served are the counters, for messages that say what is allowed.
@@ -280,8 +284,11 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	if err != nil {
 		return survey.Draft{}, err
 	}
-	if r.settings.Test {
+	if r.settings.Test || r.settings.Testing != nil && r.settings.Testing() {
 		resp.WithFlag(survey.Test)
+	}
+	if onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(r.settings.Now()) {
+		resp.WithFlag(survey.OutOfHours)
 	}
 	switch {
 	case linked != nil && linked.Response.Has(survey.TooSoon) && !resp.Replaces.IsZero():
@@ -292,10 +299,13 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
 }
 
+// onTheSpot reports whether a press was made on a counter's own screen or buttons.
+func onTheSpot(ch survey.Channel) bool { return ch == survey.Button || ch == survey.Touch }
+
 // tooSoon reports whether a press follows the one before on the same counter's screen
 // or buttons too closely, and remembers it. A press sent again is the same press.
 func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel, nonce survey.Nonce) bool {
-	if r.settings.Repeat <= 0 || ch != survey.Button && ch != survey.Touch {
+	if r.settings.Repeat <= 0 || !onTheSpot(ch) {
 		return false
 	}
 	now := r.settings.Now()
