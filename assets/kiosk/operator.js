@@ -1,10 +1,11 @@
 // For the staff: five touches of the place's name within three seconds lead from the
-// screen to the operator's PIN; and the number pad needs no journey for each digit.
+// screen to the operator's PIN; and there the number pad needs no journey for each digit.
 // Without this file the pad works as a form, and the page is at /operator.
 'use strict';
 
 (() => {
   const touches = 5, within = 3000;
+  const {here, for: stays} = document.body.dataset;
   let at = [];
 
   document.addEventListener('pointerdown', event => {
@@ -17,9 +18,19 @@
     at.push(now);
     if (at.length >= touches) {
       at = [];
-      location.replace('/operator' + new URL(document.body.dataset.here, location).search);
+      location.replace('/operator' + new URL(here, location).search);
     }
   });
+
+  // The staff's own pages go home when nobody touches them.
+  if (stays) {
+    const leave = () => location.replace(here);
+    let timer = setTimeout(leave, stays * 1000);
+    document.addEventListener('pointerdown', () => {
+      clearTimeout(timer);
+      timer = setTimeout(leave, stays * 1000);
+    });
+  }
 
   const pin = document.querySelector('.pad [name=pin]');
   if (!pin) return;

@@ -156,7 +156,7 @@ func TestThePageOutsideOpeningHours(t *testing.T) {
 	lunch := h.get(t, "/?counter=Q2")
 	rev := h.get(t, "/revision?counter=Q2").text
 	if lunch.StatusCode != 200 || !strings.Contains(lunch.text, "Ngoài giờ làm việc") || !strings.Contains(lunch.text, "Mở cửa lại lúc 13:30 hôm nay.") || !strings.Contains(lunch.text, "Open again at 13:30 today.") ||
-		strings.Contains(lunch.text, "class=\"face\"") || !strings.Contains(lunch.text, `href="/?answer=1&amp;counter=Q2&amp;lang=vi"`) || !strings.Contains(lunch.text, `data-revision="`+rev+`"`) {
+		strings.Contains(lunch.text, "class=\"face\"") || !strings.Contains(lunch.text, `href="/?answer=1&amp;counter=Q2&amp;lang=vi"`) || !strings.Contains(lunch.text, `href="/?answer=1&amp;counter=Q2&amp;lang=en"`) || !strings.Contains(lunch.text, `data-revision="`+rev+`"`) {
 		t.Errorf("at lunch, revision %s: %d %s", rev, lunch.StatusCode, lunch.text)
 	}
 	if strings.Contains(open.text, rev) {
@@ -169,7 +169,7 @@ func TestThePageOutsideOpeningHours(t *testing.T) {
 		t.Errorf("all the same, revision %s: %d %s", still, faces.StatusCode, faces.text)
 	}
 	h.later(6 * time.Hour) // 18:00
-	if evening := h.get(t, "/?counter=Q2&lang=en").text; !strings.Contains(evening, "Mở cửa lại lúc 08:00, thứ Năm, ngày 23/04/2026.") || !strings.Contains(evening, `<html lang="en">`) {
+	if evening := h.get(t, "/?counter=Q2&lang=en").text; !strings.Contains(evening, "Mở cửa lại lúc 08:00, thứ Năm, ngày 23/04/2026.") || !strings.Contains(evening, "Open again at 08:00 on Thursday, 23/04/2026.") {
 		t.Error(evening)
 	}
 	never := h.settings

@@ -43,10 +43,12 @@ func (s *Screen) asleep(c *fiber.Ctx, now *shown) bool {
 
 // closed is the page outside opening hours.
 func (s *Screen) closed(c *fiber.Ctx, now *shown) error {
-	v := now.base(s.words, survey.Lang(c.Query("lang")))
+	v := now.base(s.words, "")
 	v.View, v.Scripted, v.Home = "closed", true, closedFor
 	v.Reason, v.Revision = now.opens(s.now()), s.closedRevision(now)
-	v.Answer = now.place.to("/", "answer", "1", "lang", string(v.Lang))
+	for _, l := range v.Langs {
+		v.Answers = append(v.Answers, choice{Lang: l, Text: s.words["closed.answer"].In(l), Href: v.To("/", "answer", "1", "lang", string(l))})
+	}
 	s.mine(c, &v)
 	return s.render(c, fiber.StatusOK, v)
 }

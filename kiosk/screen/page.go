@@ -39,7 +39,7 @@ type view struct {
 	Action       string             // where a press goes without the script
 	Look         string             // where the script asks whether another page is due
 	After        string             // where the page goes after a visit; "" = it begins anew
-	Answer       string             // the address of the faces, outside opening hours
+	Answers      []choice           // the addresses of the faces outside opening hours, in each language
 	Operator     bool               // five touches of the place's name lead to the operator's menu
 	HasCode      bool               // the counter has a code for phones
 	Test         bool
@@ -132,11 +132,18 @@ func (s *Screen) view(lang survey.Lang) view {
 func (s *Screen) viewAt(c *fiber.Ctx, lang survey.Lang) view {
 	if now := s.shown.Load(); now != nil {
 		if p, err := s.placeOf(c, now); err == nil {
-			return now.at(p).base(s.words, lang)
+			v := now.at(p).base(s.words, lang)
+			v.Operator = s.ours(c)
+			return v
 		}
 	}
-	return s.view(lang)
+	v := s.view(lang)
+	v.Operator = s.ours(c)
+	return v
 }
+
+// ours reports whether the operator's menu is behind a page.
+func (s *Screen) ours(c *fiber.Ctx) bool { return s.options.Operator.PIN != "" && !s.strange(c) }
 
 // in is the address of the page that is shown, in another language.
 func (v view) in(lang survey.Lang) string {
@@ -209,7 +216,7 @@ func (s *Screen) front(c *fiber.Ctx) error {
 // this caller.
 func (s *Screen) mine(c *fiber.Ctx, v *view) {
 	v.Test = v.Test || s.Testing()
-	v.Operator = s.options.Operator.PIN != "" && !s.strange(c)
+	v.Operator = s.ours(c)
 	_, v.HasCode = s.code(v.CounterCode)
 }
 
