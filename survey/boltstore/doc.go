@@ -16,6 +16,7 @@
 //     names.go gives short numbers to the words in them.
 //   - definitions.go holds structure and questionnaires; waiting.go lists what waits for
 //     them and judges it again; reject.go keeps what was not admitted.
+//   - enrol.go keeps kiosks, invitations and rights; poster.go printed codes.
 //   - backup.go copies, marks and restores; check.go and recount.go look whether a file
 //     is whole and true.
 package boltstore

@@ -1,7 +1,11 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
+
+	"go.etcd.io/bbolt"
 
 	"hailong/survey"
 )
@@ -55,6 +59,7 @@ var (
 	invitationBucket = []byte("invitations")    // hash of the code
 	redeemedBucket   = []byte("redeemed")       // hash of the code → kiosk's id
 	tokenBucket      = []byte("tokens")         // hash of the token
+	posterBucket     = []byte("posters")        // short address
 )
 
 var buckets = [][]byte{
@@ -63,6 +68,7 @@ var buckets = [][]byte{
 	tallyBucket, saidBucket, successionBucket, backupBucket,
 	nameBucket, timeHourBucket, timeMonthBucket, serviceDayBucket, serviceMonthBucket,
 	definitionBucket, versionBucket, forceBucket, kioskBucket, invitationBucket, redeemedBucket, tokenBucket,
+	posterBucket,
 }
 
 var (
@@ -73,8 +79,39 @@ var (
 	structureKey = []byte("structure")
 )
 
-// format is the version of this layout. A file of another one is refused.
-const format = 4
+// format is the version of this layout. A file of an older one is brought up to it when it is
+// opened; one of a newer one, and of those before firstFormat, is refused.
+const (
+	format      = 5
+	firstFormat = 4
+)
+
+// newIn are the buckets that a layout has and the one before it had not.
+var newIn = map[byte][][]byte{
+	5: {posterBucket},
+}
+
+// missing reports whether a file of an older layout has no such bucket yet.
+func missing(bucket []byte, layout byte) bool {
+	for v := layout + 1; v <= format; v++ {
+		if slices.ContainsFunc(newIn[v], func(b []byte) bool { return bytes.Equal(b, bucket) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// upgrade brings a file of an older layout up to this one, all in one transaction.
+func upgrade(tx *bbolt.Tx, from byte) error {
+	for v := from + 1; v <= format; v++ {
+		for _, bucket := range newIn[v] {
+			if _, err := tx.CreateBucket(bucket); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Bucket(metaBucket).Put(formatKey, []byte{format})
+}
 
 // judging is the version of the rules by which records are judged. It goes up when a
 // program judges otherwise than the one before, for example because it reads a further

@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T, dir string) Store) {
 		{"kiosks are kept", kiosksAreKept},
 		{"an invitation is redeemed once", invitationOnce},
 		{"tokens are kept", tokensAreKept},
+		{"posters are kept", postersAreKept},
 		{"counts do not depend on how records come", arrivalDoesNotMatter},
 		{"closings balance whatever comes", closingsBalance},
 	} {

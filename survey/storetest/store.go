@@ -39,6 +39,7 @@ type Store interface {
 	Custody
 	Definitions
 	Enrolment
+	Posters
 	score.Source
 
 	Reconciliation
@@ -210,4 +211,12 @@ type Enrolment interface {
 	PutToken(ctx context.Context, t survey.Token) error
 	// Token finds a right by its token's hash.
 	Token(ctx context.Context, hash survey.Hash) (survey.Token, bool, error)
+}
+
+// Posters are the printed codes that the centre made.
+type Posters interface {
+	// PutPoster adds a poster, or replaces the one with its Short.
+	PutPoster(ctx context.Context, p survey.Poster) error
+	// Posters are all posters ever made, withdrawn and expired ones too, ordered by Short.
+	Posters(ctx context.Context) ([]survey.Poster, error)
 }
