@@ -3,46 +3,15 @@ package cmd_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-)
 
-// browser is a real Chromium, or a skip said aloud.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("Chromium is not installed, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: Chromium is not installed")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.WSURLReadTimeout(60*time.Second))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start Chromium: %v", err)
-	}
-	return ctx
-}
+	"hailong/assets/browsertest"
+)
 
 // tab is another tab of the same browser, of a given size.
 func tab(t *testing.T, ctx context.Context, width, height int64) context.Context {
@@ -71,22 +40,6 @@ func read[T any](t *testing.T, ctx context.Context, expression string) T {
 	return v
 }
 
-// shoot keeps a picture where HAILONG_SCREENS asks for pictures.
-func shoot(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	dir := os.Getenv("HAILONG_SCREENS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // face is the button of a level.
 func face(level int) chromedp.CSS {
 	return chromedp.CSS(fmt.Sprintf(`button.face[value="%d"]`, level))
@@ -96,7 +49,7 @@ func face(level int) chromedp.CSS {
 // changes without a reload.
 func TestAFacePressedInABrowserArrivesOnTheConsoleWithoutAReload(t *testing.T) {
 	d := startDemo(t)
-	ctx := browser(t)
+	ctx := browsertest.Chromium(t, 2*time.Minute)
 	console := tab(t, ctx, 1440, 900)
 	counter := tab(t, ctx, 1280, 800)
 	row := fmt.Sprintf(`document.querySelector("[id$='-counter-%s']")?.dataset.n ?? ""`, d.Info.Counter)
@@ -105,7 +58,7 @@ func TestAFacePressedInABrowserArrivesOnTheConsoleWithoutAReload(t *testing.T) {
 		t.Fatalf("before any press the counter's number is %q", got)
 	}
 	read[string](t, console, `window.never = "reloaded"`)
-	shoot(t, console, "gate-console-before")
+	browsertest.Picture(t, console, "gate-console-before")
 
 	hands := []struct {
 		name  string
@@ -117,7 +70,7 @@ func TestAFacePressedInABrowserArrivesOnTheConsoleWithoutAReload(t *testing.T) {
 		{"keyboard", chromedp.Steps(chromedp.Focus(face(3)), chromedp.KeyEvent(kb.Enter))},
 	}
 	do(t, counter, chromedp.Navigate(d.Info.Kiosk), chromedp.WaitVisible(face(5)))
-	shoot(t, counter, "gate-counter-asks")
+	browsertest.Picture(t, counter, "gate-counter-asks")
 	for i, hand := range hands {
 		do(t, counter, chromedp.WaitVisible(face(5)), hand.press)
 		within(t, 10*time.Second, "the thanks after "+hand.name, func() error {
@@ -126,7 +79,7 @@ func TestAFacePressedInABrowserArrivesOnTheConsoleWithoutAReload(t *testing.T) {
 			}
 			return nil
 		})
-		shoot(t, counter, "gate-counter-thanks-"+hand.name)
+		browsertest.Picture(t, counter, "gate-counter-thanks-"+hand.name)
 		within(t, 10*time.Second, "the console after "+hand.name, func() error {
 			if got := read[string](t, console, row); got != fmt.Sprint(i+1) {
 				return fmt.Errorf("the counter's number is %q, want %d", got, i+1)
@@ -157,7 +110,7 @@ func TestAFacePressedInABrowserArrivesOnTheConsoleWithoutAReload(t *testing.T) {
 	if got := r.Total.N + r.Total.Excluded; got != int64(len(hands)) {
 		t.Fatalf("%d presses are counted (%d of them left out), want %d", got, r.Total.Excluded, len(hands))
 	}
-	shoot(t, console, "gate-console-after")
+	browsertest.Picture(t, console, "gate-console-after")
 	stored := read[int](t, counter, `localStorage.length + sessionStorage.length + document.cookie.length`)
 	if stored != 0 {
 		t.Fatalf("the screen left %d things in the browser", stored)

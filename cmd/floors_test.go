@@ -28,7 +28,7 @@ var floors = map[string]int{
 	"survey/custody": 1, "survey/ticket": 1, "survey/score": 1, "survey/flag": 1, "survey/locale": 1,
 	"sync/wire": 1, "kiosk": 1,
 
-	"survey/share": 2, "survey/storetest": 2, "survey/disk": 2,
+	"survey/share": 2, "survey/storetest": 2, "survey/disk": 2, "assets/browsertest": 2,
 
 	"kiosk/journal": 3, "kiosk/identity": 3, "kiosk/panel": 3, "kiosk/qr": 3,
 	"survey/files": 3, "survey/boltstore": 3, "survey/pgstore": 3, "survey/export": 3, "survey/evidence": 3,
@@ -65,6 +65,7 @@ var libraries = map[string][]string{
 	"golang.org/x/sys":                   {"kiosk/journal", "kiosk/identity", "kiosk/panel", "survey/boltstore"},
 	"golang.org/x/time":                  {"kiosk/screen", "kiosk/webform", "survey/console"},
 	"pgregory.net/rapid":                 {"survey/storetest"},
+	"github.com/chromedp":                {"assets/browsertest"},
 }
 
 // aboveGround stands for every package except those of floor 0.
@@ -127,6 +128,7 @@ func TestEachImportRuleFailsWhenBroken(t *testing.T) {
 		{"a part importing a program", one("cmd/internal/run", "hailong/cmd/kiosk"), "imports go strictly down"},
 		{"a program importing a program", one("cmd/hailong", "hailong/cmd/kiosk"), "imports go strictly down"},
 		{"the stores' tests in a program", one("cmd/internal/run", "hailong/survey/storetest"), "is for tests alone"},
+		{"a browser in a program", one("cmd/internal/run", "hailong/assets/browsertest"), "is for tests alone"},
 		{"a library on the ground", one("survey", "golang.org/x/text/unicode/norm"), "floor 0 uses the standard library alone"},
 		{"a library nobody placed", one("kiosk/panel", "github.com/example/leftpad"), "github.com/example/leftpad is not in the table of libraries"},
 		{"a name that only begins like a library", one("survey/boltstore", "go.etcd.io/bboltx"), "go.etcd.io/bboltx is not in the table of libraries"},

@@ -87,6 +87,8 @@ func TestScales(t *testing.T) {
 		configs.Quick3:     "faces3 1 2+ 3+",
 		configs.Service:    "faces5 1 2 3 4+ 5+",
 		configs.DaNang2014: "danang2014 1 2 3+",
+		configs.Reason:     "reasons6 1 2 3 4 5 6",
+		configs.DVCTT3:     "faces3 1 2+ 3+",
 	} {
 		q := questionnaire(t, f)
 		for _, x := range q.Questions {
@@ -109,6 +111,30 @@ func TestTheFiveOfficialWords(t *testing.T) {
 	}
 }
 
+// Everybody must be able to answer after hearing a question once: it asks one thing, in
+// few and short words, and asks it before anything else is said.
+func TestEachQuestionAsksOneThing(t *testing.T) {
+	const most = 16 // syllables: what is read aloud in about four seconds
+	for _, f := range configs.Questionnaires {
+		for _, x := range questionnaire(t, f).Questions {
+			vi := strings.ReplaceAll(x.Words[survey.Vietnamese], "Ông/Bà", "Ông")
+			if n := len(strings.Fields(vi)); n > most {
+				t.Errorf("%s, %s: %d syllables: %q", f, x.Code, n, vi)
+			}
+			for lang, list := range map[survey.Lang][]string{survey.Vietnamese: {" và ", " hoặc ", " hay ", "/", "(", ";"}, survey.English: {" and ", " or ", "/", "(", ";"}} {
+				for _, two := range list {
+					if said := strings.ReplaceAll(x.Words[lang], "Ông/Bà", "Ông"); strings.Contains(said, two) {
+						t.Errorf("%s, %s: %q asks more than one thing", f, x.Code, said)
+					}
+				}
+			}
+			if said := x.Words[survey.Vietnamese]; strings.Count(said, "?") != 1 || !strings.HasSuffix(said, "?") {
+				t.Errorf("%s, %s: %q is not one question", f, x.Code, said)
+			}
+		}
+	}
+}
+
 // The overall question is the same wherever the five faces are, so that it adds up.
 func TestTheOverallQuestionIsTheSame(t *testing.T) {
 	quick, _ := questionnaire(t, configs.Quick).Question("Z0")
@@ -120,13 +146,13 @@ func TestTheOverallQuestionIsTheSame(t *testing.T) {
 	}
 }
 
-func TestServiceHasFiveFactorsAndTenQuestions(t *testing.T) {
+func TestServiceHasFiveFactors(t *testing.T) {
 	q := questionnaire(t, configs.Service)
 	var codes []string
 	for _, x := range q.Questions {
 		codes = append(codes, string(x.Code))
 	}
-	if got := strings.Join(codes, " "); got != "A1 A2 B1 B2 B3 C1 C2 D1 E1 Z0" || len(q.Factors) != 5 {
+	if got := strings.Join(codes, " "); got != "A1 A2 A3 B1 B4 B2 B5 B3 C1 C2 D1 E1 Z0" || len(q.Factors) != 5 {
 		t.Errorf("%d factors, questions %s", len(q.Factors), got)
 	}
 	if e1, _ := q.Question("E1"); !e1.NotApplicable {

@@ -19,9 +19,12 @@ const (
 	Satisfaction QuestionKind = "satisfaction"
 	Perception   QuestionKind = "perception"
 	Expectation  QuestionKind = "expectation"
+	// Reason asks which of several things mattered most. Its levels are choices without an
+	// order of merit: they are counted, and have neither rate nor mean.
+	Reason QuestionKind = "reason"
 )
 
-var questionKinds = []QuestionKind{Overall, Satisfaction, Perception, Expectation}
+var questionKinds = []QuestionKind{Overall, Satisfaction, Perception, Expectation, Reason}
 
 // Level is one step of a scale (mức): a small whole number, higher is better.
 type Level uint8
@@ -213,11 +216,24 @@ func (q *Questionnaire) questionProblems(scales map[ScaleCode]bool, factors map[
 		if x.Kind == Overall && x.Factor != "" {
 			ps.Add(path+".factor", string(x.Factor), "câu hỏi chung không thuộc yếu tố nào", "an overall question belongs to no factor")
 		}
+		if x.Kind == Reason {
+			q.reasonProblems(path, x, ps)
+		}
 		if _, ok := factors[x.Factor]; ok {
 			factors[x.Factor]++
 		} else if x.Factor != "" {
 			ps.Add(path+".factor", string(x.Factor), "yếu tố chưa được khai báo trong factors", "the factor is not declared under factors")
 		}
+	}
+}
+
+// reasonProblems are those of a question whose answers have no order of merit.
+func (q *Questionnaire) reasonProblems(path string, x Question, ps *Problems) {
+	if x.Factor != "" {
+		ps.Add(path+".factor", string(x.Factor), "câu hỏi về lý do không thuộc yếu tố nào", "a question about reasons belongs to no factor")
+	}
+	if s := q.Scale(x.Scale); s != nil && slices.ContainsFunc(s.Levels, func(l ScaleLevel) bool { return l.Satisfied }) {
+		ps.Add(path+".scale", string(x.Scale), "lựa chọn của câu hỏi về lý do không được đánh dấu hài lòng (satisfied)", "the choices of a question about reasons cannot be marked satisfied")
 	}
 }
 

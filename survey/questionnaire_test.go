@@ -117,7 +117,7 @@ func TestQuestionnaireProblems(t *testing.T) {
 		},
 		"unknown kind": {
 			func(q *survey.Questionnaire) { q.Questions[0].Kind = "mood" },
-			`questions[0].kind = "mood": loại câu hỏi phải là một trong: overall, satisfaction, perception, expectation`, `questions[0].kind = "mood": the kind must be one of: overall, satisfaction, perception, expectation`,
+			`questions[0].kind = "mood": loại câu hỏi phải là một trong: overall, satisfaction, perception, expectation, reason`, `questions[0].kind = "mood": the kind must be one of: overall, satisfaction, perception, expectation, reason`,
 		},
 		"undeclared scale": {
 			func(q *survey.Questionnaire) { q.Questions[3].Scale = "fvie" },
@@ -130,6 +130,17 @@ func TestQuestionnaireProblems(t *testing.T) {
 		"overall in a factor": {
 			func(q *survey.Questionnaire) { q.Questions[3].Factor = "A" },
 			`questions[3].factor = "A": câu hỏi chung không thuộc yếu tố nào`, `questions[3].factor = "A": an overall question belongs to no factor`,
+		},
+		"a reason in a factor": {
+			func(q *survey.Questionnaire) {
+				q.Questions[2].Kind = survey.Reason
+				q.Scales[0].Levels[3].Satisfied, q.Scales[0].Levels[4].Satisfied = false, false
+			},
+			`questions[2].factor = "E": câu hỏi về lý do không thuộc yếu tố nào`, `questions[2].factor = "E": a question about reasons belongs to no factor`,
+		},
+		"a reason with satisfied choices": {
+			func(q *survey.Questionnaire) { q.Questions[3].Kind = survey.Reason },
+			`questions[3].scale = "five": lựa chọn của câu hỏi về lý do không được đánh dấu hài lòng (satisfied)`, `questions[3].scale = "five": the choices of a question about reasons cannot be marked satisfied`,
 		},
 		"two overall questions": {
 			func(q *survey.Questionnaire) {

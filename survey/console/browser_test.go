@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"hailong/assets/browsertest"
 	"hailong/survey"
 	"hailong/survey/custody"
 )
@@ -34,27 +33,7 @@ type browser struct {
 
 func openBrowser(t *testing.T, options ...chromedp.ExecAllocatorOption) browser {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("no Chromium found, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: the pages are not tried in a real browser, since no Chromium was found")
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-	}, options)...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(stop)
+	ctx := browsertest.Chromium(t, time.Minute, options...)
 	b := browser{t, ctx}
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
@@ -119,6 +98,7 @@ func (b browser) look(name string) {
 			}
 		}
 	}
+	browsertest.Accessible(b.t, b.ctx, name)
 	if f := ask[[]string](b, "faults"); len(f) != 0 {
 		b.t.Errorf("%s: faults on the page: %v", name, f)
 	}

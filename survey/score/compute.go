@@ -44,7 +44,7 @@ type Row struct {
 	N           int64                  `json:"n"`           // answers counted
 	Respondents int64                  `json:"respondents"` // people who gave them
 	Satisfied   *int64                 `json:"satisfied"`   // answers at a satisfied level
-	Levels      map[survey.Level]int64 `json:"levels"`      // answers by level
+	Levels      map[survey.Level]int64 `json:"levels"`      // answers by level; of a question about reasons, all there is
 	Rate        *float64               `json:"rate"`        // 100 × satisfied / n
 	Interval    *Interval              `json:"interval"`    // Wilson's, at the rate, with the respondents as its n
 	Mean        *float64               `json:"mean"`        // mean level

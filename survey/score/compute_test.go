@@ -44,6 +44,31 @@ func levelOf(counts [5]int, person int) string {
 	return "blank"
 }
 
+// What mattered most has no order of merit: it is counted by choice, and nobody may read
+// a rate or a mean out of it, nor does it touch the visit's own score.
+func TestReasonsAreCountedAndNotAveraged(t *testing.T) {
+	d := &desk{world: province()}
+	var sessions [][]score.Placed
+	for i := range 4 {
+		first := d.give(quick, "S-1", hour("2026-03-02", 9), "Z0=5")
+		more := d.give(reason, "S-1", hour("2026-03-02", 9), []string{"R1=1", "R1=3", "R1=3", "R1=blank"}[i])
+		more.Response.Continues = first.ID
+		sessions = append(sessions, []score.Placed{first, more})
+	}
+	all := compute(t, survey.ScoreQuery{}, sessions...)
+	if all.Total.N != 4 || all.Total.Respondents != 4 || *all.Total.Rate != 100 {
+		t.Errorf("the score is %+v", all.Total)
+	}
+	why := compute(t, survey.ScoreQuery{Questionnaire: "reason", By: survey.ByQuestion}, sessions...)
+	if why.Total.N != 0 || why.Total.Rate != nil || len(why.Rows) != 1 {
+		t.Fatalf("%+v", why)
+	}
+	r := why.Rows[0]
+	if r.N != 3 || r.Respondents != 3 || r.Levels[1] != 1 || r.Levels[2] != 0 || r.Levels[3] != 2 || r.Rate != nil || r.Mean != nil || r.Satisfied != nil || r.Interval != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestWorkedExample(t *testing.T) {
 	d := &desk{world: province()}
 	res := compute(t, survey.ScoreQuery{Questionnaire: "service", By: survey.ByFactor}, workedExample(d)...)
@@ -385,13 +410,13 @@ func TestRefusedQueries(t *testing.T) {
 	}{
 		"unknown questionnaire": {
 			func(q *survey.ScoreQuery) { q.Questionnaire = "quik" },
-			`questionnaire = "quik": không có phiếu hỏi này; có: quick, quick3, service`,
-			`questionnaire = "quik": there is no such questionnaire; there are: quick, quick3, service`,
+			`questionnaire = "quik": không có phiếu hỏi này; có: quick, quick3, reason, service`,
+			`questionnaire = "quik": there is no such questionnaire; there are: quick, quick3, reason, service`,
 		},
 		"version of another code": {
 			func(q *survey.ScoreQuery) { q.Questionnaire = "service@" + quick.Hash().String()[:10] },
-			`questionnaire = "service@` + quick.Hash().String()[:10] + `": không có phiếu hỏi này; có: quick, quick3, service`,
-			`questionnaire = "service@` + quick.Hash().String()[:10] + `": there is no such questionnaire; there are: quick, quick3, service`,
+			`questionnaire = "service@` + quick.Hash().String()[:10] + `": không có phiếu hỏi này; có: quick, quick3, reason, service`,
+			`questionnaire = "service@` + quick.Hash().String()[:10] + `": there is no such questionnaire; there are: quick, quick3, reason, service`,
 		},
 		"from after to": {
 			func(q *survey.ScoreQuery) { q.From = day("2027-01-01") },

@@ -97,7 +97,8 @@ func scale(code survey.ScaleCode, satisfiedFrom, best survey.Level) survey.Scale
 }
 
 // The questionnaires of the tests: one question of five levels, one of Đà Nẵng's three
-// levels of 2014, and the five factors with one question each and a second one on access.
+// levels of 2014, the five factors with one question each and a second one on access, and
+// a follow-up with three choices.
 var (
 	quick = &survey.Questionnaire{
 		Code: "quick", Title: words("Đánh giá nhanh"), Scales: []survey.Scale{scale("five", 4, 5)},
@@ -124,7 +125,11 @@ var (
 			{Code: "Z0", Kind: survey.Overall, Scale: "five", Words: words("Nhìn chung?")},
 		},
 	}
-	catalogue = survey.NewCatalogue(quick, quick3, service)
+	reason = &survey.Questionnaire{
+		Code: "reason", Title: words("Điều ảnh hưởng nhất"), Scales: []survey.Scale{scale("reasons", 9, 3)},
+		Questions: []survey.Question{{Code: "R1", Kind: survey.Reason, Scale: "reasons", Words: words("Điều gì ảnh hưởng nhất?")}},
+	}
+	catalogue = survey.NewCatalogue(quick, quick3, service, reason)
 )
 
 func day(s string) survey.Date {

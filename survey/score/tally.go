@@ -8,6 +8,7 @@ type tally struct {
 	scale       *survey.Scale
 	key         string
 	mixed       bool
+	choices     bool // of reasons, which have no order of merit
 	n           int64
 	respondents int64
 	excluded    int64
@@ -36,6 +37,7 @@ func (t *tally) add(v *version, item Item, as role, out Outcome, excluded survey
 	t.n += n.Answers
 	t.levels[out.Level] += n.Answers
 	if x, ok := v.q.Question(survey.QuestionCode(item.Code)); ok {
+		t.choices = t.choices || x.Kind == survey.Reason
 		t.meet(v.q.Scale(x.Scale))
 	}
 }
@@ -74,6 +76,9 @@ func (t *tally) row(minimum int64) Row {
 		if l.Satisfied {
 			satisfied += n
 		}
+	}
+	if t.choices {
+		return r
 	}
 	rate, mean := float64(100*satisfied)/float64(t.n), float64(sum)/float64(t.n)
 	r.Satisfied, r.Rate, r.Mean = &satisfied, &rate, &mean
