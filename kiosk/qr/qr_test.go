@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"image/png"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"hailong/assets/browsertest"
 	"hailong/survey"
 	"hailong/survey/ticket"
 )
@@ -59,13 +59,8 @@ func draw(t testing.TB, text string) *Picture {
 // zbar is what an independent reader finds in a picture.
 func zbar(t *testing.T, picture []byte) string {
 	t.Helper()
-	if _, err := exec.LookPath("zbarimg"); err != nil {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("zbarimg (package zbar-tools) is not installed, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: no QR code is read back, since zbarimg (package zbar-tools) is not installed")
-	}
-	cmd := exec.CommandContext(t.Context(), "zbarimg", "--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "-")
+	program := browsertest.Need(t, "no QR code is read back (package zbar-tools)", "zbarimg")
+	cmd := exec.CommandContext(t.Context(), program, "--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "-")
 	cmd.Stdin = bytes.NewReader(picture)
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 4 {
@@ -134,7 +129,7 @@ func TestTextsOfAllLengthsAreRead(t *testing.T) {
 }
 
 func TestSVGsAreReadByAnother(t *testing.T) {
-	ctx := chrome(t)
+	ctx := browsertest.Chromium(t, 90*time.Second)
 	for name, address := range addresses(t) {
 		svg := draw(t, address).SVG()
 		t.Logf("%s: %d bytes of SVG", name, len(svg))
@@ -164,35 +159,6 @@ func photograph(t *testing.T, ctx context.Context, svg []byte, pixels int64) []b
 		t.Fatal(err)
 	}
 	return b
-}
-
-// chrome starts one Chromium for a test, or skips aloud where there is none.
-func chrome(t *testing.T) context.Context {
-	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("no Chromium found, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: the SVG is not shown in a real browser, since no Chromium was found")
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
 }
 
 // A page's policy forbids inline styles and scripts; a screen reader needs a name.

@@ -27,13 +27,13 @@ type Source interface {
 	Kiosk(ctx context.Context, id survey.KioskID) (survey.Kiosk, bool, error)
 	// Structure is who serves where; never nil. What was handed out does not change.
 	Structure(ctx context.Context) (*survey.Structure, error)
+	// Posters are all posters ever made.
+	Posters(ctx context.Context) ([]survey.Poster, error)
 }
 
 // CentreOptions are what the centre needs to answer.
 type CentreOptions struct {
 	Source Source
-	// Posters are the printed codes in force.
-	Posters func(context.Context) ([]ticket.PosterPlace, error)
 	// Online is where phones reach the gateway now; see [ticket.Directory].
 	Online func() string
 	Sign   ed25519.PrivateKey // the centre's key
@@ -234,8 +234,14 @@ func (c *Centre) whole(ctx context.Context) (ticket.Directory, error) {
 		}
 	}
 	slices.SortFunc(d.Kiosks, func(a, b ticket.KioskKey) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	if d.Posters, err = c.Posters(ctx); err != nil {
+	posters, err := c.Source.Posters(ctx)
+	if err != nil {
 		return d, fmt.Errorf("read the posters: %w", err)
+	}
+	for _, p := range posters {
+		if p.Withdrawn == nil && c.Now().Before(p.Expires) {
+			d.Posters = append(d.Posters, ticket.PosterPlace{Short: p.Short, Ticket: p.Ticket})
+		}
 	}
 	slices.SortFunc(d.Posters, func(a, b ticket.PosterPlace) int { return strings.Compare(a.Short, b.Short) })
 	return d, nil

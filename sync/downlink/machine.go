@@ -172,7 +172,6 @@ func (m *Machine) hear(now time.Time, a answer) []Action {
 		m.want, m.pieces = a.tag, make([][]byte, a.of)
 	}
 	m.pieces[a.number] = a.bytes
-	m.wait = m.tuning.Least
 	if m.lacking() >= 0 {
 		m.due = now
 		return nil

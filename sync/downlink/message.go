@@ -51,8 +51,8 @@ const (
 // signature can be checked.
 const (
 	pieceSize  = 64 << 10
-	maxPieces  = 512
-	maxSize    = 128 << 20
+	maxPieces  = 64
+	maxSize    = 32 << 20
 	pieceFront = 1 + len(Tag{}) + 2 + 2
 )
 
