@@ -22,6 +22,7 @@ import (
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
+	"hailong/sync/downlink"
 )
 
 // Options are what a program or test decides besides the settings file.
@@ -31,6 +32,9 @@ type Options struct {
 	// Wrap, if set, stands between the recorder and the journal: tests use it to show
 	// what a protection is worth by taking it away.
 	Wrap func(kiosk.Journal) kiosk.Journal
+	// Directory are the waits between two questions about the centre's directory; zero =
+	// those of the kiosk's role.
+	Directory downlink.Tuning
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
@@ -50,6 +54,11 @@ type App struct {
 	opened    run.Stack
 	diary     *diary
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
+
+	directory directory // what the centre tells: see directory.go
+	codes     codes     // the QR codes that stand on screens: see codes.go
+	recorder  *kiosk.Recorder
+	showing   sync.Mutex // protects recorder, and is held while the screen is given what it shows
 
 	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts]        // nil until the journal is open
@@ -160,6 +169,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		a.keepOut(screen.ErrStarting)
 	}
+	a.openBook()
 	if err := a.openJournal(ctx); err != nil {
 		return unlessDone(ctx, err)
 	}
@@ -192,17 +202,25 @@ func (a *App) show() error {
 	for _, c := range e.Counters {
 		counters = append(counters, c.Code)
 	}
-	recorder := kiosk.NewRecorder(kiosk.Settings{
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	a.recorder = kiosk.NewRecorder(kiosk.Settings{
 		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
 	}, j)
-	err := a.screen.Show(screen.Settings{
-		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
-		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
-	}, recorder)
+	err := a.display()
 	if err == nil {
 		a.trouble.Store(nil)
 	}
 	return err
+}
+
+// display gives the screen what it shows. Whoever calls it holds a.showing.
+func (a *App) display() error {
+	first := a.named(a.identity.Enrolment.Counters[0])
+	return a.screen.Show(screen.Settings{
+		Role: a.config.Role, Unit: first.UnitName, CounterName: first.Name, Catalogue: a.catalogue,
+		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
+	}, a.recorder)
 }
 
 func (a *App) stopServing() {
