@@ -27,6 +27,7 @@ import (
 	"hailong/survey/boltstore"
 	"hailong/survey/console"
 	"hailong/survey/custody"
+	"hailong/survey/ticket"
 	"hailong/sync/broker"
 	"hailong/sync/intake"
 )
@@ -188,6 +189,7 @@ func (a *App) openConsole(ctx context.Context) (err error) {
 		Secure: a.config.TLS.Certificate != "" || isHTTPS(a.config.PublicURL), Hosts: a.hosts(),
 		Now: a.options.Now, Log: a.log, Metrics: a.writeMetrics, Ready: a.ready,
 		Heartbeats: a.beats.all, OnRevoked: a.broker.Drop,
+		Tickets: func(t *ticket.Ticket) (string, error) { return t.Sign(a.key) }, Online: a.online,
 		Sign: func(c custody.Closing) []byte { return c.Sign(a.key) }, Ingest: a.ingest, Backups: a.backups,
 	})
 	if err != nil {
