@@ -15,3 +15,8 @@ var Kiosk embed.FS
 //
 //go:embed all:console
 var Console embed.FS
+
+// Poster holds, under "poster/", the printed sheet with a counter's QR code.
+//
+//go:embed all:poster
+var Poster embed.FS
