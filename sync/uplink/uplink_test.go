@@ -400,7 +400,6 @@ func (f found) Head() custody.Head {
 // no other kiosk's greeting.
 func TestAGreetingIsTold(t *testing.T) {
 	b := newBox(t)
-	b.renew()
 	var greeted atomic.Int64
 	b.uplink.OnGreeted = func() { greeted.Add(1) }
 	b.run()
