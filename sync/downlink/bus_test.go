@@ -29,7 +29,7 @@ import (
 
 // country is a centre behind a real message server, with what its store holds.
 type country struct {
-	t      *testing.T
+	t      testing.TB
 	broker *broker.Broker
 	clock  atomic.Int64 // added to the real time
 
@@ -53,7 +53,7 @@ func kioskOf(name string, role survey.KioskRole, counters ...survey.CounterCode)
 
 // newCountry is a small one: two counters with a kiosk each, one that is out of service,
 // two gateways, and posters of every kind.
-func newCountry(t *testing.T) *country {
+func newCountry(t testing.TB) *country {
 	t.Helper()
 	c := &country{t: t, online: "https://danhgia.example.vn"}
 	revoked := kioskOf("revoked", survey.CounterKiosk, "HS-02")
@@ -173,7 +173,7 @@ func (c *country) dial(name, address string) (nc *nats.Conn, denied chan error) 
 }
 
 // hasty are waits that no test notices.
-var hasty = Tuning{Every: time.Hour, Spread: time.Millisecond, Least: 20 * time.Millisecond, Answer: 300 * time.Millisecond}
+var hasty = Tuning{Every: time.Hour, Spread: time.Millisecond, Least: 20 * time.Millisecond, Answer: 10 * time.Second}
 
 // box is a kiosk with a downlink that runs until the test ends.
 type box struct {
@@ -521,4 +521,33 @@ func TestTheHourlyQuestionIsCheap(t *testing.T) {
 	if month > 400_000 {
 		t.Errorf("the hourly question costs %d bytes a month", month)
 	}
+}
+
+// What the centre spends on a counter's kiosk that asks, of a country of 10,000, and on the
+// directory of a gateway after a change.
+func BenchmarkCentre(b *testing.B) {
+	c := newCountry(b).large(10_000)
+
+	centre := NewCentre(CentreOptions{Source: c, Sign: centreKey, Now: c.now, Log: slog.New(slog.DiscardHandler), Online: func() string { return c.online }})
+	first, err := centre.bundleFor(b.Context(), c.kiosks[9], Tag{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, have := range map[string]Tag{"counter asks for the first time": {}, "counter has it already": first.tag} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if _, err := centre.answer(b.Context(), c.kiosks[9], question{kind: askNew, tag: have}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("gateway after a change", func(b *testing.B) {
+		for range b.N {
+			centre.current = nil
+			if _, err := centre.answer(b.Context(), c.kiosks[3], question{kind: askNew}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -30,6 +30,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // Tag names the content of a directory, whenever it was made: what has the same tag says
@@ -119,10 +120,16 @@ func parseAnswer(b []byte) (a answer, err error) {
 	return a, nil
 }
 
+// writers are used again: a new one needs a megabyte, for the few hundred bytes of a
+// counter's kiosk.
+var writers = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+
 // pack compresses a signed directory for the way.
 func pack(signed []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w := writers.Get().(*gzip.Writer)
+	defer writers.Put(w)
+	w.Reset(&b)
 	_, err := w.Write(signed)
 	if err = errors.Join(err, w.Close()); err != nil {
 		return nil, fmt.Errorf("compress the directory: %w", err)
