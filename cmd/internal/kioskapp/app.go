@@ -53,6 +53,7 @@ type App struct {
 	began     time.Time
 	opened    run.Stack
 	diary     *diary
+	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
 	directory directory // what the centre tells: see directory.go
@@ -104,6 +105,9 @@ func (a *App) prepare() (err error) {
 	} else if len(v.Headline()) == 0 {
 		wrong.Vi, wrong.En = "phiếu này không có câu hỏi nào để hiện", "this questionnaire has no question to show"
 		return wrong
+	}
+	if err := a.prepareButtons(); err != nil {
+		return err
 	}
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
@@ -177,6 +181,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if err := a.show(); err != nil {
 		return err
 	}
+	defer a.hearButtons(ctx)()
 	return a.live(ctx)
 }
 
@@ -202,14 +207,16 @@ func (a *App) show() error {
 	for _, c := range e.Counters {
 		counters = append(counters, c.Code)
 	}
-	a.showing.Lock()
-	defer a.showing.Unlock()
-	a.recorder = kiosk.NewRecorder(kiosk.Settings{
+	recorder := kiosk.NewRecorder(kiosk.Settings{
 		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
 	}, j)
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	a.recorder = recorder
 	err := a.display()
 	if err == nil {
 		a.trouble.Store(nil)
+		a.buttons.recorder.Store(recorder)
 	}
 	return err
 }
