@@ -20,3 +20,8 @@ var Console embed.FS
 //
 //go:embed all:poster
 var Poster embed.FS
+
+// Webform holds, under "webform/", what the online gateway shows to phones.
+//
+//go:embed all:webform
+var Webform embed.FS

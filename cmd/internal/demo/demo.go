@@ -168,7 +168,7 @@ func (d *Demo) newKiosk(c Config, role survey.KioskRole, name, addr string) (*ki
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
 	config.Centre = kioskapp.Centre{URL: "http://" + local(d.Centre.Addr()), NATS: d.Centre.NATS()}
-	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program})
+	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program, Together: true})
 	if err != nil {
 		return nil, blame(fmt.Errorf("%s: %w", name, err), "--"+name, config.Listen)
 	}

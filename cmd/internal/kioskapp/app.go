@@ -38,6 +38,9 @@ type Options struct {
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
+	// Together, for a gateway, serves status, metrics and the JSON interface at the public
+	// address, to this machine alone, instead of at an internal one: a demonstration's.
+	Together bool
 }
 
 // App is the kiosk program.
@@ -49,6 +52,7 @@ type App struct {
 	identity  *identity.Identity
 	listener  net.Listener
 	screen    *screen.Screen
+	gateway   *gateway  // nil = a counter's kiosk
 	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
@@ -127,6 +131,9 @@ func (a *App) prepare() (err error) {
 		}
 	}
 	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	if err == nil && a.config.Role == survey.OnlineGateway {
+		err = a.openGateway()
+	}
 	return err
 }
 
@@ -165,7 +172,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { stop(err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(a.screen.Serve(a.listener)) }()
+	a.serve(cancel)
 	defer a.stopServing()
 	if a.identity.Enrolment == nil {
 		if err := a.enrol(ctx); err != nil {
@@ -215,6 +222,9 @@ func (a *App) show() error {
 	a.recorder = recorder
 	err := a.display()
 	if err == nil {
+		err = a.showForm(recorder)
+	}
+	if err == nil {
 		a.trouble.Store(nil)
 		a.buttons.recorder.Store(recorder)
 	}
@@ -233,7 +243,7 @@ func (a *App) display() error {
 func (a *App) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), run.StopWithin/2)
 	defer cancel()
-	if err := a.screen.Shutdown(ctx); err != nil {
+	if err := errors.Join(a.stopForm(ctx), a.screen.Shutdown(ctx)); err != nil {
 		a.log.Warn("stop serving", "error", err)
 	}
 }

@@ -53,6 +53,16 @@ type Config struct {
 	Clock Clock `yaml:"clock"`
 	// Hosts are names, besides addresses and localhost, by which browsers call the kiosk.
 	Hosts []string `yaml:"hosts"`
+
+	// Internal is where a gateway serves status, metrics and the JSON interface, host:port.
+	Internal string `yaml:"internal"`
+	// TLS is the certificate of a gateway's public address.
+	TLS TLS `yaml:"tls"`
+	// Proxies are addresses of reverse proxies before a gateway, whose X-Forwarded-For is
+	// believed for rate limits.
+	Proxies []string `yaml:"proxies"`
+	// Web is a gateway's form.
+	Web Web `yaml:"web"`
 }
 
 // Disk is what the journal does as the disk fills.
@@ -108,6 +118,7 @@ func Defaults() Config {
 		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second},
 		Stage:  survey.Result, Repeat: 5 * time.Second,
 		Disk: Disk{Full: 50, Spare: 200, KeepDays: 90}, Clock: Clock{Hardware: "auto"},
+		Internal: "127.0.0.1:8083", Web: defaultWeb(),
 	}
 }
 
@@ -154,6 +165,7 @@ func (c *Config) validate() error {
 	ps.Check(ticket.OnlineProblem("online", c.Online))
 	c.Screen.check(&ps)
 	c.checkButtons(&ps)
+	c.checkGateway(&ps)
 	for i, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, " \t\r\n/:@?#[]") {
 			ps.Add(fmt.Sprintf("hosts[%d]", i), h, "cần một tên máy, không kèm http:// hay cổng", "a host name is needed, without http:// or a port")
