@@ -33,7 +33,7 @@ const pick = selector => body().querySelector(selector);
 const view = () => body().dataset.view;
 
 const first = body().cloneNode(true);
-const {home, front} = first.dataset;
+const {home, here, after: afterwards} = first.dataset;
 const asks = first.dataset.view === 'ask';
 const thanksFor = Number(first.dataset.thanks);
 const quiet = Number(first.dataset.quiet);
@@ -134,8 +134,10 @@ function reset() {
   restart();
 }
 
-// restart is the first screen again, as the visitor wants it.
+// restart is the first screen again, as the visitor wants it. Outside opening hours that
+// is another page.
 function restart() {
+  if (afterwards) return location.replace(afterwards);
   stop('view', 'settle', 'hint', 'idle', 'lone');
   hands.forget();
   hush();
@@ -159,7 +161,7 @@ function wait() {
   for (const part of body().children) part.inert = false;
   delete body().dataset.invite;
   stop('idle', 'lone');
-  if (['more', 'failed'].includes(view()) || view() === 'ask' && (visit.first || !plain())) {
+  if (['more', 'failed'].includes(view()) || view() === 'ask' && (visit.first || afterwards || !plain())) {
     after(quiet, 'idle', warn);
   } else if (view() === 'ask') {
     after(lonely, 'lone', () => {
@@ -230,6 +232,7 @@ function record(value, channel) {
   const form = visit.step ? pick('.more') : pick('.ask');
   const field = name => form.querySelector(`[name="${name}"]`).value;
   const r = {
+    counter: first.dataset.counter || undefined,
     questionnaire: field('questionnaire'),
     answers: {[field('question')]: value},
     channel,
@@ -458,8 +461,9 @@ function panel(told) {
 async function look() {
   let revision = null;
   try {
-    const answer = await fetch('/revision', {cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout?.(patience)});
+    const answer = await fetch(first.dataset.look, {cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout?.(patience)});
     if (answer.ok) revision = await answer.text();
+    if (answer.status === 403) return location.replace(here); // this tablet is paired no more
   } catch {
     // no answer: the program is away
   }
@@ -468,7 +472,7 @@ async function look() {
   if (revision === null) {
     if (missed >= 2 && view() === 'ask') show('out', 'out');
   } else if (revision !== first.dataset.revision) {
-    location.replace(front);
+    location.replace(afterwards || here);
   } else if (asks && view() === 'out') {
     reset();
   }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 
 // Nobody is there: after a minute the screen invites, and a touch works at once.
 func browserInvitation(t *testing.T, ctx context.Context) {
-	s := newStand(t).withCode()
-	v := attend(t, ctx, s.listen(t)+"/coded")
+	var code atomic.Bool
+	code.Store(true)
+	s := newStand(t, withCode(&code))
+	v := attend(t, ctx, s.listen(t))
 	before := v.dom()
 	source := func() string { return ask[string](v, `document.querySelector('.code img').getAttribute('src')`) }
 	if src := source(); src != "/qr.svg" {

@@ -45,8 +45,16 @@ addEventListener('unhandledrejection', e => faults.push(String(e.reason)));
 addEventListener('securitypolicyviolation', e => faults.push(e.violatedDirective + ' ' + e.blockedURI));
 `
 
-// attend opens a screen in a tab of its own, whose clock stands and where nothing moves.
+// attend opens a screen in a tab of its own and waits until it asks.
 func attend(t *testing.T, ctx context.Context, address string) visitor {
+	t.Helper()
+	v := visit(t, ctx, address)
+	v.shows("ask", 0)
+	return v
+}
+
+// visit opens a screen in a tab of its own, whose clock stands and where nothing moves.
+func visit(t *testing.T, ctx context.Context, address string) visitor {
 	t.Helper()
 	tab, stop := chromedp.NewContext(ctx)
 	t.Cleanup(stop)
@@ -54,7 +62,6 @@ func attend(t *testing.T, ctx context.Context, address string) visitor {
 	v.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: standing}),
 		call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}),
 		chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(address))
-	v.shows("ask", 0)
 	return v
 }
 

@@ -34,6 +34,8 @@ var public = []file{
 	{name: "screen.js", media: "text/javascript; charset=utf-8"},
 	{name: "hands.js", media: "text/javascript; charset=utf-8"},
 	{name: "panel.js", media: "text/javascript; charset=utf-8"},
+	{name: "operator.css", media: "text/css; charset=utf-8"},
+	{name: "operator.js", media: "text/javascript; charset=utf-8"},
 }
 
 // load reads the page, its words and its public files out of the program.
@@ -49,6 +51,13 @@ func (s *Screen) load() ([]file, error) {
 		return nil, err
 	}
 	if s.page, err = template.New("page.html").Parse(string(page)); err != nil {
+		return nil, err
+	}
+	staff, err := read("operator.html")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.page.Parse(string(staff)); err != nil {
 		return nil, err
 	}
 	words, err := read("words.json")

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
-	"github.com/gofiber/fiber/v2"
 
 	"hailong/assets/browsertest"
+	"hailong/survey"
 )
 
 // size is a screen, and the least that a face's button must be there.
@@ -30,21 +31,13 @@ var sizes = []size{
 	{"phone", 360, 740, .16, 9, 1.2}, // the first screen alone
 }
 
-// coded is a screen whose first page shows a code for phones.
-func coded(_ *Options, set *Settings) { set.FollowUp = "then" }
-
-// withCode serves the first page at /coded as it is where there is a code for phones.
-func (s *stand) withCode() *stand {
-	s.app.Get("/coded", func(c *fiber.Ctx) error {
-		v := s.shown.Load().ask(s.words, mannerOf(func(name string) string { return c.Query(name) }))
-		v.Key, v.HasCode = newKey(), true
-		return s.render(c, fiber.StatusOK, v)
-	})
-	s.app.Get("/qr.svg", func(c *fiber.Ctx) error {
-		c.Set(fiber.HeaderContentType, "image/svg+xml")
-		return c.SendString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 37 37"><path fill="#000" d="M0 0h7v7H0zM30 0h7v7h-7zM0 30h7v7H0zM9 9h3v9h6v-6h9v15H12v-3H9z"/></svg>`)
-	})
-	return s
+// withCode has a code for phones while on says so.
+func withCode(on *atomic.Bool) func(*Options, *Settings) {
+	return func(o *Options, _ *Settings) {
+		o.Code = func(survey.CounterCode) (Code, bool) {
+			return Code{SVG: []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 37 37"><path fill="#000" d="M0 0h7v7H0zM30 0h7v7h-7zM0 30h7v7H0zM9 9h3v9h6v-6h9v15H12v-3H9z"/></svg>`)}, on.Load()
+		}
+	}
 }
 
 // The layout of each screen is measured here; to look at them:
@@ -52,10 +45,13 @@ func (s *stand) withCode() *stand {
 func browserLayout(t *testing.T, ctx context.Context) {
 	for _, c := range []struct{ lang, manner string }{{"vi", ""}, {"en", ""}, {"vi", "text=large"}, {"en", "text=large"}, {"vi", "contrast=high"}} {
 		t.Run(c.lang+c.manner, func(t *testing.T) {
-			s := newStand(t, coded).withCode()
-			v := attend(t, ctx, s.listen(t)+"/coded?lang="+c.lang+"&"+c.manner)
+			var code atomic.Bool
+			code.Store(true)
+			s := newStand(t, withFollowUp, withCode(&code))
+			v := attend(t, ctx, s.listen(t)+"/?lang="+c.lang+"&"+c.manner)
 			name := func(view string) string { return strings.TrimRight(view+"-"+c.lang+"-"+c.manner, "-") }
 			v.measured(name("code"))
+			code.Store(false)
 			v.do(chromedp.Navigate(v.base() + "/?lang=" + c.lang + "&" + c.manner))
 			v.measured(name("ask"))
 			v.do(chromedp.Click(faceOf(4)))

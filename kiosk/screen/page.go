@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -41,33 +40,28 @@ func mannerOf(value func(string) string) manner {
 	return manner{Lang: survey.Lang(value("lang")), Contrast: value("contrast") == "high", Large: value("text") == "large"}
 }
 
-// values are the wishes as fields of an address.
-func (m manner) values() url.Values {
-	q := url.Values{"lang": {string(m.Lang)}}
-	if m.Contrast {
-		q.Set("contrast", "high")
-	}
-	if m.Large {
-		q.Set("text", "large")
-	}
-	return q
-}
-
 // view is what the page's template is given.
 type view struct {
 	View string
 	manner
-	Default survey.Lang   // shown to the next visitor
-	Langs   []survey.Lang // all that the page carries
-	Unit    survey.Words
-	Counter survey.Words
-	Test    bool
-	First   step   // the overall question
-	Steps   []step // those that follow
-	Now     *step  // the question shown without the script; nil = none
-	HasCode bool   // the first screen shows a code for phones
-	Sound   bool   // something can be heard
-	turn           // the fields of a press without the script
+	Default     survey.Lang   // shown to the next visitor
+	Langs       []survey.Lang // all that the page carries
+	Unit        survey.Words
+	Counter     survey.Words
+	CounterCode survey.CounterCode // named by whatever the page sends; "" = the recorder's own
+	Here        string             // the address of the counter's first screen
+	Action      string             // where a press goes without the script
+	Look        string             // where the script asks whether another page is due
+	After       string             // where the page goes after a visit; "" = it begins anew
+	Answers     []tongueChoice     // the addresses of the faces outside opening hours, in each language
+	Operator    bool               // five touches of the place's name lead to the operator's menu
+	HasCode     bool               // the first screen shows a code for phones
+	Test        bool
+	First       step   // the overall question
+	Steps       []step // those that follow
+	Now         *step  // the question shown without the script; nil = none
+	Sound       bool   // something can be heard
+	turn               // the fields of a press without the script
 
 	Scripted bool         // the page uses the script
 	Home     int          // seconds until the page goes to the first screen; 0 = it stays
@@ -123,14 +117,14 @@ type tongueChoice struct {
 	Lang    survey.Lang
 	Text    string
 	Current bool
-	Address string
+	Href    string
 }
 
 // toggle is a wish that can be switched on and off.
 type toggle struct {
-	Name    string // contrast or text
-	On      bool
-	Address string
+	Name string // contrast or text
+	On   bool
+	Href string
 }
 
 // In is w in every language of the page, all hidden but the one shown.
@@ -170,17 +164,11 @@ func (v view) QuietMS() int64 { return v.idle.Milliseconds() - v.CountdownMS() }
 // CountdownMS is how long the script counts down, in milliseconds.
 func (v view) CountdownMS() int64 { return min(countdown, v.idle/2).Milliseconds() }
 
-// Front is the address of the first screen.
-func (v view) Front() string { return "/" }
-
 // Picture is the address of the code for phones.
-func (v view) Picture() string { return "/qr.svg" }
+func (v view) Picture() string { return v.To("/qr.svg") }
 
 // Thanked are the languages in which the thank-you can be heard, divided by spaces.
 func (v view) Thanked() string { return v.spoken[thanksSound] }
-
-// to is the address of the first screen as a visitor wants it.
-func (v view) to(m manner) string { return v.Front() + "?" + m.values().Encode() }
 
 // Refresh is after how many seconds a page goes home without the script. A code for
 // phones is renewed that way, too, unless the visitor wants the page otherwise.
@@ -200,7 +188,7 @@ func (v view) Choices() []tongueChoice {
 	for _, l := range v.Langs {
 		m := v.manner
 		m.Lang = l
-		all = append(all, tongueChoice{Lang: l, Text: cmp.Or(v.words["language"][l], string(l)), Current: l == v.Lang, Address: v.to(m)})
+		all = append(all, tongueChoice{Lang: l, Text: cmp.Or(v.words["language"][l], string(l)), Current: l == v.Lang, Href: v.to(m)})
 	}
 	return all
 }
@@ -215,20 +203,60 @@ func (v view) Toggles() []toggle {
 	return []toggle{{"contrast", v.Contrast, v.to(contrast)}, {"text", v.Large, v.to(large)}}
 }
 
+// viewAt is a page of the counter that a request is about, if there is one.
+func (s *Screen) viewAt(c *fiber.Ctx, m manner) view {
+	if now := s.shown.Load(); now != nil {
+		if p, err := s.placeOf(c, now); err == nil {
+			v := now.at(p).base(s.words, m)
+			v.Operator = s.ours(c)
+			return v
+		}
+	}
+	v := s.view(m)
+	v.Operator = s.ours(c)
+	return v
+}
+
+// ours reports whether the operator's menu is behind a page.
+func (s *Screen) ours(c *fiber.Ctx) bool { return s.options.Operator.PIN != "" && !s.strange(c) }
+
+// to is the address of the page that is shown, as a visitor wants it.
+func (v view) to(m manner) string {
+	more := []string{"lang", string(m.Lang)}
+	if m.Contrast {
+		more = append(more, "contrast", "high")
+	}
+	if m.Large {
+		more = append(more, "text", "large")
+	}
+	if v.After != "" {
+		more = append(more, "answer", "1")
+	}
+	return v.To("/", more...)
+}
+
+// To is an address for the same counter.
+func (v view) To(path string, more ...string) string {
+	return (&place{Counter: Counter{Code: v.CounterCode}, home: v.Here}).to(path, more...)
+}
+
 // view is a page as a visitor wants it, in the first language where theirs is not one of
 // the screen's.
 func (s *Screen) view(m manner) view {
 	if now := s.shown.Load(); now != nil {
 		return now.base(s.words, m)
 	}
-	return (&shown{settings: Settings{Languages: defaultLanguages, Thanks: defaultThanks, Idle: defaultIdle}}).base(s.words, m)
+	nowhere := places(nil)
+	return (&shown{settings: Settings{Languages: defaultLanguages, Thanks: defaultThanks, Idle: defaultIdle}, place: &nowhere[0]}).base(s.words, m)
 }
 
 func (n *shown) base(words wordlist, m manner) view {
 	set := n.settings
 	v := view{
 		Default: set.Languages[0], manner: m, Langs: set.Languages,
-		Unit: set.Unit, Counter: set.CounterName, Test: set.Test, First: n.first, Steps: n.steps, Sound: len(n.sounds) > 0,
+		Unit: n.place.Unit, Counter: n.place.Name, CounterCode: n.place.Code, Test: set.Test,
+		Here: n.place.home, Action: n.place.to("/press"), Look: n.place.to("/revision"),
+		First: n.first, Steps: n.steps, Sound: len(n.sounds) > 0,
 		thanks: set.Thanks, idle: set.Idle, words: words, spoken: map[string]string{},
 	}
 	if !slices.Contains(v.Langs, m.Lang) {
@@ -256,13 +284,34 @@ func (s *Screen) front(c *fiber.Ctx) error {
 	if now.settings.Role == survey.OnlineGateway {
 		return s.message(c, "online", fiber.StatusOK)
 	}
-	if s.strange(c) || !s.ownHost(string(c.Request().Header.Host())) {
+	if _, ok := s.caller(c); !ok {
 		return s.message(c, "away", fiber.StatusForbidden)
+	}
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return s.message(c, "nocounter", fiber.StatusNotFound)
+	}
+	s.renewCookie(c)
+	now = now.at(p)
+	if s.asleep(c, now) {
+		return s.closed(c, now)
 	}
 	v := now.ask(s.words, mannerOf(func(name string) string { return strings.Clone(c.Query(name)) }))
 	v.Key, v.Mark = newKey(), s.mark()
-	v.Revision += v.Mark
+	v.Revision += s.sign()
+	s.mine(c, &v)
+	if !now.settings.Hours.Open(s.now()) {
+		v.After, v.Look = p.home, p.to("/revision", "answer", "1")
+	}
 	return s.render(c, fiber.StatusOK, v)
+}
+
+// mine completes a page of a counter in service with what holds at this moment and for
+// this caller.
+func (s *Screen) mine(c *fiber.Ctx, v *view) {
+	v.Test = v.Test || s.Testing()
+	v.Operator = s.ours(c)
+	_, v.HasCode = s.code(v.CounterCode)
 }
 
 // whyOut is why the screen is out of service; it may have come back a moment ago.
@@ -277,11 +326,14 @@ func (s *Screen) whyOut() *failure {
 // enrolled is shown at the kiosk itself, where somebody sets it up.
 func (s *Screen) outOfService(c *fiber.Ctx) error {
 	why := s.whyOut()
-	v := s.view(manner{})
+	v := s.viewAt(c, manner{})
 	v.View, v.Scripted, v.Home, v.Code, v.Revision = "out", true, outFor, why.code, s.outRevision(why)
 	switch why.kind {
 	case starting:
 		v.View, v.Home = "starting", startFor
+	case paused:
+		v.View = "paused"
+		s.mine(c, &v)
 	case notEnrolled:
 		v.Reason = notYet
 		if !s.strange(c) {
@@ -293,37 +345,52 @@ func (s *Screen) outOfService(c *fiber.Ctx) error {
 
 // message shows a page of one message, in the language that the browser asks for.
 func (s *Screen) message(c *fiber.Ctx, name string, status int) error {
-	v := s.view(manner{Lang: preferred(c)})
+	v := s.viewAt(c, manner{Lang: preferred(c)})
 	v.View = name
 	return s.render(c, status, v)
 }
 
 func (s *Screen) render(c *fiber.Ctx, status int, v view) error {
-	page, err := s.rendered(v)
+	return s.renderAs(c, status, "page", v.Lang, v)
+}
+
+// renderAs answers with the page of that name.
+func (s *Screen) renderAs(c *fiber.Ctx, status int, name string, lang survey.Lang, with any) error {
+	page, err := s.rendered(name, with)
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	c.Set(fiber.HeaderContentLanguage, string(v.Lang))
-	v.audible(c)
+	c.Set(fiber.HeaderContentLanguage, string(lang))
+	if v, page := with.(view); page {
+		v.audible(c)
+	}
 	return c.Status(status).Send(page)
 }
 
-func (s *Screen) rendered(v view) ([]byte, error) {
+func (s *Screen) rendered(name string, with any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := s.page.ExecuteTemplate(&b, "page", v); err != nil {
-		return nil, fmt.Errorf("make the page %q: %w", v.View, err)
+	if err := s.page.ExecuteTemplate(&b, name, with); err != nil {
+		return nil, fmt.Errorf("make the page %q: %w", name, err)
 	}
 	return b.Bytes(), nil
 }
 
 // revision answers the page's question whether another page is due.
 func (s *Screen) revision(c *fiber.Ctx) error {
+	s.Look()
 	now := s.shown.Load()
 	if now == nil || s.unready() != nil {
 		return c.SendString(s.outRevision(s.whyOut()))
 	}
-	return c.SendString(now.revision + s.mark())
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return err
+	}
+	if now = now.at(p); s.asleep(c, now) {
+		return c.SendString(s.closedRevision(now))
+	}
+	return c.SendString(now.revision + s.sign())
 }
 
 // outRevision changes with the reason, so that the page does.
@@ -333,7 +400,7 @@ func (s *Screen) outRevision(why *failure) string {
 
 // revisionOf names a page by what it shows and by the program's files.
 func (s *Screen) revisionOf(v view) (string, error) {
-	page, err := s.rendered(v)
+	page, err := s.rendered("page", v)
 	if err != nil {
 		return "", err
 	}

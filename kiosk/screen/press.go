@@ -33,6 +33,9 @@ func (s *Screen) pressJSON(c *fiber.Ctx) error {
 	if err != nil {
 		return recordFailure(err)
 	}
+	if err := s.belongs(c, &p); err != nil {
+		return err
+	}
 	e, err := s.record(p)
 	if err != nil {
 		return err
@@ -43,7 +46,7 @@ func (s *Screen) pressJSON(c *fiber.Ctx) error {
 // record hands a press to the recorder of this moment. The error is a *failure.
 func (s *Screen) record(p kiosk.Press) (survey.Entry, error) {
 	now := s.shown.Load()
-	if now == nil {
+	if now == nil || s.Paused() {
 		return survey.Entry{}, s.whyOut()
 	}
 	// A press that has begun is finished, whether or not its caller still waits.
@@ -147,6 +150,9 @@ func (s *Screen) pressForm(c *fiber.Ctx) error {
 	if !ok {
 		return s.afterPress(c, f, survey.Entry{}, &failure{kind: invalid})
 	}
+	if err := s.counterOf(c, &p); err != nil {
+		return s.afterPress(c, f, survey.Entry{}, err)
+	}
 	e, err := s.record(p)
 	return s.afterPress(c, f, e, err)
 }
@@ -157,7 +163,12 @@ func (s *Screen) askAgain(c *fiber.Ctx, f form) error {
 	if now == nil || s.unready() != nil {
 		return s.outOfService(c)
 	}
-	v := now.ask(s.words, f.manner)
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return s.message(c, "nocounter", fiber.StatusNotFound)
+	}
+	v := now.at(p).ask(s.words, f.manner)
+	s.mine(c, &v)
 	v.Scripted, v.Home = false, wholeSeconds(v.idle)
 	v.turn = turn{Key: newKey(), Replaces: f.Continues}
 	return s.render(c, fiber.StatusOK, v)
@@ -166,7 +177,8 @@ func (s *Screen) askAgain(c *fiber.Ctx, f form) error {
 // afterPress shows the page that follows a press: thanks for a press that was kept, in
 // the same way for every answer, and for nothing else.
 func (s *Screen) afterPress(c *fiber.Ctx, f form, e survey.Entry, err error) error {
-	v := s.view(f.manner)
+	v := s.viewAt(c, f.manner)
+	s.mine(c, &v)
 	v.turn = f.turn
 	var why *failure
 	switch {
@@ -175,6 +187,10 @@ func (s *Screen) afterPress(c *fiber.Ctx, f form, e survey.Entry, err error) err
 			f.Continues = cmp.Or(f.Replaces, e.ID.String()) // the visit's first record, whatever took its place
 		}
 		return s.thank(c, f, "thanks", fiber.StatusCreated)
+	case errors.As(err, &why) && why.kind == paused:
+		return s.outOfService(c)
+	case errors.As(err, &why) && (why.kind == noCounter || why.kind == otherCounter):
+		return s.message(c, "nocounter", why.kind.status)
 	case errors.As(err, &why) && why.kind == conflict:
 		// Two faces were touched at once: the key of this turn has been used.
 		v.View, v.Home = "kept", keptFor
@@ -194,7 +210,8 @@ func (s *Screen) afterPress(c *fiber.Ctx, f form, e survey.Entry, err error) err
 // thank is the page after an answer that was kept: the next question, if there is one,
 // with the thanks above it, and otherwise the thanks alone.
 func (s *Screen) thank(c *fiber.Ctx, f form, name string, status int) error {
-	v := s.view(f.manner)
+	v := s.viewAt(c, f.manner)
+	s.mine(c, &v)
 	v.turn = turn{Key: f.Key, Continues: f.Continues}
 	switch {
 	case name == "thanks" && f.Step < len(v.Steps):
@@ -207,5 +224,7 @@ func (s *Screen) thank(c *fiber.Ctx, f form, name string, status int) error {
 	return s.render(c, status, v)
 }
 
-// home leads a reload of a thank-you page back to the first screen.
-func home(c *fiber.Ctx) error { return c.Redirect("/", fiber.StatusSeeOther) }
+// home leads a reload of a thank-you page back to the counter's first screen.
+func (s *Screen) home(c *fiber.Ctx) error {
+	return c.Redirect(s.viewAt(c, manner{}).Here, fiber.StatusSeeOther)
+}

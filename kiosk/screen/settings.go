@@ -3,10 +3,12 @@ package screen
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"time"
 
+	"hailong/kiosk"
 	"hailong/survey"
 )
 
@@ -14,8 +16,8 @@ import (
 // another [Screen.Show].
 type Settings struct {
 	Role          survey.KioskRole  // empty = a counter's kiosk
-	Unit          survey.Words      // the receiving unit's name, at the top
-	CounterName   survey.Words      // the counter's name, below it
+	Counters      []Counter         // those served, at most [MaxCounters]; the first is meant where a request names none
+	Hours         *kiosk.Hours      // outside these the first screen says that the counter is closed; nil = always open
 	Catalogue     *survey.Catalogue // where the questionnaire is found; not needed online
 	Questionnaire string            // code or code@hash; not needed online
 	Languages     []survey.Lang     // the first is the one to begin with; empty = Vietnamese, English
@@ -48,7 +50,9 @@ type shown struct {
 	first    step            // the overall question
 	steps    []step          // those that follow every first answer
 	sounds   map[string]file // by "LANG/NAME.mp3"
-	revision string
+	places   []place
+	place    *place // the one that is asked for; see at
+	revision string // of the place's first screen
 }
 
 var errNoRecorder = errors.New("a screen in service needs a recorder")
@@ -64,7 +68,11 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	if len(set.Languages) == 0 {
 		set.Languages = defaultLanguages
 	}
-	next := &shown{settings: set, recorder: r}
+	if len(set.Counters) > MaxCounters {
+		return nil, fmt.Errorf("show %d counters: a box serves at most %d", len(set.Counters), MaxCounters)
+	}
+	next := &shown{settings: set, recorder: r, places: places(set.Counters)}
+	next.place = &next.places[0]
 	if set.Role == survey.OnlineGateway {
 		return next, nil
 	}
@@ -74,7 +82,14 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	if err := next.loadSounds(); err != nil {
 		return nil, err
 	}
-	var err error
-	next.revision, err = s.revisionOf(next.ask(s.words, manner{Lang: set.Languages[0]}))
-	return next, err
+	for i := range next.places {
+		p := &next.places[i]
+		revision, err := s.revisionOf(next.at(p).ask(s.words, manner{Lang: set.Languages[0]}))
+		if err != nil {
+			return nil, err
+		}
+		p.revision = revision
+	}
+	next.revision = next.place.revision
+	return next, nil
 }

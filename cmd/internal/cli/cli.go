@@ -36,12 +36,16 @@ type Commands struct {
 	Scores     ScoresCmd     `cmd:"" help:"Điểm hài lòng / satisfaction scores"`
 	Kiosks     KiosksCmd     `cmd:"" help:"Thiết bị đánh giá / kiosks"`
 	Units      UnitsCmd      `cmd:"" help:"Đơn vị và quầy / units and counters"`
+	Poster     PosterCmd     `cmd:"" help:"Áp phích có mã QR, sẵn để in / a print-ready poster with a QR code"`
+	Posters    PostersCmd    `cmd:"" help:"Áp phích đã tạo; không nêu lệnh con = posters list / the posters made; without a command = posters list"`
+	Links      LinksCmd      `cmd:"" help:"Đường dẫn đánh giá của từng giao dịch / links of single transactions"`
 	Closings   ClosingsCmd   `cmd:"" help:"Chốt số liệu; không nêu lệnh con = closings list / closings; without a command = closings list"`
 	Quarantine QuarantineCmd `cmd:"" help:"Lượt chờ, cách ly, bị từ chối / what is held, quarantined or rejected"`
 	Backup     BackupCmd     `cmd:"" help:"Tạo bản sao lưu có kiểm chứng / make a verified backup"`
 	Restore    RestoreCmd    `cmd:"" help:"Khôi phục kho dữ liệu từ bản sao lưu, khi trung tâm đã dừng / restore the store from a backup, with the aggregator stopped"`
 	Journal    JournalCmd    `cmd:"" help:"Mang nhật ký của thiết bị tới trung tâm bằng tệp / carry a kiosk's journal to the centre in a file"`
 	Salvage    SalvageCmd    `cmd:"" help:"Những gì còn đọc được của nhật ký hỏng / what can still be read of a damaged journal"`
+	Tablets    TabletsCmd    `cmd:"" help:"Máy tính bảng ghép với một thiết bị / tablets paired with a kiosk"`
 	Diary      DiaryCmd      `cmd:"" help:"Sổ sự kiện: những gì đã xảy ra với thiết bị / what happened to a kiosk"`
 	Doctor     DoctorCmd     `cmd:"" help:"Khám máy này: đĩa, đồng hồ, nhật ký, kho dữ liệu, và phải làm gì / look at this machine: disk, clock, journal, store, and what to do"`
 	Version    VersionCmd    `cmd:"" help:"Phiên bản chương trình / the program's version"`

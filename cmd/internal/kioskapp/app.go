@@ -19,9 +19,11 @@ import (
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
 	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
+	"hailong/sync/downlink"
 )
 
 // Options are what a program or test decides besides the settings file.
@@ -31,6 +33,9 @@ type Options struct {
 	// Wrap, if set, stands between the recorder and the journal: tests use it to show
 	// what a protection is worth by taking it away.
 	Wrap func(kiosk.Journal) kiosk.Journal
+	// Directory are the waits between two questions about the centre's directory; zero =
+	// those of the kiosk's role.
+	Directory downlink.Tuning
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
@@ -56,11 +61,17 @@ type App struct {
 	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
-	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts]        // nil until the journal is open
-	renewed chan *identity.Enrolment     // what the centre said to a new code; see live
-	outside atomic.Pointer[survey.Words] // why it was not taken in by that code yet; nil = nothing is wrong
-	greeted sync.Once                    // the diary says that the program has started
+	directory directory // what the centre tells: see directory.go
+	codes     codes     // the QR codes that stand on screens: see codes.go
+	recorder  *kiosk.Recorder
+	showing   sync.Mutex // protects recorder, and is held while the screen is given what it shows
+
+	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts]         // nil until the journal is open
+	renewed chan *identity.Enrolment      // what the centre said to a new code; see live
+	outside atomic.Pointer[survey.Words]  // why it was not taken in by that code yet; nil = nothing is wrong
+	space   atomic.Pointer[journal.Space] // of the journal's disk, as it was a moment ago; nil = not looked at yet
+	greeted sync.Once                     // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
@@ -129,7 +140,11 @@ func (a *App) prepare() (err error) {
 			return err
 		}
 	}
-	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	o, err := a.screenOptions()
+	if err != nil {
+		return err
+	}
+	a.screen, err = screen.New(o)
 	if err == nil && a.config.Role == survey.OnlineGateway {
 		err = a.openGateway()
 	}
@@ -179,6 +194,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		a.keepOut(screen.ErrStarting)
 	}
+	a.openBook()
 	if err := a.openJournal(ctx); err != nil {
 		return unlessDone(ctx, err)
 	}
@@ -208,18 +224,21 @@ func (a *App) show() error {
 	if a.options.Wrap != nil {
 		j = a.options.Wrap(j)
 	}
-	var counters []survey.CounterCode
+	var codes []survey.CounterCode
 	for _, c := range e.Counters {
-		counters = append(counters, c.Code)
+		codes = append(codes, c.Code)
+	}
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
 	}
 	recorder := kiosk.NewRecorder(kiosk.Settings{
-		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
+		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
 	}, j)
-	err := a.screen.Show(screen.Settings{
-		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
-		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
-		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
-	}, recorder)
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	a.recorder = recorder
+	err = a.display()
 	if err == nil {
 		err = a.showForm(recorder)
 	}
@@ -228,6 +247,24 @@ func (a *App) show() error {
 		a.buttons.recorder.Store(recorder)
 	}
 	return err
+}
+
+// display gives the screen what it shows. Whoever calls it holds a.showing.
+func (a *App) display() error {
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
+	}
+	var counters []screen.Counter
+	for _, c := range a.identity.Enrolment.Counters {
+		now := a.named(c)
+		counters = append(counters, screen.Counter{Code: c.Code, Unit: now.UnitName, Name: now.Name})
+	}
+	return a.screen.Show(screen.Settings{
+		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
+		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
+		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
+	}, a.recorder)
 }
 
 func (a *App) stopServing() {
