@@ -277,7 +277,16 @@ func TestAPressThatIsNotKept(t *testing.T) {
 			t.Errorf("the keypad was sent %x, light %v", k.sent(), s.lit())
 		}
 		time.Sleep(10 * time.Second)
+		k.key(79, 1) // two keys at once get the same sign: on, and off
+		k.key(80, 1)
+		time.Sleep(10 * time.Second)
+		if got := k.sent(); len(got) != 4*48 || !slices.Equal(got[:2*48], got[2*48:]) {
+			t.Errorf("the keypad was sent %x", got)
+		}
+		k.key(79, 0)
+		k.key(80, 0)
 		s.disk(func(d *slow) { d.fail, d.before = nil, nil })
+		time.Sleep(time.Second)
 		press(k, "KEY_KP4")
 		time.Sleep(10 * time.Second)
 		s.want("4")
