@@ -55,7 +55,8 @@ func atDesk(t *testing.T, d panel.Device, story func(*desk)) {
 
 func sit(t *testing.T, d panel.Device) *desk {
 	s := &desk{t: t, led: filepath.Join(t.TempDir(), "brightness"), began: time.Now(), why: fs.ErrNotExist}
-	if err := os.WriteFile(s.led, []byte("0"), 0o600); err != nil {
+	// A program that was killed left the light on.
+	if err := os.WriteFile(s.led, []byte("255"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j, err := journal.Open(filepath.Join(t.TempDir(), "journal"), journal.Options{Kiosk: "K-1"})

@@ -130,6 +130,22 @@ func TestEveryLevelLooksAlike(t *testing.T) {
 	}
 }
 
+// A light that is not there is told of at the start. Presses are kept and thanked without.
+func TestALightThatIsNotThere(t *testing.T) {
+	d := keypad()
+	d.Kept.LED = "/sys/class/leds/none-of-that-name/brightness"
+	atDesk(t, d, func(s *desk) {
+		time.Sleep(time.Second)
+		s.said("a signal cannot be given: turn the light: open /sys/class/leds/none-of-that-name/brightness", 1)
+		press(s.plug(panel.Layout64), "KEY_KP5")
+		time.Sleep(time.Second)
+		s.want("5")
+		if len(s.thanks()) != 1 {
+			t.Error("nobody was thanked")
+		}
+	})
+}
+
 // press lets a key go down for 80 ms.
 func press(k *socket, name string) {
 	k.desk.t.Helper()
