@@ -19,6 +19,7 @@ import (
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
 	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
@@ -34,6 +35,9 @@ type Options struct {
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
+	// Together, for a gateway, serves status, metrics and the JSON interface at the public
+	// address, to this machine alone, instead of at an internal one: a demonstration's.
+	Together bool
 }
 
 // App is the kiosk program.
@@ -45,6 +49,7 @@ type App struct {
 	identity  *identity.Identity
 	listener  net.Listener
 	screen    *screen.Screen
+	gateway   *gateway  // nil = a counter's kiosk
 	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
@@ -52,11 +57,12 @@ type App struct {
 	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
-	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts]        // nil until the journal is open
-	renewed chan *identity.Enrolment     // what the centre said to a new code; see live
-	outside atomic.Pointer[survey.Words] // why it was not taken in by that code yet; nil = nothing is wrong
-	greeted sync.Once                    // the diary says that the program has started
+	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts]         // nil until the journal is open
+	renewed chan *identity.Enrolment      // what the centre said to a new code; see live
+	outside atomic.Pointer[survey.Words]  // why it was not taken in by that code yet; nil = nothing is wrong
+	space   atomic.Pointer[journal.Space] // of the journal's disk, as it was a moment ago; nil = not looked at yet
+	greeted sync.Once                     // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
@@ -117,7 +123,14 @@ func (a *App) prepare() (err error) {
 			return err
 		}
 	}
-	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	o, err := a.screenOptions()
+	if err != nil {
+		return err
+	}
+	a.screen, err = screen.New(o)
+	if err == nil && a.config.Role == survey.OnlineGateway {
+		err = a.openGateway()
+	}
 	return err
 }
 
@@ -156,7 +169,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { stop(err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(a.screen.Serve(a.listener)) }()
+	a.serve(cancel)
 	defer a.stopServing()
 	if a.identity.Enrolment == nil {
 		if err := a.enrol(ctx); err != nil {
@@ -193,17 +206,26 @@ func (a *App) show() error {
 	if a.options.Wrap != nil {
 		j = a.options.Wrap(j)
 	}
-	var counters []survey.CounterCode
+	var codes []survey.CounterCode
+	var counters []screen.Counter
 	for _, c := range e.Counters {
-		counters = append(counters, c.Code)
+		codes = append(codes, c.Code)
+		counters = append(counters, screen.Counter{Code: c.Code, Unit: c.UnitName, Name: c.Name})
+	}
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
 	}
 	recorder := kiosk.NewRecorder(kiosk.Settings{
-		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
+		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
 	}, j)
-	err := a.screen.Show(screen.Settings{
-		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
+	err = a.screen.Show(screen.Settings{
+		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 	}, recorder)
+	if err == nil {
+		err = a.showForm(recorder)
+	}
 	if err == nil {
 		a.trouble.Store(nil)
 		a.buttons.recorder.Store(recorder)
@@ -214,7 +236,7 @@ func (a *App) show() error {
 func (a *App) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), run.StopWithin/2)
 	defer cancel()
-	if err := a.screen.Shutdown(ctx); err != nil {
+	if err := errors.Join(a.stopForm(ctx), a.screen.Shutdown(ctx)); err != nil {
 		a.log.Warn("stop serving", "error", err)
 	}
 }
