@@ -76,6 +76,14 @@ func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, er
 	return e, err
 }
 
+// refused are presses of which it is not known that they were kept; none was thanked.
+func (b *buttons) refused() (n uint64) {
+	for _, p := range b.panels {
+		n += p.State().Refused
+	}
+	return n
+}
+
 // hearButtons hears the panels until ctx ends or stop is called; stop waits until what was
 // pressed is kept.
 func (a *App) hearButtons(ctx context.Context) (stop func()) {
