@@ -62,6 +62,10 @@ type Press struct {
 	// ticket for one answer needs none: the ticket's own number is its nonce, so that what
 	// spends the ticket is the commit of the record.
 	Key string
+	// Pressed is when the citizen pressed, by the clock of [Settings]; zero = when Record is
+	// called. A press that had to wait for the disk is judged by it where repeats are looked
+	// for, and nowhere else.
+	Pressed time.Time
 	// Ticket is the verified ticket with which the answer came; nil = none. It vouches for
 	// the counter, which need not be one of the recorder's own.
 	Ticket *survey.UsedTicket
@@ -287,36 +291,48 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	if r.settings.Test || r.settings.Testing != nil && r.settings.Testing() {
 		resp.WithFlag(survey.Test)
 	}
-	if onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(r.settings.Now()) {
+	if onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(r.when(p.Pressed)) {
 		resp.WithFlag(survey.OutOfHours)
 	}
-	switch {
-	case linked != nil && linked.Response.Has(survey.TooSoon) && !resp.Replaces.IsZero():
-		resp.WithFlag(survey.TooSoon) // changing one's mind does not launder a repeat
-	case linked == nil && r.tooSoon(resp.Counter, resp.Channel, nonce):
+	if resp.Continues.IsZero() && r.tooSoon(&resp, nonce, p.Pressed, linked) {
 		resp.WithFlag(survey.TooSoon)
 	}
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
+}
+
+// when is the moment of a press: now, unless it waited.
+func (r *Recorder) when(pressed time.Time) time.Time {
+	if pressed.IsZero() {
+		return r.settings.Now()
+	}
+	return pressed
 }
 
 // onTheSpot reports whether a press was made on a counter's own screen or buttons.
 func onTheSpot(ch survey.Channel) bool { return ch == survey.Button || ch == survey.Touch }
 
 // tooSoon reports whether a press follows the one before on the same counter's screen
-// or buttons too closely, and remembers it. A press sent again is the same press.
-func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel, nonce survey.Nonce) bool {
-	if r.settings.Repeat <= 0 || !onTheSpot(ch) {
-		return false
+// or buttons too closely, and remembers it. A press sent again is the same press. One
+// that replaces another is no repeat, but changing one's mind does not launder one.
+func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Time, replaced *survey.Entry) bool {
+	soon := replaced != nil && replaced.Response.Has(survey.TooSoon)
+	if r.settings.Repeat <= 0 || !onTheSpot(resp.Channel) {
+		return soon
 	}
-	now := r.settings.Now()
+	at = r.when(at)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last := r.last[c]
+	last := r.last[resp.Counter]
 	if last.nonce == nonce {
 		return last.soon
 	}
-	soon := !last.at.IsZero() && now.Sub(last.at) < r.settings.Repeat
-	r.last[c] = pressed{nonce: nonce, at: now, soon: soon, before: last.at}
+	if replaced == nil {
+		soon = !last.at.IsZero() && at.Sub(last.at) < r.settings.Repeat
+	}
+	if at.Before(last.at) { // it was pressed before one that was quicker to come here
+		at = last.at
+	}
+	r.last[resp.Counter] = pressed{nonce: nonce, at: at, soon: soon, before: last.at}
 	return soon
 }
 
