@@ -15,3 +15,8 @@ var Kiosk embed.FS
 //
 //go:embed all:console
 var Console embed.FS
+
+// Webform holds, under "webform/", what the online gateway shows to phones.
+//
+//go:embed all:webform
+var Webform embed.FS

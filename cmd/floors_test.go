@@ -25,7 +25,7 @@ import (
 var floors = map[string]int{
 	"survey": 0, "assets": 0, "configs": 0,
 
-	"survey/custody": 1, "survey/ticket": 1, "survey/score": 1, "survey/flag": 1, "survey/locale": 1,
+	"survey/custody": 1, "survey/ticket": 1, "survey/score": 1, "survey/mask": 1, "survey/flag": 1, "survey/locale": 1,
 	"sync/wire": 1, "kiosk": 1,
 
 	"survey/share": 2, "survey/storetest": 2, "survey/disk": 2, "assets/browsertest": 2,
@@ -65,6 +65,7 @@ var libraries = map[string][]string{
 	"github.com/VictoriaMetrics/metrics": {"cmd/internal"},
 	"golang.org/x/sys":                   {"kiosk/journal", "kiosk/identity", "kiosk/panel", "survey/boltstore"},
 	"golang.org/x/time":                  {"kiosk/screen", "kiosk/webform", "survey/console"},
+	"github.com/hashicorp/golang-lru":    {"kiosk/webform"},
 	"pgregory.net/rapid":                 {"survey/storetest"},
 	"github.com/chromedp":                {"assets/browsertest"},
 }

@@ -291,21 +291,13 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	if r.settings.Test || r.settings.Testing != nil && r.settings.Testing() {
 		resp.WithFlag(survey.Test)
 	}
-	if onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(r.when(p.Pressed)) {
+	if resp.Continues.IsZero() && onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(cmp.Or(p.Pressed, r.settings.Now())) {
 		resp.WithFlag(survey.OutOfHours)
 	}
 	if resp.Continues.IsZero() && r.tooSoon(&resp, nonce, p.Pressed, linked) {
 		resp.WithFlag(survey.TooSoon)
 	}
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
-}
-
-// when is the moment of a press: now, unless it waited.
-func (r *Recorder) when(pressed time.Time) time.Time {
-	if pressed.IsZero() {
-		return r.settings.Now()
-	}
-	return pressed
 }
 
 // onTheSpot reports whether a press was made on a counter's own screen or buttons.
@@ -319,7 +311,9 @@ func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Ti
 	if r.settings.Repeat <= 0 || !onTheSpot(resp.Channel) {
 		return soon
 	}
-	at = r.when(at)
+	if at.IsZero() {
+		at = r.settings.Now()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.last[resp.Counter]

@@ -29,6 +29,6 @@ func start(_ context.Context, configFile string, log *slog.Logger) (run.Service,
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("Thiết bị / Kiosk %s: http://%s\n", a.Kiosk(), a.Addr())
+	fmt.Printf("Thiết bị / Kiosk %s: %s\n", a.Kiosk(), a.URL())
 	return a, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	recovery "github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/valyala/fasthttp"
 
 	"hailong/kiosk"
 	"hailong/survey"
@@ -171,6 +172,9 @@ func (s *Screen) Serve(ln net.Listener) error {
 	}
 	return nil
 }
+
+// Handler answers requests that came in at another address of this machine.
+func (s *Screen) Handler() fasthttp.RequestHandler { return s.app.Handler() }
 
 // Shutdown closes the listener and waits until the requests under way are answered, or
 // ctx ends. A screen that was shut down does not serve again.

@@ -154,7 +154,7 @@ func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, 
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
 	config.Centre = kioskapp.Centre{URL: "http://" + local(d.Centre.Addr()), NATS: d.Centre.NATS()}
-	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program})
+	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program, Together: true})
 	if err != nil {
 		return nil, blame(fmt.Errorf("%s: %w", name, err), "--"+name, config.Listen)
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
+	// Together, for a gateway, serves status, metrics and the JSON interface at the public
+	// address, to this machine alone, instead of at an internal one: a demonstration's.
+	Together bool
 }
 
 // App is the kiosk program.
@@ -46,6 +49,7 @@ type App struct {
 	identity  *identity.Identity
 	listener  net.Listener
 	screen    *screen.Screen
+	gateway   *gateway  // nil = a counter's kiosk
 	commits   histogram // of the journal, in seconds
 	began     time.Time
 	opened    run.Stack
@@ -124,6 +128,9 @@ func (a *App) prepare() (err error) {
 		return err
 	}
 	a.screen, err = screen.New(o)
+	if err == nil && a.config.Role == survey.OnlineGateway {
+		err = a.openGateway()
+	}
 	return err
 }
 
@@ -162,7 +169,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { stop(err) }()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(a.screen.Serve(a.listener)) }()
+	a.serve(cancel)
 	defer a.stopServing()
 	if a.identity.Enrolment == nil {
 		if err := a.enrol(ctx); err != nil {
@@ -217,6 +224,9 @@ func (a *App) show() error {
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 	}, recorder)
 	if err == nil {
+		err = a.showForm(recorder)
+	}
+	if err == nil {
 		a.trouble.Store(nil)
 		a.buttons.recorder.Store(recorder)
 	}
@@ -226,7 +236,7 @@ func (a *App) show() error {
 func (a *App) stopServing() {
 	ctx, cancel := context.WithTimeout(context.Background(), run.StopWithin/2)
 	defer cancel()
-	if err := a.screen.Shutdown(ctx); err != nil {
+	if err := errors.Join(a.stopForm(ctx), a.screen.Shutdown(ctx)); err != nil {
 		a.log.Warn("stop serving", "error", err)
 	}
 }

@@ -55,6 +55,14 @@ type Config struct {
 	Operator Operator `yaml:"operator"`
 	// Hosts are names, besides addresses and localhost, by which browsers call the kiosk.
 	Hosts []string `yaml:"hosts"`
+
+	// Internal is where a gateway serves status, metrics and the JSON interface, host:port.
+	Internal string `yaml:"internal"`
+	// Proxies are addresses of reverse proxies before a gateway, whose X-Forwarded-For is
+	// believed for rate limits.
+	Proxies []string `yaml:"proxies"`
+	// Web is a gateway's form.
+	Web Web `yaml:"web"`
 }
 
 // Disk is what the journal does as the disk fills.
@@ -110,6 +118,7 @@ func Defaults() Config {
 		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second},
 		Stage:  survey.Result, Repeat: 5 * time.Second,
 		Disk: Disk{Full: 50, Spare: 200, KeepDays: 90}, Clock: Clock{Hardware: "auto"},
+		Internal: "127.0.0.1:8083", Web: defaultWeb(),
 	}
 }
 
@@ -154,12 +163,13 @@ func (c *Config) validate() error {
 	}
 	c.Centre.check(&ps)
 	c.Screen.check(&ps)
+	c.checkButtons(&ps)
+	c.checkGateway(&ps)
 	c.TLS.check(&ps)
 	c.Operator.check(&ps)
 	if _, err := c.Hours.timetable(); err != nil {
 		ps = append(ps, err.(survey.Problems)...)
 	}
-	c.checkButtons(&ps)
 	for i, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, " \t\r\n/:@?#[]") {
 			ps.Add(fmt.Sprintf("hosts[%d]", i), h, "cần một tên máy, không kèm http:// hay cổng", "a host name is needed, without http:// or a port")

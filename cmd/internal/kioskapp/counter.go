@@ -2,7 +2,6 @@ package kioskapp
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,14 +14,6 @@ import (
 	"hailong/kiosk/screen"
 	"hailong/survey"
 )
-
-// TLS are PEM files with which whoever is not the box itself is spoken to by https.
-type TLS struct {
-	// Certificate is the file of the box's certificate, with those that vouch for it.
-	Certificate string `yaml:"certificate"`
-	// Key is the file of its private key.
-	Key string `yaml:"key"`
-}
 
 // Operator is the operator's menu on the box's own screen.
 type Operator struct {
@@ -94,17 +85,6 @@ func (o *Operator) check(ps *survey.Problems) {
 	}
 }
 
-func (t *TLS) check(ps *survey.Problems) {
-	if (t.Certificate == "") == (t.Key == "") {
-		return
-	}
-	path, other := "tls.certificate", "tls.key"
-	if t.Key == "" {
-		path, other = other, path
-	}
-	ps.Add(path, "", "cần cả hai: có "+other+" thì phải có "+path, "both are needed: "+other+" is there without "+path)
-}
-
 // screenOptions are what the screen needs for as long as the program runs.
 func (a *App) screenOptions() (screen.Options, error) {
 	o := screen.Options{
@@ -115,13 +95,14 @@ func (a *App) screenOptions() (screen.Options, error) {
 	if len(a.config.Operator.Exit) > 0 {
 		o.Operator.Exit = a.exit
 	}
-	if a.config.TLS.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(a.config.TLS.Certificate, a.config.TLS.Key)
-		if err != nil {
-			return o, fmt.Errorf("tls: %w", err)
-		}
-		o.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	} else if !own(a.Addr()) {
+	if a.config.Role == survey.OnlineGateway {
+		return o, nil // its public address is the web form's
+	}
+	var err error
+	if o.TLS, err = a.config.TLS.load(); err != nil {
+		return o, err
+	}
+	if o.TLS == nil && !own(a.Addr()) {
 		a.log.Warn("listening beyond this machine without TLS: whoever shares the network can read a tablet's credential and press in its place; set tls, or keep the tablets on a network of their own", "listen", a.config.Listen)
 	}
 	return o, nil

@@ -26,6 +26,7 @@ func (a *App) writeMetrics(w io.Writer) {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n%s %g\n", f.name, f.help, f.name, f.kind, f.name, f.value)
 	}
 	a.commits.write(w, "hailong_journal_commit_seconds", "Time that the journal's commits took.")
+	a.writeFormMetrics(w)
 }
 
 func truth(yes bool) float64 {
