@@ -61,7 +61,7 @@ func (a *App) prepareButtons() error {
 // screen shows meanwhile that the press was felt.
 func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, error) {
 	r := a.buttons.recorder.Load()
-	if r == nil {
+	if r == nil || a.screen.Paused() {
 		return survey.Entry{}, panel.ErrOutOfService
 	}
 	a.screen.Pressed(p.Counter, screen.PanelOutcome{View: screen.PanelWait})
