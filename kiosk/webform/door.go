@@ -51,7 +51,7 @@ func (f *Form) door(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) 
 	if d.expired = errors.Is(err, ticket.ErrExpired); err != nil && !d.expired {
 		return nil, errBad
 	}
-	if d.ticket.Class == survey.PosterTicket && !ring.Hangs(d.text) { // withdrawn, or newer than what is known here
+	if d.ticket.Class == survey.PosterTicket && !d.expired && !ring.Hangs(d.text) { // withdrawn, or newer than what is known here
 		f.options.Unknown()
 		return nil, errBad
 	}
