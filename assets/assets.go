@@ -16,12 +16,12 @@ var Kiosk embed.FS
 //go:embed all:console
 var Console embed.FS
 
-// Poster holds, under "poster/", the printed sheet with a counter's QR code.
-//
-//go:embed all:poster
-var Poster embed.FS
-
 // Webform holds, under "webform/", what the online gateway shows to phones.
 //
 //go:embed all:webform
 var Webform embed.FS
+
+// Poster holds, under "poster/", the printed sheet with a counter's QR code.
+//
+//go:embed all:poster
+var Poster embed.FS

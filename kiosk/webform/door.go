@@ -2,6 +2,7 @@ package webform
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -27,10 +28,26 @@ type door struct {
 var (
 	errBad   = errors.New("the address holds no good ticket")
 	errShort = errors.New("there is no such short address")
+	errTyped = fmt.Errorf("%w: it has a misprint", errShort)
+	errDown  = errors.New("the poster was withdrawn, or is newer than what is known here")
 )
 
-// door finds out where an address leads. The error is errBad or errShort.
+// door finds out where an address leads, if need be by a newer ring than the one at hand.
+// The error is errBad or errShort.
 func (f *Form) door(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) {
+	d, err := f.doorBy(c, now, ring)
+	unheard := errors.Is(err, ticket.ErrForeign) || errors.Is(err, errDown) || errors.Is(err, errShort) && !errors.Is(err, errTyped)
+	if unheard && f.options.LookAgain != nil && f.options.LookAgain() {
+		d, err = f.doorBy(c, now, f.options.Ring())
+	}
+	if err != nil && !errors.Is(err, errShort) {
+		err = errBad
+	}
+	return d, err
+}
+
+// doorBy finds out where an address leads by one ring.
+func (f *Form) doorBy(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) {
 	d := &door{text: c.Params("ticket")}
 	if typed := c.Params("short"); typed != "" {
 		short, ok := ticket.ParseShort(typed)
@@ -49,11 +66,10 @@ func (f *Form) door(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) 
 		f.options.Unknown()
 	}
 	if d.expired = errors.Is(err, ticket.ErrExpired); err != nil && !d.expired {
-		return nil, errBad
+		return nil, err
 	}
-	if d.ticket.Class == survey.PosterTicket && !d.expired && !ring.Hangs(d.text) { // withdrawn, or newer than what is known here
-		f.options.Unknown()
-		return nil, errBad
+	if d.ticket.Class == survey.PosterTicket && !d.expired && !ring.Hangs(d.text) {
+		return nil, errDown
 	}
 	if d.path == "" {
 		d.path = c.Path()[:len("/q/")] + d.text

@@ -38,6 +38,10 @@ var _ Recorder = (*kiosk.Recorder)(nil)
 type Options struct {
 	Ready func() error        // nil when an answer can be recorded; asked at every request
 	Ring  func() *ticket.Ring // whose tickets are good; nil = not known yet
+	// LookAgain asks for a newer ring, since somebody showed a ticket of an unknown signer or
+	// typed an unknown address, and reports whether there is one. It answers most callers at
+	// once. nil = there never is.
+	LookAgain func() bool
 	// Unknown hears that a ticket of a signer, or a short address, came that the ring does
 	// not have; nil = nobody. It must not block.
 	Unknown func()

@@ -19,6 +19,7 @@ import (
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
 	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
@@ -65,11 +66,12 @@ type App struct {
 	recorder  *kiosk.Recorder
 	showing   sync.Mutex // protects recorder, and is held while the screen is given what it shows
 
-	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts]        // nil until the journal is open
-	renewed chan *identity.Enrolment     // what the centre said to a new code; see live
-	outside atomic.Pointer[survey.Words] // why it was not taken in by that code yet; nil = nothing is wrong
-	greeted sync.Once                    // the diary says that the program has started
+	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts]         // nil until the journal is open
+	renewed chan *identity.Enrolment      // what the centre said to a new code; see live
+	outside atomic.Pointer[survey.Words]  // why it was not taken in by that code yet; nil = nothing is wrong
+	space   atomic.Pointer[journal.Space] // of the journal's disk, as it was a moment ago; nil = not looked at yet
+	greeted sync.Once                     // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
@@ -130,7 +132,11 @@ func (a *App) prepare() (err error) {
 			return err
 		}
 	}
-	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	o, err := a.screenOptions()
+	if err != nil {
+		return err
+	}
+	a.screen, err = screen.New(o)
 	if err == nil && a.config.Role == survey.OnlineGateway {
 		err = a.openGateway()
 	}
@@ -210,17 +216,21 @@ func (a *App) show() error {
 	if a.options.Wrap != nil {
 		j = a.options.Wrap(j)
 	}
-	var counters []survey.CounterCode
+	var codes []survey.CounterCode
 	for _, c := range e.Counters {
-		counters = append(counters, c.Code)
+		codes = append(codes, c.Code)
+	}
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
 	}
 	recorder := kiosk.NewRecorder(kiosk.Settings{
-		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
+		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
 	}, j)
 	a.showing.Lock()
 	defer a.showing.Unlock()
 	a.recorder = recorder
-	err := a.display()
+	err = a.display()
 	if err == nil {
 		err = a.showForm(recorder)
 	}
@@ -233,9 +243,17 @@ func (a *App) show() error {
 
 // display gives the screen what it shows. Whoever calls it holds a.showing.
 func (a *App) display() error {
-	first := a.named(a.identity.Enrolment.Counters[0])
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
+	}
+	var counters []screen.Counter
+	for _, c := range a.identity.Enrolment.Counters {
+		now := a.named(c)
+		counters = append(counters, screen.Counter{Code: c.Code, Unit: now.UnitName, Name: now.Name})
+	}
 	return a.screen.Show(screen.Settings{
-		Role: a.config.Role, Unit: first.UnitName, CounterName: first.Name, Catalogue: a.catalogue,
+		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 	}, a.recorder)
 }

@@ -7,6 +7,7 @@ import (
 
 	"hailong/kiosk/identity"
 	"hailong/kiosk/qr"
+	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/ticket"
 )
@@ -28,42 +29,35 @@ type codes struct {
 
 // drawnCode is a code and what it was made of.
 type drawnCode struct {
-	code
+	screen.Code
 	online string
 	made   time.Time
-}
-
-// code is a QR code as the screen shows it.
-type code struct {
-	SVG, PNG []byte
-	Text     string    // the address in it
-	Until    time.Time // when another one takes its place, by the box's clock
 }
 
 // code is the QR code of one of the kiosk's counters: a ticket for one answer, signed by
 // the kiosk. Another one is drawn every 20 s. It is false where no gateway is known, and
 // for a counter that is not the kiosk's.
-func (a *App) code(counter survey.CounterCode) (code, bool) {
+func (a *App) code(counter survey.CounterCode) (screen.Code, bool) {
 	online := a.online()
 	if online == "" || a.config.Role == survey.OnlineGateway || !a.serves(counter) {
-		return code{}, false
+		return screen.Code{}, false
 	}
 	now := a.options.Now()
 	a.codes.mu.Lock()
 	defer a.codes.mu.Unlock()
 	if d := a.codes.drawn[counter]; d != nil && d.online == online && !now.Before(d.made) && now.Before(d.Until) {
-		return d.code, true
+		return d.Code, true
 	}
 	d, err := a.draw(counter, online, now)
 	if err != nil {
 		a.log.Error("no QR code on the screen", "counter", counter, "error", err)
-		return code{}, false
+		return screen.Code{}, false
 	}
 	if a.codes.drawn == nil {
 		a.codes.drawn = map[survey.CounterCode]*drawnCode{}
 	}
 	a.codes.drawn[counter] = d
-	return d.code, true
+	return d.Code, true
 }
 
 func (a *App) serves(counter survey.CounterCode) bool {
@@ -78,7 +72,7 @@ func (a *App) draw(counter survey.CounterCode, online string, now time.Time) (*d
 	if err != nil {
 		return nil, err
 	}
-	d := &drawnCode{code: code{Text: ticket.Address(online, text), Until: now.Add(codeStands)}, online: online, made: now}
+	d := &drawnCode{Code: screen.Code{Text: ticket.Address(online, text), Until: now.Add(codeStands)}, online: online, made: now}
 	picture, err := qr.Draw(d.Text)
 	if err != nil {
 		return nil, err

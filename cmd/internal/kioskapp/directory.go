@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"hailong/kiosk/identity"
 	"hailong/survey"
@@ -19,7 +20,8 @@ type directory struct {
 	asker atomic.Pointer[downlink.Kiosk] // nil while there is no way to the centre
 	// first stands for the directory until one has come: the counters as the kiosk was
 	// taken in with them, and the centre's key, by which links and posters are verified.
-	first atomic.Pointer[ticket.Ring]
+	first  atomic.Pointer[ticket.Ring]
+	looked atomic.Int64 // when somebody last waited for news of the centre, in Unix nanoseconds
 }
 
 // openBook opens what the centre told before the last stop. A file that cannot be used is
@@ -69,6 +71,31 @@ func (a *App) refresh() {
 	if k := a.directory.asker.Load(); k != nil {
 		k.Refresh()
 	}
+}
+
+// How often somebody who shows what the directory does not have may wait for the centre to
+// be asked, and for how long. Everybody else is answered at once.
+const (
+	lookEvery = 10 * time.Second
+	lookFor   = 1500 * time.Millisecond
+)
+
+// lookAgain asks the centre for what it may know more, waits for a moment, and reports
+// whether another directory has come: a kiosk that was taken in a minute ago has codes that
+// are as good as any.
+func (a *App) lookAgain() bool {
+	last, now := a.directory.looked.Load(), time.Now().UnixNano()
+	if last != 0 && now-last < int64(lookEvery) || !a.directory.looked.CompareAndSwap(last, now) {
+		return false
+	}
+	before := a.directory.held()
+	a.refresh()
+	for end := time.Now().Add(lookFor); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if a.directory.held() != before {
+			return true
+		}
+	}
+	return false
 }
 
 // greeted hears that the centre has just started.
