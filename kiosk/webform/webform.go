@@ -42,15 +42,12 @@ type Options struct {
 	// typed an unknown address, and reports whether there is one. It answers most callers at
 	// once. nil = there never is.
 	LookAgain func() bool
-	// Unknown hears that a ticket of a signer, or a short address, came that the ring does
-	// not have; nil = nobody. It must not block.
-	Unknown func()
-	Secret  []byte           // the key of the hashes that show when a form was opened; the same after a restart
-	Limits  Limits           // see [DefaultLimits]
-	Proxies []netip.Prefix   // proxies whose X-Forwarded-For is believed, for the limits alone
-	TLS     *tls.Config      // nil = plain HTTP
-	Now     func() time.Time // nil = time.Now
-	Log     *slog.Logger     // nil = nowhere
+	Secret    []byte           // the key of the hashes that show when a form was opened; the same after a restart
+	Limits    Limits           // see [DefaultLimits]
+	Proxies   []netip.Prefix   // proxies whose X-Forwarded-For is believed, for the limits alone
+	TLS       *tls.Config      // nil = plain HTTP
+	Now       func() time.Time // nil = time.Now
+	Log       *slog.Logger     // nil = nowhere
 	// Beside, if set, answers /api/…, /readyz and /metrics at the same address. It is for
 	// demonstrations on one machine: a gateway serves nothing internal here.
 	Beside fasthttp.RequestHandler
@@ -110,9 +107,6 @@ func New(o Options) (*Form, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Unknown == nil {
-		o.Unknown = func() {}
 	}
 	f := &Form{options: o}
 	var err error
