@@ -57,6 +57,7 @@ var libraries = map[string][]string{
 	"github.com/gofiber/fiber":           {"kiosk/screen", "kiosk/webform", "survey/console"},
 	"github.com/valyala/fasthttp":        {"kiosk/screen", "kiosk/webform", "survey/console"},
 	"github.com/skip2/go-qrcode":         {"kiosk/qr"},
+	"go.bug.st/serial":                   {"kiosk/panel"},
 	"github.com/xuri/excelize":           {"survey/export"},
 	"github.com/parquet-go/parquet-go":   {"survey/export"},
 	"github.com/goccy/go-yaml":           {"survey/files"},

@@ -62,6 +62,10 @@ type Press struct {
 	// ticket for one answer needs none: the ticket's own number is its nonce, so that what
 	// spends the ticket is the commit of the record.
 	Key string
+	// Pressed is when the citizen pressed, by the clock of [Settings]; zero = when Record is
+	// called. A press that had to wait for the disk is judged by it where repeats are looked
+	// for, and nowhere else.
+	Pressed time.Time
 	// Ticket is the verified ticket with which the answer came; nil = none. It vouches for
 	// the counter, which need not be one of the recorder's own.
 	Ticket *survey.UsedTicket
@@ -283,30 +287,36 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	if r.settings.Test {
 		resp.WithFlag(survey.Test)
 	}
-	switch {
-	case linked != nil && linked.Response.Has(survey.TooSoon) && !resp.Replaces.IsZero():
-		resp.WithFlag(survey.TooSoon) // changing one's mind does not launder a repeat
-	case linked == nil && r.tooSoon(resp.Counter, resp.Channel, nonce):
+	if resp.Continues.IsZero() && r.tooSoon(&resp, nonce, p.Pressed, linked) {
 		resp.WithFlag(survey.TooSoon)
 	}
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
 }
 
 // tooSoon reports whether a press follows the one before on the same counter's screen
-// or buttons too closely, and remembers it. A press sent again is the same press.
-func (r *Recorder) tooSoon(c survey.CounterCode, ch survey.Channel, nonce survey.Nonce) bool {
-	if r.settings.Repeat <= 0 || ch != survey.Button && ch != survey.Touch {
-		return false
+// or buttons too closely, and remembers it. A press sent again is the same press. One
+// that replaces another is no repeat, but changing one's mind does not launder one.
+func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Time, replaced *survey.Entry) bool {
+	soon := replaced != nil && replaced.Response.Has(survey.TooSoon)
+	if r.settings.Repeat <= 0 || resp.Channel != survey.Button && resp.Channel != survey.Touch {
+		return soon
 	}
-	now := r.settings.Now()
+	if at.IsZero() {
+		at = r.settings.Now()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last := r.last[c]
+	last := r.last[resp.Counter]
 	if last.nonce == nonce {
 		return last.soon
 	}
-	soon := !last.at.IsZero() && now.Sub(last.at) < r.settings.Repeat
-	r.last[c] = pressed{nonce: nonce, at: now, soon: soon, before: last.at}
+	if replaced == nil {
+		soon = !last.at.IsZero() && at.Sub(last.at) < r.settings.Repeat
+	}
+	if at.Before(last.at) { // it was pressed before one that was quicker to come here
+		at = last.at
+	}
+	r.last[resp.Counter] = pressed{nonce: nonce, at: at, soon: soon, before: last.at}
 	return soon
 }
 

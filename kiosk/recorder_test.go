@@ -568,3 +568,45 @@ func ExampleRecorder() {
 	// 01000000000000000000000000000000/1 <nil>
 	// this idempotency key was used before for other content
 }
+
+// A press that waited for the disk is judged by when it was pressed: a double tap before a
+// disk that takes six seconds is a repeat all the same.
+func TestARepeatIsJudgedByWhenItWasPressed(t *testing.T) {
+	h := open(t)
+	began := h.now
+	pressed := func(key string, at time.Duration) kiosk.Press {
+		p := press(key, 5)
+		p.Channel, p.Pressed = survey.Button, began.Add(at)
+		return p
+	}
+	for i, c := range []struct {
+		wait    time.Duration
+		pressed time.Duration
+		soon    bool
+		why     string
+	}{
+		{0, 0, false, "the first"},
+		{6 * time.Second, 150 * time.Millisecond, true, "the second tap, recorded 6 s later"},
+		{0, 5149 * time.Millisecond, true, "a hair under 5 s after it"},
+		{0, 100 * time.Millisecond, true, "one that was pressed before, and comes later"},
+		{0, 10149 * time.Millisecond, false, "5 s after the last"},
+	} {
+		if e := h.after(c.wait, pressed(fmt.Sprint("p", i), c.pressed)); e.Response.Has(survey.TooSoon) != c.soon {
+			t.Errorf("%s: flags %v", c.why, e.Response.Flags)
+		}
+	}
+}
+
+// Who changes their mind has pressed: the next press is measured from there.
+func TestAChangeOfMindIsAPress(t *testing.T) {
+	h := open(t)
+	first := h.after(0, press("a", 5))
+	change := press("b", 1)
+	change.Replaces = first.ID
+	if e := h.after(3*time.Second, change); e.Response.Has(survey.TooSoon) {
+		t.Error("a change of mind is flagged as a repeat")
+	}
+	if e := h.after(3*time.Second, press("c", 1)); !e.Response.Has(survey.TooSoon) {
+		t.Error("a press 3 s after a change of mind is not flagged")
+	}
+}

@@ -17,7 +17,8 @@ type Kiosk struct {
 	Name     string        `json:"name"` // for people; free to change
 	Role     KioskRole     `json:"role"`
 	Counters []CounterCode `json:"counters"`
-	Key      []byte        `json:"key"` // Ed25519 public key, 32 bytes
+	Former   []CounterCode `json:"former,omitempty"` // counters that it served before these, sorted: what it recorded there may come late
+	Key      []byte        `json:"key"`              // Ed25519 public key, 32 bytes
 	Enrolled time.Time     `json:"enrolled"`
 	Revoked  *time.Time    `json:"revoked"` // when it was shut out; nil = in service
 }

@@ -49,7 +49,7 @@ func newCentre(t *testing.T) *centre {
 		Counters: []survey.Counter{{Code: "Q1", Unit: "48.001", Name: name}},
 	}, 1))
 	c.ok(c.store.AddQuestionnaires(t.Context(), quick(t)))
-	c.ok(c.store.PutKiosk(t.Context(), survey.Kiosk{ID: c.kiosk, Key: public}))
+	c.ok(c.store.PutKiosk(t.Context(), survey.Kiosk{ID: c.kiosk, Counters: []survey.CounterCode{"Q1"}, Key: public}))
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -251,5 +252,59 @@ func TestOtherLayoutsAreRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(boltstore.Check(path).Error(), want) {
 			t.Errorf("layout %d: %v", version, err)
 		}
+	}
+}
+
+// A centre is restored from a backup made before the first use of a ticket came, and gets
+// everything again: the same counts as before.
+func TestTicketsAfterARestore(t *testing.T) {
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "centre.db"), filepath.Join(dir, "copy.db")
+	s := defined(t, path)
+	low, high := newJournal("d", counterCode(0)), newJournal("e", counterCode(1))
+	if bytes.Compare(low.chain[:], high.chain[:]) > 0 {
+		low, high = high, low
+	}
+	first := low.arrival(survey.Hash{}, []custody.Record{withTicket(low, 1), withTicket(low, 2)}, nil)
+	second := high.arrival(survey.Hash{}, []custody.Record{withTicket(high, 2), withTicket(high, 3)}, nil)
+	keep := func(s *boltstore.Store, list ...custody.Arrival) {
+		t.Helper()
+		if _, err := s.Keep(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closings := func(s *boltstore.Store) []custody.Closing {
+		t.Helper()
+		list, _, err := s.Closings(t.Context(), custody.ClosingQuery{})
+		if err := errors.Join(err, s.Recount(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	keep(s, second)
+	for name, j := range map[string]*journal{"d": low, "e": high} {
+		key := j.key.Public().(ed25519.PublicKey)
+		if err := s.PutKiosk(t.Context(), survey.Kiosk{ID: custody.KioskName(key), Name: name, Key: key, Counters: []survey.CounterCode{j.counter}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := closings(s)
+	snapshot(t, s, copied, func() {})
+	keep(s, first)
+	want := closings(s)
+	if reflect.DeepEqual(before, want) || s.Close() != nil {
+		t.Fatal("the first use changed nothing: the test shows nothing")
+	}
+	if err := boltstore.Restore(copied); err != nil {
+		t.Fatal(err)
+	}
+	r := reopenedAt(t, copied)
+	if got := closings(r); !reflect.DeepEqual(got, before) {
+		t.Errorf("restored, the closings are %+v, want %+v", got, before)
+	}
+	keep(r, second, first)
+	keep(r, first, second)
+	if got := closings(r); !reflect.DeepEqual(got, want) {
+		t.Errorf("after all came again the closings are %+v, want %+v", got, want)
 	}
 }

@@ -25,10 +25,11 @@ const (
 
 // drain hands out a backlog of n records of some kiosks in chunks, with the timer
 // stopped while they are made.
-func drain(b *testing.B, kiosks int, keep func([]custody.Arrival) error) {
+func drain(b *testing.B, kiosks int, tickets bool, keep func([]custody.Arrival) error) {
 	journals := make([]*journal, kiosks)
 	for i := range journals {
 		journals[i] = newJournal(fmt.Sprint("kiosk ", i), counterCode(i))
+		journals[i].tickets = tickets
 	}
 	b.ResetTimer()
 	b.StopTimer()
@@ -52,12 +53,17 @@ func drain(b *testing.B, kiosks int, keep func([]custody.Arrival) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
-// BenchmarkKeep drains a backlog into the store: of one kiosk, and of many.
+// BenchmarkKeep drains a backlog into the store: of one kiosk, of many, and of many
+// gateways where each answer has a ticket.
 func BenchmarkKeep(b *testing.B) {
-	for _, kiosks := range []int{1, 200} {
-		b.Run(fmt.Sprintf("kiosks=%d", kiosks), func(b *testing.B) {
-			s := benchStore(b, kiosks)
-			drain(b, kiosks, func(list []custody.Arrival) error {
+	for _, c := range []struct {
+		name    string
+		kiosks  int
+		tickets bool
+	}{{"kiosks=1", 1, false}, {"kiosks=200", 200, false}, {"gateways=200", 200, true}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := benchStore(b, c.kiosks)
+			drain(b, c.kiosks, c.tickets, func(list []custody.Arrival) error {
 				_, err := s.Keep(b.Context(), list)
 				return err
 			})
@@ -75,7 +81,7 @@ func BenchmarkBareInsert(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(func() { db.Close() })
-			drain(b, kiosks, func(list []custody.Arrival) error { return bareInsert(db, list) })
+			drain(b, kiosks, false, func(list []custody.Arrival) error { return bareInsert(db, list) })
 		})
 	}
 }

@@ -59,13 +59,18 @@ func check(path string) (err error) {
 }
 
 func checkPages(tx *bbolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		return fmt.Errorf("%w: it has no bucket %s", errDamaged, metaBucket)
+	}
+	layout, err := layoutOf(meta)
+	if err != nil {
+		return err
+	}
 	for _, name := range buckets {
-		if tx.Bucket(name) == nil {
+		if tx.Bucket(name) == nil && !missing(name, layout) {
 			return fmt.Errorf("%w: it has no bucket %s", errDamaged, name)
 		}
-	}
-	if err := checkFormat(tx.Bucket(metaBucket)); err != nil {
-		return err
 	}
 	var first error
 	for err := range tx.Check() { // visits every page; to the end, because the channel must be drained

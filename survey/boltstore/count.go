@@ -29,7 +29,7 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 	}
 	twice := stands != counted
 	t.receive(1, a.salvaged)
-	v := w.judge(a)
+	v := w.judge(a, st.Kiosk)
 	if twice {
 		v = &shape{verdict: verdict{state: stands, response: v.response}}
 	}
@@ -67,23 +67,31 @@ func (w *writing) take(a *act, st *chainState, fresh bool, pin func(*act) bool, 
 // count joins an act to its session and counts it, if it counts.
 func (w *writing) count(a *act, v *shape, st *chainState, t *tally, fresh bool, reached touched) error {
 	to := linkOf(a.id, v.response, func(id survey.RecordID) (survey.RecordID, bool) { return w.carrier(st.Kiosk, id) })
-	if fresh && to == 0 {
-		if v.state == counted {
+	if fresh && to == 0 { // nothing is linked to it yet
+		if v.state != counted {
+			return nil
+		}
+		if first, err := w.spendFirst(ticketOf(v.response), a); err != nil {
+			return err
+		} else if first {
 			v.alone++
 			t.leave(v.excluded, 1)
 			reached[v.response.Counter] = true
+			return nil
 		}
-		return nil
 	}
 	before, after, err := w.link(a.id, to)
 	if err != nil {
 		return fmt.Errorf("join the session of %d: %w", to, err)
 	}
-	if v.state != counted {
-		return nil
+	if v.state == counted {
+		self := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
+		return w.countInSession(a.id, &self, before, after, st, reached)
 	}
-	self := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
-	return w.countInSession(a.id.Sequence, self, before, after, st, reached)
+	if !fresh && len(before) > 1 { // nothing can be linked to a fresh one
+		return w.countInSession(a.id, nil, before, after, st, reached)
+	}
+	return nil
 }
 
 // add adds a fact to what the transaction will write, n times.
@@ -104,40 +112,65 @@ func (w *writing) addShapes() {
 	}
 }
 
-// countInSession adds an act to the roll-ups and the account: the facts of its session
-// with it, less those of the sessions that its link joined, without it.
-func (w *writing) countInSession(at uint64, self score.Placed, before [][]uint64, after []uint64, st *chainState, reached touched) error {
-	net := map[score.Fact]score.Count{}
-	change := func(session []uint64, with *score.Placed, sign int64) error {
-		list, err := w.placed(st.Chain, session, at, with)
+// countInSession changes the roll-ups and the account by an act at a place: by its session
+// with it, less those of the sessions that its link joined, without it. An act that is not
+// counted is nil, and only joins. A ticket that another session was the first to use until
+// now is no longer that one's.
+func (w *writing) countInSession(at survey.RecordID, self *score.Placed, before [][]uint64, after []uint64, st *chainState, reached touched) error {
+	n := net{w, map[score.Fact]score.Count{}}
+	for _, session := range before {
+		if err := n.change(st, session, at.Sequence, nil, -1); err != nil {
+			return err
+		}
+	}
+	loser, members, err := w.spend(at, self, after, n)
+	if err != nil {
+		return err
+	}
+	if err := n.change(st, after, at.Sequence, self, 1); err != nil {
+		return err
+	}
+	if loser != nil {
+		if err := n.change(loser, members, 0, nil, 1); err != nil {
+			return err
+		}
+	}
+	for f, c := range n.facts {
+		if !c.IsZero() {
+			w.add(f, c, 1)
+			reached[f.Time.Counter] = true
+		}
+	}
+	return nil
+}
+
+// net is what one act changes, over all the sessions that it reaches.
+type net struct {
+	w     *writing
+	facts map[score.Fact]score.Count
+}
+
+// change adds a session, or takes it away, as it is by the tickets noted now. The act at a
+// sequence, if that is not 0, is taken as given, or left out.
+func (n net) change(st *chainState, session []uint64, at uint64, self *score.Placed, sign int64) error {
+	w := n.w
+	list, err := w.placed(st.Chain, session, at, self)
+	if err != nil {
+		return err
+	}
+	list = withSpent(list, func(t survey.TicketID) bool {
+		first, used := firstUse(w.bucket(ticketBucket), t)
+		return used && !first.in(st.Chain, session)
+	})
+	for f, c := range score.Facts(list, w.definitions.catalogue) {
+		n.facts[f] = n.facts[f].Add(score.Count{Answers: sign * c.Answers, Respondents: sign * c.Respondents})
+	}
+	for i, reason := range exclusions(list, w.definitions.catalogue) {
+		t, err := w.tallyOf(st, list[i].Hour.Date())
 		if err != nil {
 			return err
 		}
-		for f, n := range score.Facts(list, w.definitions.catalogue) {
-			net[f] = net[f].Add(score.Count{Answers: sign * n.Answers, Respondents: sign * n.Respondents})
-		}
-		for i, reason := range exclusions(list, w.definitions.catalogue) {
-			t, err := w.tallyOf(st, list[i].Hour.Date())
-			if err != nil {
-				return err
-			}
-			t.leave(reason, sign)
-		}
-		return nil
-	}
-	for _, session := range before {
-		if err := change(session, nil, -1); err != nil {
-			return err
-		}
-	}
-	if err := change(after, &self, 1); err != nil {
-		return err
-	}
-	for f, n := range net {
-		if !n.IsZero() {
-			w.add(f, n, 1)
-			reached[f.Time.Counter] = true
-		}
+		t.leave(reason, sign)
 	}
 	return nil
 }

@@ -12,19 +12,20 @@ import (
 	"hailong/survey"
 )
 
-// definitions are the structure and the catalogue of one moment, with what judging a
-// record needs of them found quickly. A published value never changes.
+// definitions are the structure, the catalogue and the kiosks' places of one moment, with
+// what judging a record needs of them found quickly. A published value never changes.
 type definitions struct {
 	structure *survey.Structure
 	catalogue *survey.Catalogue
 	counters  map[survey.CounterCode][]survey.Counter
 	inForce   []*survey.Questionnaire // in the order in which they came into force
+	places    map[survey.KioskID]kioskPlace
 }
 
-func newDefinitions(s *survey.Structure, inForce []*survey.Questionnaire) *definitions {
+func newDefinitions(s *survey.Structure, inForce []*survey.Questionnaire, places map[survey.KioskID]kioskPlace) *definitions {
 	d := &definitions{
 		structure: s, catalogue: survey.NewCatalogue(inForce...), inForce: inForce,
-		counters: map[survey.CounterCode][]survey.Counter{},
+		counters: map[survey.CounterCode][]survey.Counter{}, places: places,
 	}
 	for _, c := range s.Counters {
 		d.counters[c.Code] = append(d.counters[c.Code], c)
@@ -63,7 +64,11 @@ func loadDefinitions(tx *bbolt.Tx) (*definitions, error) {
 		inForce = append(inForce, versions[h])
 		return nil
 	})
-	return newDefinitions(structure, inForce), err
+	if err != nil {
+		return nil, err
+	}
+	places, err := loadPlaces(tx)
+	return newDefinitions(structure, inForce, places), err
 }
 
 // Structure is the structure in force, shared by all who ask: do not change it.
@@ -92,7 +97,7 @@ func (s *Store) PutStructure(ctx context.Context, structure *survey.Structure, t
 		if bytes.Equal(w.get(definitionBucket, structureKey), text) {
 			return nil
 		}
-		w.definitions = newDefinitions(own, w.definitions.inForce)
+		w.definitions = newDefinitions(own, w.definitions.inForce, w.definitions.places)
 		if err := w.put(definitionBucket, structureKey, text); err != nil {
 			return fmt.Errorf("keep the structure: %w", err)
 		}
@@ -138,7 +143,7 @@ func (s *Store) AddQuestionnaires(ctx context.Context, list ...*survey.Questionn
 		if len(inForce) == len(w.definitions.inForce) {
 			return nil
 		}
-		w.definitions = newDefinitions(w.definitions.structure, inForce)
+		w.definitions = newDefinitions(w.definitions.structure, inForce, w.definitions.places)
 		_, err := w.release(ctx, heldBucket)
 		return err
 	})

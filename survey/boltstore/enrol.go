@@ -61,7 +61,13 @@ func (s *Store) Kiosk(ctx context.Context, id survey.KioskID) (k survey.Kiosk, f
 
 // PutKiosk adds a kiosk, or replaces the one with its id.
 func (s *Store) PutKiosk(ctx context.Context, k survey.Kiosk) error {
-	return s.update(ctx, func(w *writing) error { return w.putJSON(kioskBucket, []byte(k.ID), k) })
+	return s.update(ctx, func(w *writing) error {
+		old, known, err := getJSON[survey.Kiosk](w.bucket(kioskBucket), []byte(k.ID))
+		if err == nil {
+			_, err = w.putKiosk(ctx, k, old, known)
+		}
+		return err
+	})
 }
 
 // PutInvitation prepares a place for a kiosk.
@@ -72,7 +78,7 @@ func (s *Store) PutInvitation(ctx context.Context, i survey.Invitation) error {
 // Redeem enrols a kiosk with a one-time code and gives it the code's place.
 func (s *Store) Redeem(ctx context.Context, code survey.Hash, k survey.Kiosk, now time.Time) (got survey.Kiosk, err error) {
 	err = s.update(ctx, func(w *writing) error {
-		got, err = w.redeem(code, k, now)
+		got, err = w.redeem(ctx, code, k, now)
 		return err
 	})
 	if err != nil {
@@ -81,7 +87,7 @@ func (s *Store) Redeem(ctx context.Context, code survey.Hash, k survey.Kiosk, no
 	return got, nil
 }
 
-func (w *writing) redeem(code survey.Hash, k survey.Kiosk, now time.Time) (survey.Kiosk, error) {
+func (w *writing) redeem(ctx context.Context, code survey.Hash, k survey.Kiosk, now time.Time) (survey.Kiosk, error) {
 	known, have, err := getJSON[survey.Kiosk](w.bucket(kioskBucket), []byte(k.ID))
 	if err != nil {
 		return k, err
@@ -108,7 +114,7 @@ func (w *writing) redeem(code survey.Hash, k survey.Kiosk, now time.Time) (surve
 	if err := w.put(redeemedBucket, code[:], []byte(k.ID)); err != nil {
 		return k, err
 	}
-	return k, w.putJSON(kioskBucket, []byte(k.ID), k)
+	return w.putKiosk(ctx, k, known, have)
 }
 
 // PutToken gives a right to use the API.

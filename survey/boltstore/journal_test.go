@@ -50,6 +50,7 @@ type journal struct {
 	start   time.Time
 	perHour int
 	linked  bool // every fifth press replaces the one before
+	tickets bool // each is made with a ticket of its own
 }
 
 func newJournal(name string, counter survey.CounterCode) *journal {
@@ -70,6 +71,10 @@ func (j *journal) press() custody.Record {
 	if j.linked && n%5 == 4 {
 		r.Replaces = survey.RecordID{Chain: j.chain, Sequence: j.head.Sequence}
 	}
+	if j.tickets {
+		sum := sha256.Sum256(fmt.Append(j.chain[:], n))
+		r.Channel, r.Ticket = survey.QR, &survey.UsedTicket{Class: survey.ScreenTicket, ID: survey.TicketID(sum[:16])}
+	}
 	hours := n / j.perHour
 	at := j.start.AddDate(0, 0, hours/8).Add(time.Duration(hours%8)*time.Hour + time.Duration(n%j.perHour)*time.Minute)
 	return j.seal(custody.Record{Wall: at.UnixMilli(), Mono: int64(n) * 1000}, &r)
@@ -81,7 +86,7 @@ func (j *journal) seal(r custody.Record, resp *survey.Response) custody.Record {
 	r.Nonce, r.PayloadVersion = survey.KeyNonce(fmt.Sprint(j.head.Sequence)), custody.PayloadVersion
 	if resp != nil {
 		r.Kind, r.Counter, r.Questionnaire = custody.ResponseRecord, string(resp.Counter), resp.Questionnaire
-		r.Payload = custody.EncodeResponse(resp)
+		r.Payload, r.PayloadVersion = custody.EncodeResponse(resp), custody.PayloadVersionOf(resp)
 	}
 	r = custody.Seal(r)
 	j.head = custody.Head{Sequence: r.Sequence, Hash: r.Hash}

@@ -33,12 +33,13 @@ type verdict struct {
 	hour     survey.Hour
 	unit     survey.UnitCode // receiving; only if counted
 	excluded survey.Flag     // by its own flags; only if counted
+	away     bool            // held only because its kiosk does not serve its counter
 	response *survey.Response
 }
 
-// judge says what becomes of an act under these definitions. It depends on nothing
-// else, so an act is judged the same whenever it comes.
-func (d *definitions) judge(a *act) verdict {
+// judge says what becomes of an act in a chain of this kiosk under these definitions. It
+// depends on nothing else, so an act is judged the same whenever it comes.
+func (d *definitions) judge(a *act, kiosk survey.KioskID) verdict {
 	if a.rec.Fault != nil {
 		return faulty(a.rec.Fault)
 	}
@@ -67,6 +68,10 @@ func (d *definitions) judge(a *act) verdict {
 		v.state, v.reason = held, fmt.Sprintf("counter %s is not known on %s", resp.Counter, a.day)
 		return v
 	}
+	if p := d.placing(kiosk, resp.Counter); p == elsewhere || p == byTicket && resp.Ticket == nil {
+		v.state, v.away, v.reason = held, true, fmt.Sprintf("kiosk %s does not serve counter %s", kiosk, resp.Counter)
+		return v
+	}
 	v.state, v.excluded = counted, resp.Excluded()
 	return v
 }
@@ -93,13 +98,19 @@ type shapes struct {
 	key   []byte // room for the key looked up
 }
 
-// judge is the shape of an act, with its verdict.
-func (w *writing) judge(a *act) *shape {
+// judge is the shape of an act in a chain of this kiosk, with its verdict. What kiosks
+// record at their own counters is of the same shape, whoever they are.
+func (w *writing) judge(a *act, kiosk survey.KioskID) *shape {
 	rec := a.rec
 	if rec.Fault != nil {
-		return &shape{verdict: w.definitions.judge(a)}
+		return &shape{verdict: w.definitions.judge(a, kiosk)}
 	}
 	k := append(w.shapes.key[:0], byte(rec.Kind))
+	if w.definitions.placing(kiosk, survey.CounterCode(rec.Counter)) == itsOwn {
+		k = append(k, 0)
+	} else {
+		k = append(k, kioskKey(kiosk)...)
+	}
 	k = binary.AppendUvarint(k, uint64(rec.PayloadVersion))
 	k = binary.BigEndian.AppendUint32(k, uint32(a.hour))
 	k = append(k, rec.Questionnaire[:]...)
@@ -108,7 +119,7 @@ func (w *writing) judge(a *act) *shape {
 	w.shapes.key = k
 	sh := w.shapes.known[string(k)]
 	if sh == nil {
-		sh = &shape{verdict: w.definitions.judge(a)}
+		sh = &shape{verdict: w.definitions.judge(a, kiosk)}
 		w.shapes.known[string(k)] = sh
 	}
 	return sh

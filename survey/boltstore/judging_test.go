@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -121,5 +122,62 @@ func TestANewerProgramJudgesAgain(t *testing.T) {
 		if err := s.Recount(t.Context()); err != nil {
 			t.Errorf("store %d: %v", i, err)
 		}
+	}
+}
+
+// TestARecordThatWaitsJoinsSessions has an older program that could not read the record in
+// the middle, so that the two around it were counted apart. Read now, it joins their
+// sessions, though it waits for its own questionnaire.
+func TestARecordThatWaitsJoinsSessions(t *testing.T) {
+	s := openNew(t)
+	words := survey.Words{survey.Vietnamese: "a"}
+	faces := &survey.Questionnaire{
+		Code: "faces", Title: words,
+		Scales:    []survey.Scale{{Code: "f", Levels: []survey.ScaleLevel{{Value: 1, Words: words}, {Value: 2, Words: words, Satisfied: true}}}},
+		Questions: []survey.Question{{Code: "Z0", Kind: survey.Overall, Scale: "f", Words: words}},
+	}
+	if err := errors.Join(s.AddQuestionnaires(t.Context(), faces), s.PutStructure(t.Context(), &survey.Structure{
+		Units:    []survey.Unit{{Code: "48", Name: words, Kind: survey.Province}},
+		Counters: []survey.Counter{{Code: "Q1", Unit: "48", Name: words}},
+	}, 1)); err != nil {
+		t.Fatal(err)
+	}
+	const wall = 1_776_000_000_000
+	var records []custody.Record
+	for i, q := range []survey.Hash{faces.Hash(), {9}, faces.Hash()} {
+		resp := survey.Response{
+			Questionnaire: q, Channel: survey.Touch, Stage: survey.Result, Counter: "Q1",
+			Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: 1}},
+		}
+		r := custody.Record{Version: 1, Chain: survey.Chain{1}, Sequence: uint64(i) + 1, Kind: custody.ResponseRecord, Wall: wall, Counter: "Q1", Questionnaire: q, PayloadVersion: 1}
+		if i > 0 {
+			resp.Continues, r.Previous = records[i-1].ID(), records[i-1].Hash
+		}
+		r.Payload = custody.EncodeResponse(&resp)
+		records = append(records, custody.Seal(r))
+	}
+	made := custody.NewBatch("k", make([]byte, 64), survey.Hash{}, records, nil, nil)
+	if err := s.update(t.Context(), func(w *writing) error {
+		st, err := w.chain(survey.Chain{1})
+		if err != nil {
+			return err
+		}
+		st.Kiosk, st.Head = "k", custody.Head{Sequence: 3, Hash: records[2].Hash}
+		if err := w.putBatch(custody.Arrival{Batch: made}); err != nil {
+			return err
+		}
+		never := func(*act) bool { return false }
+		return errors.Join(
+			w.takeFresh(records[0].ID(), &records[0], st, never, touched{}),
+			w.misunderstand(records[1].ID(), held, st),
+			w.takeFresh(records[2].ID(), &records[2], st, never, touched{}))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Rejudge(t.Context()); n != 0 || err != nil {
+		t.Fatalf("%d became something else, %v; the one in the middle is held still", n, err)
+	}
+	if err := s.Recount(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

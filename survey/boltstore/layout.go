@@ -1,7 +1,11 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
+
+	"go.etcd.io/bbolt"
 
 	"hailong/survey"
 )
@@ -33,6 +37,8 @@ var (
 	salvagedOwnBucket = []byte("salvaged_own") // kiosk, id of a salvaged record of the journal's own, or one that had salvaged → nothing: it counts for nothing
 	rootBucket        = []byte("roots")        // id of a linked record → sequence of its session's first
 	sessionBucket     = []byte("sessions")     // id of a session's first record, sequence of a linked one → nothing
+	ticketBucket      = []byte("tickets")      // ticket, id that a record is called by, id where it stands → nothing; only of counted records
+	anywhereBucket    = []byte("anywhere")     // chain → sequence up to which it was not asked whether the kiosk serves the counter (8 bytes)
 
 	// The account of every record.
 	tallyBucket      = []byte("closings")    // kiosk, chain, day → tally
@@ -55,14 +61,17 @@ var (
 	invitationBucket = []byte("invitations")    // hash of the code
 	redeemedBucket   = []byte("redeemed")       // hash of the code → kiosk's id
 	tokenBucket      = []byte("tokens")         // hash of the token
+	posterBucket     = []byte("posters")        // short address
 )
 
 var buckets = [][]byte{
 	metaBucket, batchBucket, chainBucket, commentBucket, forkBucket, forkRecordBucket, rejectBucket, rejectedBucket, rejectedByBucket,
 	quarantineBucket, heldBucket, duplicateBucket, pinBucket, unsureBucket, clockBucket, placedBucket, salvagedBucket, salvagedOwnBucket, rootBucket, sessionBucket,
+	ticketBucket, anywhereBucket,
 	tallyBucket, saidBucket, successionBucket, backupBucket,
 	nameBucket, timeHourBucket, timeMonthBucket, serviceDayBucket, serviceMonthBucket,
 	definitionBucket, versionBucket, forceBucket, kioskBucket, invitationBucket, redeemedBucket, tokenBucket,
+	posterBucket,
 }
 
 var (
@@ -73,13 +82,53 @@ var (
 	structureKey = []byte("structure")
 )
 
-// format is the version of this layout. A file of another one is refused.
-const format = 4
+// format is the version of this layout. A file of an older one is brought up to it when it is
+// opened; one of a newer one, and of those before firstFormat, is refused.
+const (
+	format      = 5
+	firstFormat = 4
+)
+
+// newIn are the buckets that a layout has and the one before it had not.
+var newIn = map[byte][][]byte{
+	5: {ticketBucket, anywhereBucket, posterBucket},
+}
+
+// missing reports whether a file of an older layout has no such bucket yet.
+func missing(bucket []byte, layout byte) bool {
+	for v := layout + 1; v <= format; v++ {
+		if slices.ContainsFunc(newIn[v], func(b []byte) bool { return bytes.Equal(b, bucket) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// upgrade brings a file of an older layout up to this one, all in one transaction.
+func upgrade(tx *bbolt.Tx, from byte) error {
+	for v := from + 1; v <= format; v++ {
+		for _, bucket := range newIn[v] {
+			if _, err := tx.CreateBucket(bucket); err != nil {
+				return err
+			}
+		}
+	}
+	if from < 5 {
+		// What an older program counted stays counted, at whatever counter. It counted no
+		// record with a ticket.
+		if err := eachChain(tx, func(st *chainState) error {
+			return tx.Bucket(anywhereBucket).Put(st.Chain[:], numberKey(st.Head.Sequence))
+		}); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(metaBucket).Put(formatKey, []byte{format})
+}
 
 // judging is the version of the rules by which records are judged. It goes up when a
 // program judges otherwise than the one before, for example because it reads a further
 // version of a payload: what an older program held or quarantined is judged again then.
-const judging = 1
+const judging = 2
 
 const (
 	chainLen = len(survey.Chain{})

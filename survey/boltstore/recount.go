@@ -62,6 +62,7 @@ type recounting struct {
 	definitions *definitions
 	facts       map[placed]score.Count // in numbers: words need several times as much memory
 	tallies     map[tallyKey]*tally
+	uses        int             // counted records made with a ticket
 	salvage     bool            // there are salvaged records
 	carriers    int             // of them, those that count
 	ownSalvaged map[string]bool // keys of the journals' own that were salvaged
@@ -91,6 +92,7 @@ type chainCount struct {
 	sessions map[uint64][]score.Placed // of those, by first sequence; only the counted records
 	sizes    map[uint64]int            // records of a session, counted or not
 	roots    map[uint64]uint64         // of linked records
+	anywhere uint64                    // see anywhereBucket
 }
 
 func (r *recounting) chain(ctx context.Context, st *chainState) error {
@@ -98,14 +100,17 @@ func (r *recounting) chain(ctx context.Context, st *chainState) error {
 		recounting: r, state: st, roots: map[uint64]uint64{}, clocks: map[custody.BootID][]toldClock{},
 		sessions: map[uint64][]score.Placed{}, sizes: map[uint64]int{},
 	}
-	c.linked = linkedIn(r.tx, st.Chain)
+	c.linked, c.anywhere = linkedIn(r.tx, st.Chain), anywhere(r.tx, st.Chain)
 	if err := walkBatches(ctx, r.tx, st.Chain, c.batch); err != nil {
 		return err
 	}
-	for _, session := range c.sessions {
-		if err := c.add(session); err != nil {
+	for root, session := range c.sessions {
+		if err := c.add(root, session); err != nil {
 			return err
 		}
+	}
+	if c.anywhere > c.head.Sequence {
+		return fmt.Errorf("%w: chain %s: records up to %d were counted at any counter, and there are %d", ErrDiffers, st.Chain, c.anywhere, c.head.Sequence)
 	}
 	if c.head != st.Head || c.held != st.Held || c.bad != st.Quarantined {
 		return fmt.Errorf("%w: chain %s: stored head %d, %d held, %d quarantined; recounted head %d, %d held, %d quarantined",
@@ -131,8 +136,16 @@ func linkedIn(tx *bbolt.Tx, chain survey.Chain) map[uint64]bool {
 	return linked
 }
 
-// add adds the counted records of one session.
-func (c *chainCount) add(session []score.Placed) error {
+// add adds the counted records of the session that begins at root.
+func (c *chainCount) add(root uint64, session []score.Placed) error {
+	session = withSpent(session, func(t survey.TicketID) bool {
+		first, _ := firstUse(c.tx.Bucket(ticketBucket), t)
+		its, linked := c.roots[first.at.Sequence]
+		if !linked {
+			its = first.at.Sequence
+		}
+		return first.at.Chain != c.state.Chain || its != root
+	})
 	for f, n := range score.Facts(session, c.definitions.catalogue) {
 		p, err := c.known.numbers(f)
 		if err != nil {
@@ -195,7 +208,7 @@ func (c *chainCount) record(id survey.RecordID, rec *custody.Record) error {
 	if err != nil {
 		return err
 	}
-	v, twice := c.judged(&a), stands != counted
+	v, twice := c.judged(&a, stored), stands != counted
 	if twice {
 		v.state = stands
 	}
@@ -237,18 +250,28 @@ func (c *chainCount) count(a *act, v *verdict) error {
 	if v.state != counted {
 		return nil
 	}
+	if ticket := ticketOf(v.response); !ticket.IsZero() {
+		c.uses++
+		row := ticketRow(ticket, a.identity, a.id)
+		if k, _ := c.tx.Bucket(ticketBucket).Cursor().Seek(row); !bytes.Equal(k, row) {
+			return fmt.Errorf("%w: that record %s was made with a ticket is not stored", ErrDiffers, a.id)
+		}
+	}
 	p := score.Placed{ID: a.identity, Hour: v.hour, Receiving: v.unit, Response: v.response}
 	if alone {
-		return c.add([]score.Placed{p})
+		return c.add(root, []score.Placed{p})
 	}
 	c.sessions[root] = append(c.sessions[root], p)
 	return nil
 }
 
 // judged is the verdict on an act, at the unit where it was counted.
-func (c *chainCount) judged(a *act) verdict {
-	v := c.definitions.judge(a)
-	if unit := c.tx.Bucket(pinBucket).Get(idKey(a.id)); unit != nil && v.response != nil && v.state != quarantined && a.day != custody.UnknownDay {
+func (c *chainCount) judged(a *act, stored state) verdict {
+	v := c.definitions.judge(a, c.state.Kiosk)
+	if v.away && stored == counted && a.id.Sequence <= c.anywhere {
+		v = c.definitions.judge(a, "") // wherever it was made
+	}
+	if unit := c.tx.Bucket(pinBucket).Get(idKey(a.id)); unit != nil && v.response != nil && v.state != quarantined && a.day != custody.UnknownDay && !v.away {
 		// It was counted before its day; where, is not for the structure of now to say.
 		v.state, v.unit = counted, survey.UnitCode(unit)
 	}

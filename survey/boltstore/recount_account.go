@@ -194,6 +194,9 @@ func (r *recounting) compareAccount() error {
 	if rows := r.tx.Bucket(salvagedOwnBucket).Stats().KeyN; rows != len(r.ownSalvaged) {
 		return fmt.Errorf("%w: %d salvaged records of journals' own are stored, %d are there", ErrDiffers, rows, len(r.ownSalvaged))
 	}
+	if rows := r.tx.Bucket(ticketBucket).Stats().KeyN; rows != r.uses {
+		return fmt.Errorf("%w: %d records made with tickets are stored, %d are there", ErrDiffers, rows, r.uses)
+	}
 	if err := eachTally(r.tx, nil, func(k tallyKey, stored *tally) error {
 		want := r.tally(k)
 		if !stored.same(want) {

@@ -43,10 +43,26 @@ func eventful(t *testing.T, s storetest.Store) {
 	}
 	totals := &custody.Totals{Last: 5}
 	list = append(list, c.arrival(survey.Hash{}, records[:4], totals), next.arrival(survey.Hash{}, life, nil), c.arrival(records[3].Hash, records[4:], totals))
+	for _, name := range []string{"d", "e"} { // two gateways, on which one ticket was used
+		j := newJournal(name, counterCode(1))
+		list = append(list, j.arrival(survey.Hash{}, []custody.Record{withTicket(j, 1), withTicket(j, 1), withTicket(j, 2)}, nil))
+	}
 	_, err := s.Keep(t.Context(), list)
-	if err = errors.Join(err, s.PutStructure(t.Context(), centre(2), 1), s.AddQuestionnaires(t.Context(), faces)); err != nil {
+	// What the first kiosk recorded was counted when nobody knew where it stands.
+	known := survey.Kiosk{ID: list[0].Batch.Header.Kiosk, Counters: []survey.CounterCode{counterCode(1)}}
+	if err = errors.Join(err, s.PutStructure(t.Context(), centre(2), 1), s.AddQuestionnaires(t.Context(), faces), s.PutKiosk(t.Context(), known)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// withTicket is a press made with the ticket for one answer that has this number.
+func withTicket(j *journal, number byte) custody.Record {
+	resp := survey.Response{
+		Questionnaire: facesHash, Channel: survey.QR, Stage: survey.Result, Counter: j.counter,
+		Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: 4}},
+		Ticket:  &survey.UsedTicket{Class: survey.ScreenTicket, ID: survey.TicketID{number}},
+	}
+	return j.seal(custody.Record{Wall: j.start.UnixMilli()}, &resp)
 }
 
 // unsure is a press in a boot that does not know the time.
@@ -70,7 +86,7 @@ func TestRecountFindsTampering(t *testing.T) {
 	path := filepath.Join(dir, "centre.db")
 	for _, bucket := range []string{
 		"batches", "forks", "fork_records", "held", "quarantined", "duplicates", "unsure", "clocks", "placed", "salvaged",
-		"closings", "said", "successions", "time_hour", "time_month", "service_day", "service_month",
+		"tickets", "anywhere", "closings", "said", "successions", "time_hour", "time_month", "service_day", "service_month",
 	} {
 		t.Run(bucket, func(t *testing.T) {
 			key, value := removeFirst(t, path, bucket)
@@ -100,6 +116,82 @@ func TestRecountFindsTampering(t *testing.T) {
 	if err := errors.Join(again.Recount(t.Context()), again.Close()); err != nil {
 		t.Errorf("after putting all back: %v", err)
 	}
+}
+
+// TestRecountFindsAnotherFirstUse changes which records are said to be made with a ticket,
+// and so which of them counts.
+func TestRecountFindsAnotherFirstUse(t *testing.T) {
+	dir := t.TempDir()
+	s := opened(t, dir)
+	eventful(t, s)
+	if err := errors.Join(s.Recount(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "centre.db")
+	var rows [][]byte
+	edit(t, path, "tickets", func(b *bbolt.Bucket) error {
+		return b.ForEach(func(k, _ []byte) error {
+			rows = append(rows, bytes.Clone(k))
+			return nil
+		})
+	})
+	if len(rows) != 6 {
+		t.Fatalf("%d records were made with tickets, want 6", len(rows))
+	}
+	lower, other := bytes.Clone(rows[0]), bytes.Clone(rows[0])
+	clear(lower[16:40]) // the identity
+	other[0] = 9        // the ticket
+	for name, c := range map[string]struct{ remove, add []byte }{
+		"one is missing":                  {remove: rows[1]},
+		"the first is missing":            {remove: rows[0]},
+		"one too many, of another ticket": {add: other},
+		"one too many, the first":         {add: lower},
+		"another one is the first":        {remove: rows[1], add: lower},
+		"the first has another name":      {remove: rows[0], add: lower},
+	} {
+		change := func(remove, add []byte) {
+			edit(t, path, "tickets", func(b *bbolt.Bucket) (err error) {
+				if remove != nil {
+					err = b.Delete(remove)
+				}
+				if add != nil {
+					err = errors.Join(err, b.Put(add, nil))
+				}
+				return err
+			})
+		}
+		change(c.remove, c.add)
+		s := opened(t, dir)
+		if err := s.Recount(t.Context()); !errors.Is(err, boltstore.ErrDiffers) {
+			t.Errorf("%s: the recount says %v", name, err)
+		}
+		s.Close()
+		change(c.add, c.remove)
+	}
+	again := opened(t, dir)
+	if err := errors.Join(again.Recount(t.Context()), again.Close()); err != nil {
+		t.Errorf("after putting all back: %v", err)
+	}
+}
+
+// TestRecountFindsWhatCannotHaveBeenCountedAnywhere says that more records were counted before
+// the kiosk's place was known than there are.
+func TestRecountFindsWhatCannotHaveBeenCountedAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	s := opened(t, dir)
+	eventful(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(dir, "centre.db"), "anywhere", func(b *bbolt.Bucket) error {
+		key, _ := b.Cursor().First()
+		return b.Put(bytes.Clone(key), bytes.Repeat([]byte{0xff}, 8))
+	})
+	s = opened(t, dir)
+	if err := s.Recount(t.Context()); !errors.Is(err, boltstore.ErrDiffers) {
+		t.Errorf("the recount says %v", err)
+	}
+	s.Close()
 }
 
 func removeFirst(t *testing.T, path, bucket string) (key, value []byte) {

@@ -103,17 +103,25 @@ func mapping() int {
 
 // prepare makes the buckets of a new file and reads what is kept in memory.
 func (s *Store) prepare() error {
-	made := false
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		made = tx.Bucket(metaBucket) != nil
-		first, _ := tx.Cursor().First()
-		if !made && first != nil {
+	layout := byte(0)
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		meta := tx.Bucket(metaBucket)
+		if meta != nil {
+			layout, err = layoutOf(meta)
+			return err
+		}
+		if first, _ := tx.Cursor().First(); first != nil {
 			return errors.New("it is a bbolt file, but not a central store")
 		}
 		return nil
 	})
-	if err == nil && !made {
+	switch {
+	case err != nil:
+		return err
+	case layout == 0:
 		err = s.db.Update(makeBuckets)
+	case layout < format:
+		err = s.db.Update(func(tx *bbolt.Tx) error { return upgrade(tx, layout) })
 	}
 	if err != nil {
 		return err
@@ -136,23 +144,22 @@ func makeBuckets(tx *bbolt.Tx) error {
 	return errors.Join(meta.Put(epochKey, epoch[:]), meta.Put(formatKey, []byte{format}), meta.Put(judgingKey, []byte{judging}))
 }
 
-func checkFormat(meta *bbolt.Bucket) error {
+// layoutOf is the version of a file's layout, if it is one that this program can use.
+func layoutOf(meta *bbolt.Bucket) (byte, error) {
 	switch v := meta.Get(formatKey); {
 	case len(v) != 1:
-		return fmt.Errorf("%w: it does not say which layout it has", errDamaged)
+		return 0, fmt.Errorf("%w: it does not say which layout it has", errDamaged)
 	case v[0] > format:
-		return fmt.Errorf("its layout is version %d, this program knows version %d: use a newer program", v[0], format)
-	case v[0] < format:
-		return fmt.Errorf("its layout is version %d, of a program that was never released; this one reads version %d: begin with a new file", v[0], format)
+		return 0, fmt.Errorf("its layout is version %d, this program knows version %d: use a newer program", v[0], format)
+	case v[0] < firstFormat:
+		return 0, fmt.Errorf("its layout is version %d, of a program that was never released; this one reads version %d: begin with a new file", v[0], format)
+	default:
+		return v[0], nil
 	}
-	return nil
 }
 
 func (s *Store) load(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
-	if err := checkFormat(meta); err != nil {
-		return err
-	}
 	if n := copy(s.epoch[:], meta.Get(epochKey)); n != len(s.epoch) {
 		return fmt.Errorf("%w: it has no epoch", errDamaged)
 	}

@@ -122,7 +122,7 @@ func (w *writing) rejudge(id survey.RecordID, st *chainState, reached touched) (
 	}
 	x, ok := actOf(id, rec, day, w.placedAt)
 	if ok {
-		if v := w.judge(&x); was == v.state && day == x.day && reason == v.reason {
+		if v := w.judge(&x, st.Kiosk); was == v.state && day == x.day && reason == v.reason {
 			return false, nil
 		}
 	}

@@ -20,6 +20,7 @@ var reasons = [...]struct {
 	{fixed(`questionnaire (\S+) is not known`), "chưa biết phiếu hỏi $1"},
 	{fixed(`its day is not known`), "chưa rõ ngày"},
 	{fixed(`counter (\S+) is not known on (\S+)`), "chưa biết quầy $1 vào ngày $2"},
+	{fixed(`kiosk (\S+) does not serve counter (\S+)`), "thiết bị $1 không phục vụ quầy $2"},
 	{fixed(`version (\d+): the payload's version is not known`), "nội dung thuộc phiên bản $1 mà chương trình này chưa biết"},
 	{fixed(`version (\d+) is not known: a program of another version wrote it`), "thuộc phiên bản $1 mà chương trình này chưa biết"},
 	{fixed(`(\S+ = "[^"]*"): the level must be one of: ([^;]*)`), "$1: mức phải là một trong: $2"},

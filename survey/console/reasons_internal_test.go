@@ -16,6 +16,7 @@ func TestReasonsInBothLanguages(t *testing.T) {
 		{"questionnaire abc123 is not known", "chưa biết phiếu hỏi abc123"},
 		{"its day is not known", "chưa rõ ngày"},
 		{"counter 48.XD-1 is not known on 2026-03-31", "chưa biết quầy 48.XD-1 vào ngày 2026-03-31"},
+		{"kiosk k-a does not serve counter 48.XD-1", "thiết bị k-a không phục vụ quầy 48.XD-1"},
 		{fmt.Errorf("version 9: %w", custody.ErrPayloadVersion).Error(), "nội dung thuộc phiên bản 9 mà chương trình này chưa biết"},
 		{custody.ErrSignature.Error(), "chữ ký của lô không khớp khóa của thiết bị"},
 		{fmt.Errorf("%w: at sequence %d", custody.ErrBroken, 7).Error(), "các bản ghi của lô không tạo thành chuỗi mà phần đầu lô đã ký"},

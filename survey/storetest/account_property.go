@@ -27,8 +27,8 @@ func sameClosings(rt *rapid.T, t *testing.T, a, b Store) {
 	}
 }
 
-// closingsBalance draws kiosks of presses that change their minds, lose their clocks and
-// their journals. Whatever pieces come in whatever order, each record is in one place,
+// closingsBalance draws kiosks of presses that change their minds, use tickets again, lose
+// their clocks and their journals. Whatever pieces come in whatever order, each record is in one place,
 // on the day that its kiosk's own ledger says, and the closings agree with the roll-ups.
 func closingsBalance(t *testing.T, open opener) {
 	root, n := t.TempDir(), 0
@@ -74,7 +74,7 @@ func (k *kiosk) drawPress(t *rapid.T) survey.Response {
 	if rapid.IntRange(0, 4).Draw(t, "soon") == 0 {
 		r.WithFlag(survey.TooSoon)
 	}
-	return r
+	return drawTicket(t, r)
 }
 
 // drawSuccessor is the next life of a kiosk, which salvaged some records of the last

@@ -298,3 +298,31 @@ func tokensAreKept(t *testing.T, open opener) {
 		t.Errorf("a token nobody gave: %v, %v", found, err)
 	}
 }
+
+func postersAreKept(t *testing.T, open opener) {
+	s := newStory(t, open)
+	until, withdrawn := noon.AddDate(1, 0, 0), noon.Add(time.Hour)
+	door := survey.Poster{Short: "7K2M9QD", Counter: "Q1", Questionnaire: "faces", Ticket: "vé của cửa", Name: "Cửa vào", Made: noon, Expires: until}
+	desk := survey.Poster{Short: "1A2B3CX", Counter: "Q2", Questionnaire: "faces", Ticket: "vé của bàn", Name: "Bàn viết", Made: noon, Expires: until}
+	for _, p := range []survey.Poster{door, desk, door} {
+		s.ok(s.store.PutPoster(s.ctx, p))
+	}
+	door.Name, door.Withdrawn = "Cửa sau", &withdrawn
+	s.ok(s.store.PutPoster(s.ctx, door))
+	s.reopen()
+	got, err := s.store.Posters(s.ctx)
+	s.ok(err)
+	if len(got) != 2 {
+		t.Fatalf("Posters gives %+v", got)
+	}
+	for i, want := range []survey.Poster{desk, door} {
+		p := got[i]
+		if p.Short != want.Short || p.Counter != want.Counter || p.Questionnaire != want.Questionnaire || p.Ticket != want.Ticket || p.Name != want.Name ||
+			!p.Made.Equal(noon) || !p.Expires.Equal(until) || (p.Withdrawn == nil) != (want.Withdrawn == nil) {
+			t.Errorf("poster %d is %+v, want %+v", i, p, want)
+		}
+	}
+	if w := got[1].Withdrawn; w == nil || !w.Equal(withdrawn) {
+		t.Errorf("it was withdrawn at %v", w)
+	}
+}

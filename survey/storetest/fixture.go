@@ -77,6 +77,7 @@ type story struct {
 	dir   string
 	open  func(t *testing.T, dir string) Store
 	store Store
+	codes byte // one-time codes given so far
 }
 
 func newStory(t *testing.T, open func(t *testing.T, dir string) Store) *story {
@@ -300,7 +301,7 @@ func (k *kiosk) headAt(n int) custody.Head {
 func (k *kiosk) record(r survey.Response) survey.RecordID {
 	return k.seal(custody.Record{
 		Kind: custody.ResponseRecord, Counter: string(r.Counter), Questionnaire: r.Questionnaire,
-		PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&r),
+		PayloadVersion: custody.PayloadVersionOf(&r), Payload: custody.EncodeResponse(&r),
 	})
 }
 
@@ -312,7 +313,7 @@ func (k *kiosk) comment(r survey.Response, text string) survey.RecordID {
 	k.comments = append(k.comments, c)
 	return k.seal(custody.Record{
 		Kind: custody.ResponseRecord, Counter: string(r.Counter), Questionnaire: r.Questionnaire,
-		PayloadVersion: custody.PayloadVersion, Payload: custody.EncodeResponse(&r), Comment: &commit,
+		PayloadVersion: custody.PayloadVersionOf(&r), Payload: custody.EncodeResponse(&r), Comment: &commit,
 	})
 }
 

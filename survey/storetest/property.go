@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,10 +15,11 @@ import (
 	"hailong/survey/custody"
 )
 
-// arrivalDoesNotMatter draws kiosks with random journals and sends them to two stores:
-// to one everything at once after its definitions; to the other in random pieces,
-// repeated and interleaved, with definitions coming in between. Both must count the
-// same, and the second's batches must give its own counts again.
+// arrivalDoesNotMatter draws kiosks with random journals, in which a few tickets are used
+// again and again, and sends them to two stores: to one everything at once after its
+// definitions; to the other in random pieces, repeated and interleaved, with definitions and
+// new places of the kiosks coming in between. Both must count the same, and the second's
+// batches must give its own counts again.
 func arrivalDoesNotMatter(t *testing.T, open opener) {
 	root, n := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -27,18 +29,26 @@ func arrivalDoesNotMatter(t *testing.T, open opener) {
 			must(rt, os.MkdirAll(dir, 0o700))
 			return open(t, dir)
 		}
-		kiosks := []*kiosk{drawJournal(rt, "a"), drawJournal(rt, "b")}
+		kiosks := []*kiosk{drawJournal(rt, "a"), drawJournal(rt, "b"), drawJournal(rt, "c")}
+		enrolled := rapid.SliceOfNDistinct(rapid.SampledFrom(kiosks), 0, 2, func(k *kiosk) string { return string(k.id) }).Draw(rt, "enrolled")
+		moves := drawMoves(rt, enrolled)
 
 		whole := fresh("whole")
 		defer whole.Close()
 		must(rt, whole.AddQuestionnaires(t.Context(), faces, danang, service))
 		must(rt, whole.PutStructure(t.Context(), structure(), today))
-		_, err := whole.Keep(t.Context(), arrivals([]*custody.Batch{kiosks[0].all(), kiosks[1].all()}))
+		for _, m := range moves {
+			must(rt, m(t.Context(), whole))
+		}
+		_, err := whole.Keep(t.Context(), arrivals([]*custody.Batch{kiosks[0].all(), kiosks[1].all(), kiosks[2].all()}))
 		must(rt, err)
 
 		pieces := fresh("pieces")
 		defer pieces.Close()
-		sendInPieces(rt, t, pieces, kiosks)
+		for i := range enrolled {
+			must(rt, moves[i](t.Context(), pieces)) // its first place: until then it could name any counter
+		}
+		sendInPieces(rt, t, pieces, kiosks, moves[len(enrolled):]...)
 
 		sameClosings(rt, t, whole, pieces)
 		want, err := countsOf(t.Context(), whole)
@@ -68,6 +78,27 @@ func drawJournal(t *rapid.T, name string) *kiosk {
 		k.drawRecord(t)
 	}
 	return k
+}
+
+// drawMoves gives each kiosk a first place, and then some of them others.
+func drawMoves(t *rapid.T, kiosks []*kiosk) (moves []func(context.Context, Store) error) {
+	for i := range len(kiosks) * 2 {
+		k := kiosks[i%len(kiosks)]
+		role := rapid.SampledFrom([]survey.KioskRole{survey.CounterKiosk, survey.OnlineGateway}).Draw(t, "role")
+		if i >= len(kiosks) {
+			role = survey.OnlineGateway // one that ceases to be one leaves what was counted
+		}
+		counter := rapid.SampledFrom([]survey.CounterCode{"Q1", "Q3", "Q9"}).Draw(t, "place")
+		code := survey.Hash{byte(i + 1)}
+		moves = append(moves, func(ctx context.Context, s Store) error {
+			err := s.PutInvitation(ctx, survey.Invitation{CodeHash: code, Role: role, Counters: []survey.CounterCode{counter}, Expires: noon})
+			if err == nil {
+				_, err = s.Redeem(ctx, code, survey.Kiosk{ID: k.id, Key: k.public()}, noon.Add(-time.Minute))
+			}
+			return err
+		})
+	}
+	return moves
 }
 
 // drawTime moves the clock, may start the kiosk anew, and may tell when that was.
@@ -114,17 +145,32 @@ func (k *kiosk) drawRecord(t *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(t, "soon") == 0 {
 		r.WithFlag(survey.TooSoon)
 	}
-	k.record(r)
+	k.record(drawTicket(t, r))
 }
 
-// sendInPieces sends random runs of the journals until all is there. Definitions come
-// at random moments, the last of them at the end at the latest.
-func sendInPieces(rt *rapid.T, t *testing.T, s Store, kiosks []*kiosk) {
-	define := rapid.Permutation([]func() error{
+// drawTicket may have a response made with one of a few tickets, or by a poster.
+func drawTicket(t *rapid.T, r survey.Response) survey.Response {
+	switch n := rapid.IntRange(0, 7).Draw(t, "ticket"); n {
+	case 1, 2, 3:
+		return byTicket(r, byte(n))
+	case 4:
+		r.Channel, r.Ticket = survey.Web, &survey.UsedTicket{Class: survey.PosterTicket}
+	}
+	return r
+}
+
+// sendInPieces sends random runs of the journals until all is there. Definitions, and what
+// more is told to be done, come at random moments, the last of them at the end at the latest.
+func sendInPieces(rt *rapid.T, t *testing.T, s Store, kiosks []*kiosk, more ...func(context.Context, Store) error) {
+	list := []func() error{
 		func() error { return s.PutStructure(t.Context(), structure(), today) },
 		func() error { return s.AddQuestionnaires(t.Context(), faces) },
 		func() error { return s.AddQuestionnaires(t.Context(), service, danang) },
-	}).Draw(rt, "definitions")
+	}
+	for _, do := range more {
+		list = append(list, func() error { return do(t.Context(), s) })
+	}
+	define := rapid.Permutation(list).Draw(rt, "definitions")
 	missing := func(k *kiosk) bool {
 		head, _, err := s.Marks(t.Context(), k.chain)
 		must(rt, err)

@@ -39,6 +39,7 @@ type Store interface {
 	Custody
 	Definitions
 	Enrolment
+	Posters
 	score.Source
 
 	Reconciliation
@@ -78,8 +79,9 @@ type Custody interface {
 	//   - quarantined, if it or its payload cannot be read, or its response does not
 	//     validate against its questionnaire;
 	//   - held, if its version, its kind, its payload's version or its questionnaire is
-	//     not known, or its day, or its counter on its day: it is judged again when
-	//     definitions change, or a record of the clock tells its day;
+	//     not known, or its day, or its counter on its day, or its counter is not one that
+	//     the kiosk serves or served before: it is judged again when definitions or the
+	//     kiosk's place change, or a record of the clock tells its day;
 	//   - a duplicate, if it is a salvaged record that the store has in its own chain, or
 	//     salvaged before, or a record that was salvaged before into another chain of the
 	//     same kiosk; in dispute, and one more fork of the chain it came in, if the two
@@ -97,10 +99,21 @@ type Custody interface {
 	// one, unless the session has 100 records already; the counted records of a session
 	// are counted together. Any other link is taken as none.
 	//
-	// So what is counted is a function of the records and the definitions; it does not
-	// depend on how records were split into batches, on repeats, on the order in which
-	// chains came, or on whether records or definitions came first. The one exception is
-	// a record that came twice, salvaged and in its own chain: the first one counts.
+	// A kiosk is that of the chain, whatever it salvaged there. A gateway may name any counter
+	// in a record made with a ticket, and a kiosk that is not enrolled in any record.
+	//
+	// Of the counted records made with one ticket for one answer, whatever their flags, the one
+	// with the lowest [survey.RecordID], by the bytes of the chain and then the sequence, is
+	// the first use of it. Every other session in which the ticket is used is left out as a
+	// whole, as [survey.SpentTicket]. Where the first use comes later than another one, the
+	// counts of that one's session change, and Counters name its counter, too.
+	//
+	// So what is counted is a function of the records, the definitions and the kiosks' places;
+	// it does not depend on how records were split into batches, on repeats, on the order in
+	// which chains came, or on whether records or definitions came first. There are two
+	// exceptions. Of a record that came twice, salvaged and in its own chain, the first one
+	// counts. And what was counted stays counted where a kiosk is enrolled only later, or is
+	// no gateway any more.
 	Keep(ctx context.Context, arrivals []custody.Arrival) ([]custody.Kept, error)
 	// Forks are the bytes of the batches kept as evidence against a chain, in no
 	// promised order. One whose records all came again in a longer one is left out.
@@ -189,19 +202,22 @@ type Definitions interface {
 	AddQuestionnaires(ctx context.Context, list ...*survey.Questionnaire) error
 }
 
-// Enrolment is who may send and who may ask.
+// Enrolment is who may send and who may ask. Where a kiosk's place changes, its held records
+// are judged again in the same transaction.
 type Enrolment interface {
 	// Kiosks are all kiosks ever enrolled, revoked ones too, ordered by id.
 	Kiosks(ctx context.Context) ([]survey.Kiosk, error)
 	// Kiosk finds one kiosk.
 	Kiosk(ctx context.Context, id survey.KioskID) (survey.Kiosk, bool, error)
-	// PutKiosk adds a kiosk, or replaces the one with its id.
+	// PutKiosk adds a kiosk, or replaces the one with its id. Counters that it served and does
+	// not serve now are kept among its former ones.
 	PutKiosk(ctx context.Context, k survey.Kiosk) error
 	// PutInvitation prepares a place for a kiosk, or replaces the one of its code.
 	PutInvitation(ctx context.Context, i survey.Invitation) error
 	// Redeem enrols kiosk k, of which ID and Key must be set, with a one-time code: in
 	// one transaction the invitation goes and the kiosk is kept with the invitation's
-	// name, role and counters, enrolled now. The same kiosk asking again with the same
+	// name, role and counters, enrolled now; those that it served before become former ones.
+	// The same kiosk asking again with the same
 	// code gets the same answer, however late, because its reply may have been lost, unless
 	// it was revoked since. Otherwise a code that is unknown, used or, at now, expired gives
 	// [survey.ErrNoInvitation]. A good one takes in a kiosk that was revoked, too.
@@ -210,4 +226,12 @@ type Enrolment interface {
 	PutToken(ctx context.Context, t survey.Token) error
 	// Token finds a right by its token's hash.
 	Token(ctx context.Context, hash survey.Hash) (survey.Token, bool, error)
+}
+
+// Posters are the printed codes that the centre made.
+type Posters interface {
+	// PutPoster adds a poster, or replaces the one with its Short.
+	PutPoster(ctx context.Context, p survey.Poster) error
+	// Posters are all posters ever made, withdrawn and expired ones too, ordered by Short.
+	Posters(ctx context.Context) ([]survey.Poster, error)
 }

@@ -53,6 +53,7 @@ type App struct {
 	began     time.Time
 	opened    run.Stack
 	diary     *diary
+	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
 	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
@@ -99,6 +100,9 @@ func (a *App) prepare() (err error) {
 	} else if len(v.Headline()) == 0 {
 		wrong.Vi, wrong.En = "phiếu này không có câu hỏi nào để hiện", "this questionnaire has no question to show"
 		return wrong
+	}
+	if err := a.prepareButtons(); err != nil {
+		return err
 	}
 	if a.identity, err = identity.Load(a.config.Data); err != nil {
 		return fmt.Errorf("data = %q: %w", a.config.Data, err)
@@ -174,6 +178,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if err := a.show(); err != nil {
 		return err
 	}
+	defer a.hearButtons(ctx)()
 	return a.live(ctx)
 }
 
@@ -211,6 +216,7 @@ func (a *App) show() error {
 	}
 	if err == nil {
 		a.trouble.Store(nil)
+		a.buttons.recorder.Store(recorder)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"hailong/kiosk/panel"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
@@ -32,6 +33,8 @@ type Config struct {
 	Questionnaires []string `yaml:"questionnaires"`
 	// Screen is what the touch screen shows.
 	Screen Screen `yaml:"screen"`
+	// Buttons are the panels of buttons beside the screen, or in its place; none = none.
+	Buttons []panel.Device `yaml:"buttons"`
 	// Stage is the point of a case at which this kiosk asks, where a press names none.
 	Stage survey.Stage `yaml:"stage"`
 	// Repeat is the repeat-press interval: a press on the same counter's screen or
@@ -157,6 +160,7 @@ func (c *Config) validate() error {
 	c.Centre.check(&ps)
 	c.Screen.check(&ps)
 	c.checkGateway(&ps)
+	c.checkButtons(&ps)
 	for i, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, " \t\r\n/:@?#[]") {
 			ps.Add(fmt.Sprintf("hosts[%d]", i), h, "cần một tên máy, không kèm http:// hay cổng", "a host name is needed, without http:// or a port")

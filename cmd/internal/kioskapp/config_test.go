@@ -89,7 +89,7 @@ func TestBadSettings(t *testing.T) {
 		{"screen: {thanks: 11s}", func(c *kioskapp.Config) { c.Screen.Thanks = 11 * time.Second }, "screen.thanks", "11s", "between 1s and 10s", "từ 1s đến 10s"},
 		{
 			"", func(c *kioskapp.Config) { c.Screen.Questionnaire = "quik" },
-			"screen.questionnaire", "quik", "there is no such questionnaire; there are: danang-2014, quick,", "không có phiếu hỏi này; có: danang-2014, quick,",
+			"screen.questionnaire", "quik", "there is no such questionnaire; there are: danang-2014, dvctt-3, quick,", "không có phiếu hỏi này; có: danang-2014, dvctt-3, quick,",
 		},
 	} {
 		t.Run(c.path+" = "+c.value, func(t *testing.T) {

@@ -112,8 +112,8 @@ func (a *App) heartbeat(durable uint64) custody.Heartbeat {
 	}
 	if err := a.Ready(); err != nil {
 		h.Trouble = bilingual(wordsOf(err))
-	} else if up, worries := w.link(); up.Up && len(worries) > 0 {
-		h.Trouble = bilingual(said(worries)) // alarms, which somebody at the centre should see
+	} else if alarms := a.alarms(w.link()); alarms != nil {
+		h.Trouble = bilingual(alarms) // which somebody at the centre should see
 	}
 	return h
 }

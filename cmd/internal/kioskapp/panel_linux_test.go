@@ -1,0 +1,110 @@
+package kioskapp_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hailong/cmd/internal/kioskapp"
+	"hailong/kiosk/panel"
+	"hailong/survey"
+)
+
+// plugIn makes a pseudo-terminal under a name that does not change: the box's end of it.
+func plugIn(t *testing.T, name string) *os.File {
+	t.Helper()
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("no pseudo-terminals here: %v", err)
+	}
+	box := os.NewFile(uintptr(fd), "/dev/ptmx")
+	t.Cleanup(func() { _ = box.Close() }) // it may be unplugged already
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err := errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0), os.Symlink(fmt.Sprintf("/dev/pts/%d", n), name)); err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+// A kiosk with a button box, from the cable to the centre: a press is kept, carried and
+// counted like any other; people read in the diary that the box was unplugged, and that it
+// is back. A second panel, of a counter that the kiosk does not serve, keeps nothing and
+// says why.
+func TestButtonsOfAKiosk(t *testing.T) {
+	t.Parallel()
+	centre := startCentre(t)
+	dir := t.TempDir()
+	name, strange := filepath.Join(dir, "usb-box"), filepath.Join(dir, "usb-strange")
+	c := settings(dir, centre.base)
+	other := buttonBox(strange)
+	other.Counter, other.Failed.Send = "NO-SUCH-COUNTER", "NO\n"
+	delete(other.Keys, "2")
+	c.Buttons = []panel.Device{buttonBox(name), other}
+	k := inService(t, c)
+	tells := func(part string, times int) {
+		t.Helper()
+		until(t, "the diary tells "+part, func() error {
+			list, err := kioskapp.ReadDiary(dir)
+			n, all := 0, ""
+			for _, e := range list {
+				text := e.Words.In(survey.English)
+				if all += text + "\n"; e.Kind == kioskapp.DiaryButtons && strings.Contains(text, part) {
+					n++
+				}
+			}
+			if n != times {
+				return fmt.Errorf("%d times in\n%s%v", n, all, err)
+			}
+			return nil
+		})
+	}
+	answer := func(box *os.File, word, want string) {
+		t.Helper()
+		if _, err := box.WriteString(word); err != nil {
+			t.Fatal(err)
+		}
+		if err := box.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := bufio.NewReader(box).ReadString('\n'); err != nil || got != want {
+			t.Errorf("%q was answered with %q, %v", word, got, err)
+		}
+	}
+	tells("usb-box: the device is not there", 1)
+	tells("no key means the levels 2,", 1)
+	tells("does not serve the counter NO-SUCH-COUNTER", 1)
+	box := plugIn(t, name)
+	tells("usb-box: the device is in use", 1)
+	answer(box, "5\n", "OK\n")
+	if st := k.status(t); st.Last != 1 {
+		t.Errorf("the journal ends at %d", st.Last)
+	}
+	if err := errors.Join(os.Remove(name), box.Close()); err != nil {
+		t.Fatal(err)
+	}
+	tells("usb-box: the device was unplugged", 1)
+	box = plugIn(t, name)
+	tells("usb-box: the device is in use", 2)
+	answer(box, "1\n", "OK\n")
+	box = plugIn(t, strange)
+	tells("usb-strange: the device is in use", 1)
+	answer(box, "4\n", "NO\n")
+	tells("usb-strange: a press was not kept", 1)
+	until(t, "the centre has both presses", func() error {
+		if st := k.status(t); st.Last != 2 || st.Receipted != 2 {
+			return fmt.Errorf("%+v", st)
+		}
+		return nil
+	})
+	if code, body, err := k.english("/api/v1/diary"); err != nil || code != http.StatusOK || !strings.Contains(body, `"buttons"`) {
+		t.Errorf("the diary's page: %d %s %v", code, body, err)
+	}
+}
