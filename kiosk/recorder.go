@@ -94,7 +94,11 @@ type Settings struct {
 	Stage     survey.Stage         // meant where a press names none
 	Repeat    time.Duration        // repeat-press interval; 0 = off
 	Test      bool                 // every record is marked as a test
-	Now       func() time.Time     // the clock, with its monotonic reading
+	Testing   func() bool          // those made while it is true are, too; nil = none
+	// Open reports whether the counters are open at a moment; nil = always. A press on a
+	// screen or on buttons outside these hours is kept and marked, which changes no score.
+	Open func(time.Time) bool
+	Now  func() time.Time // the clock, with its monotonic reading
 }
 
 // served are the counters, for messages that say what is allowed.
@@ -284,8 +288,11 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	if err != nil {
 		return survey.Draft{}, err
 	}
-	if r.settings.Test {
+	if r.settings.Test || r.settings.Testing != nil && r.settings.Testing() {
 		resp.WithFlag(survey.Test)
+	}
+	if resp.Continues.IsZero() && onTheSpot(resp.Channel) && r.settings.Open != nil && !r.settings.Open(cmp.Or(p.Pressed, r.settings.Now())) {
+		resp.WithFlag(survey.OutOfHours)
 	}
 	if resp.Continues.IsZero() && r.tooSoon(&resp, nonce, p.Pressed, linked) {
 		resp.WithFlag(survey.TooSoon)
@@ -293,12 +300,15 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 	return survey.Draft{Response: resp, Nonce: nonce, Comment: p.Comment}, nil
 }
 
+// onTheSpot reports whether a press was made on a counter's own screen or buttons.
+func onTheSpot(ch survey.Channel) bool { return ch == survey.Button || ch == survey.Touch }
+
 // tooSoon reports whether a press follows the one before on the same counter's screen
 // or buttons too closely, and remembers it. A press sent again is the same press. One
 // that replaces another is no repeat, but changing one's mind does not launder one.
 func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Time, replaced *survey.Entry) bool {
 	soon := replaced != nil && replaced.Response.Has(survey.TooSoon)
-	if r.settings.Repeat <= 0 || resp.Channel != survey.Button && resp.Channel != survey.Touch {
+	if r.settings.Repeat <= 0 || !onTheSpot(resp.Channel) {
 		return soon
 	}
 	if at.IsZero() {

@@ -20,6 +20,7 @@
   const root = document.documentElement;
   const first = document.body.cloneNode(true);
   const home = first.dataset.home;
+  const here = first.dataset.here;
   const asks = first.dataset.view === 'ask';
   const thanksFor = Number(first.dataset.thanks);
 
@@ -53,6 +54,10 @@
   // reset ends a visit: the first page again, with a key of its own.
   function reset() {
     clearTimeout(timer);
+    if (first.dataset.after) { // outside opening hours the first screen is another page
+      location.replace(first.dataset.after);
+      return;
+    }
     body().replaceWith(first.cloneNode(true));
     speak(home);
     if (asks) field('key').value = newKey();
@@ -84,13 +89,14 @@
           method: 'POST',
           headers: {'Content-Type': 'application/json'},
           body: JSON.stringify({
+            counter: first.dataset.counter || undefined,
             questionnaire: press.questionnaire,
             answers: {[press.question]: press.level},
             channel: press.channel,
             idempotency_key: press.key,
           }),
           cache: 'no-store',
-          credentials: 'omit',
+          credentials: 'same-origin',
           signal: AbortSignal.timeout?.(patience),
         });
         if (answer.status === 201) return 'thanks';
@@ -170,8 +176,9 @@
   async function look() {
     let revision = null;
     try {
-      const answer = await fetch('/revision', {cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout?.(patience)});
+      const answer = await fetch(first.dataset.look, {cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout?.(patience)});
       if (answer.ok) revision = await answer.text();
+      if (answer.status === 403) location.replace(here); // this tablet is paired no more
     } catch {
       // no answer: the program is away
     }
@@ -181,13 +188,13 @@
     if (revision === null) {
       if (missed >= 2 && view === 'ask') show('out');
     } else if (revision !== first.dataset.revision) {
-      location.replace('/');
+      location.replace(first.dataset.after || here);
     } else if (asks && view === 'out') {
       reset();
     }
   }
 
   if (asks) field('key').value = newKey();
-  if (asks && lang !== home) later(reset, idle);
+  if (asks && (lang !== home || first.dataset.after)) later(reset, idle);
   setInterval(look, {ask: 10000, starting: 1000}[first.dataset.view] || 3000);
 })();

@@ -27,8 +27,9 @@ func TestTheDiaryIsForTheKioskItself(t *testing.T) {
 	}
 
 	away := newStand(t, func(o *Options, _ *Settings) {
-		o.Trusted, o.Diary = nil, func() ([]Event, error) { return events, nil }
+		o.Diary = func() ([]Event, error) { return events, nil }
 	})
+	fromAfar(away.Screen)
 	if a := away.get(t, "/api/v1/diary"); a.StatusCode != 403 {
 		t.Errorf("from 0.0.0.0: %d %s", a.StatusCode, a.text)
 	}

@@ -9,10 +9,11 @@
 // way for every answer. It works as a plain form; a script makes it quicker. It leaves
 // nothing in the browser: no cookie, no storage.
 //
-// Whoever may press sits at the kiosk itself: everything but the health checks is
-// answered to the loopback address alone (and to those whom [Options].Trusted lets
-// in), by a name that no foreign page can give itself, and never to another site's
-// page in the kiosk's browser.
+// Whoever may press sits at the kiosk itself, or at a tablet that an operator has paired
+// with one counter: everything but the health checks, the page's files and the page where
+// a pairing code is typed is answered to the loopback address alone, and what one counter's
+// screen needs to a tablet with that counter's credential; by a name that no foreign page
+// can give itself, and never to another site's page in the kiosk's browser.
 //
 // Local rules: values out of a request are copied before they leave a handler (the app
 // is set Immutable as well), request bodies are read raw and decoded here, files come

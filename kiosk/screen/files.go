@@ -32,6 +32,8 @@ type file struct {
 var public = []file{
 	{name: "screen.css", media: "text/css; charset=utf-8"},
 	{name: "screen.js", media: "text/javascript; charset=utf-8"},
+	{name: "operator.css", media: "text/css; charset=utf-8"},
+	{name: "operator.js", media: "text/javascript; charset=utf-8"},
 }
 
 // load reads the page, its words and its public files out of the program.
@@ -47,6 +49,13 @@ func (s *Screen) load() ([]file, error) {
 		return nil, err
 	}
 	if s.page, err = template.New("page.html").Parse(string(page)); err != nil {
+		return nil, err
+	}
+	staff, err := read("operator.html")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.page.Parse(string(staff)); err != nil {
 		return nil, err
 	}
 	words, err := read("words.json")

@@ -39,20 +39,21 @@ func (s *Screen) local(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// strange reports whether a request comes from elsewhere: from an address that is
-// neither loopback nor trusted, or through a proxy, which hides the real address.
-func (s *Screen) strange(c *fiber.Ctx) bool {
+// relayed reports whether a request came through a proxy, which hides the real address.
+func relayed(c *fiber.Ctx) bool {
 	for _, h := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"} {
 		if c.Request().Header.Peek(h) != nil {
 			return true
 		}
 	}
+	return false
+}
+
+// strange reports whether a request comes from elsewhere: not from the box itself, or
+// through a proxy.
+func (s *Screen) strange(c *fiber.Ctx) bool {
 	from, ok := netip.AddrFromSlice(c.Context().RemoteIP())
-	if !ok {
-		return true
-	}
-	from = from.Unmap()
-	return !from.IsLoopback() && (s.options.Trusted == nil || !s.options.Trusted(from))
+	return relayed(c) || !ok || !s.near(from.Unmap())
 }
 
 // ownHost reports whether a Host header names this kiosk. A page of another site can

@@ -13,9 +13,10 @@ import (
 )
 
 func TestOnlyTheKioskItselfMayPress(t *testing.T) {
-	s := newStand(t, func(o *Options, _ *Settings) { o.Trusted = nil })
-	for _, path := range []string{"/api/v1/status", "/revision"} {
-		if a := s.get(t, path); a.StatusCode != 403 || a.problem(t).Type != "/problems/not-local" {
+	s := newStand(t)
+	fromAfar(s.Screen)
+	for path, kind := range map[string]string{"/api/v1/status": "not-local", "/api/v1/tablets": "not-local", "/revision": "not-paired", "/qr.svg": "not-paired"} {
+		if a := s.get(t, path); a.StatusCode != 403 || a.problem(t).Type != "/problems/"+kind {
 			t.Errorf("GET %s from 0.0.0.0: %d %s", path, a.StatusCode, a.text)
 		}
 	}

@@ -34,6 +34,14 @@ type view struct {
 	Langs        []survey.Lang // all that the page carries
 	Unit         survey.Words
 	Counter      survey.Words
+	CounterCode  survey.CounterCode // named by whatever the page sends; "" = the recorder's own
+	Here         string             // the address of the counter's first screen
+	Action       string             // where a press goes without the script
+	Look         string             // where the script asks whether another page is due
+	After        string             // where the page goes after a visit; "" = it begins anew
+	Answers      []choice           // the addresses of the faces outside opening hours, in each language
+	Operator     bool               // five touches of the place's name lead to the operator's menu
+	HasCode      bool               // the counter has a code for phones
 	Test         bool
 	Question     survey.Words
 	QuestionCode string
@@ -65,6 +73,7 @@ type choice struct {
 	Lang    survey.Lang
 	Text    string
 	Current bool
+	Href    string
 }
 
 // In is w in every language of the page, all hidden but the one shown.
@@ -105,7 +114,7 @@ func (v view) Choices() []choice {
 	}
 	var all []choice
 	for _, l := range v.Langs {
-		all = append(all, choice{Lang: l, Text: cmp.Or(v.words["language"][l], string(l)), Current: l == v.Lang})
+		all = append(all, choice{Lang: l, Text: cmp.Or(v.words["language"][l], string(l)), Current: l == v.Lang, Href: v.in(l)})
 	}
 	return all
 }
@@ -115,14 +124,47 @@ func (s *Screen) view(lang survey.Lang) view {
 	if now := s.shown.Load(); now != nil {
 		return now.base(s.words, lang)
 	}
-	return (&shown{settings: Settings{Languages: defaultLanguages, Thanks: defaultThanks}}).base(s.words, lang)
+	nowhere := places(nil)
+	return (&shown{settings: Settings{Languages: defaultLanguages, Thanks: defaultThanks}, place: &nowhere[0]}).base(s.words, lang)
+}
+
+// viewAt is a page of the counter that a request is about, if there is one.
+func (s *Screen) viewAt(c *fiber.Ctx, lang survey.Lang) view {
+	if now := s.shown.Load(); now != nil {
+		if p, err := s.placeOf(c, now); err == nil {
+			v := now.at(p).base(s.words, lang)
+			v.Operator = s.ours(c)
+			return v
+		}
+	}
+	v := s.view(lang)
+	v.Operator = s.ours(c)
+	return v
+}
+
+// ours reports whether the operator's menu is behind a page.
+func (s *Screen) ours(c *fiber.Ctx) bool { return s.options.Operator.PIN != "" && !s.strange(c) }
+
+// in is the address of the page that is shown, in another language.
+func (v view) in(lang survey.Lang) string {
+	more := []string{"lang", string(lang)}
+	if v.After != "" {
+		more = append(more, "answer", "1")
+	}
+	return v.To("/", more...)
+}
+
+// To is an address for the same counter.
+func (v view) To(path string, more ...string) string {
+	return (&place{Counter: Counter{Code: v.CounterCode}, home: v.Here}).to(path, more...)
 }
 
 func (n *shown) base(words wordlist, lang survey.Lang) view {
 	set := n.settings
 	v := view{
 		Default: set.Languages[0], Lang: lang, Langs: set.Languages,
-		Unit: set.Unit, Counter: set.CounterName, Test: set.Test, thanks: set.Thanks, words: words,
+		Unit: n.place.Unit, Counter: n.place.Name, CounterCode: n.place.Code, Test: set.Test, thanks: set.Thanks, words: words,
+		Here: n.place.home, Action: n.place.to("/press"), Look: n.place.to("/revision"),
 	}
 	if !slices.Contains(v.Langs, lang) {
 		v.Lang = v.Default
@@ -148,13 +190,34 @@ func (s *Screen) front(c *fiber.Ctx) error {
 	if now.settings.Role == survey.OnlineGateway {
 		return s.message(c, "online", fiber.StatusOK)
 	}
-	if s.strange(c) || !s.ownHost(string(c.Request().Header.Host())) {
+	if _, ok := s.caller(c); !ok {
 		return s.message(c, "away", fiber.StatusForbidden)
+	}
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return s.message(c, "nocounter", fiber.StatusNotFound)
+	}
+	s.renewCookie(c)
+	now = now.at(p)
+	if s.asleep(c, now) {
+		return s.closed(c, now)
 	}
 	v := now.ask(s.words, survey.Lang(strings.Clone(c.Query("lang"))))
 	v.Key, v.Mark = newKey(), s.mark()
-	v.Revision += v.Mark
+	v.Revision += s.sign()
+	s.mine(c, &v)
+	if !now.settings.Hours.Open(s.now()) {
+		v.After, v.Look = p.home, p.to("/revision", "answer", "1")
+	}
 	return s.render(c, fiber.StatusOK, v)
+}
+
+// mine completes a page of a counter in service with what holds at this moment and for
+// this caller.
+func (s *Screen) mine(c *fiber.Ctx, v *view) {
+	v.Test = v.Test || s.Testing()
+	v.Operator = s.ours(c)
+	_, v.HasCode = s.code(v.CounterCode)
 }
 
 // whyOut is why the screen is out of service; it may have come back a moment ago.
@@ -169,11 +232,14 @@ func (s *Screen) whyOut() *failure {
 // enrolled is shown at the kiosk itself, where somebody sets it up.
 func (s *Screen) outOfService(c *fiber.Ctx) error {
 	why := s.whyOut()
-	v := s.view("")
+	v := s.viewAt(c, "")
 	v.View, v.Scripted, v.Home, v.Code, v.Revision = "out", true, outFor, why.code, s.outRevision(why)
 	switch why.kind {
 	case starting:
 		v.View, v.Home = "starting", startFor
+	case paused:
+		v.View = "paused"
+		s.mine(c, &v)
 	case notEnrolled:
 		v.Reason = notYet
 		if !s.strange(c) {
@@ -185,36 +251,49 @@ func (s *Screen) outOfService(c *fiber.Ctx) error {
 
 // message shows a page of one message, in the language that the browser asks for.
 func (s *Screen) message(c *fiber.Ctx, name string, status int) error {
-	v := s.view(preferred(c))
+	v := s.viewAt(c, preferred(c))
 	v.View = name
 	return s.render(c, status, v)
 }
 
 func (s *Screen) render(c *fiber.Ctx, status int, v view) error {
-	page, err := s.rendered(v)
+	return s.renderAs(c, status, "page", v.Lang, v)
+}
+
+// renderAs answers with the page of that name.
+func (s *Screen) renderAs(c *fiber.Ctx, status int, name string, lang survey.Lang, with any) error {
+	page, err := s.rendered(name, with)
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
-	c.Set(fiber.HeaderContentLanguage, string(v.Lang))
+	c.Set(fiber.HeaderContentLanguage, string(lang))
 	return c.Status(status).Send(page)
 }
 
-func (s *Screen) rendered(v view) ([]byte, error) {
+func (s *Screen) rendered(name string, with any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := s.page.ExecuteTemplate(&b, "page", v); err != nil {
-		return nil, fmt.Errorf("make the page %q: %w", v.View, err)
+	if err := s.page.ExecuteTemplate(&b, name, with); err != nil {
+		return nil, fmt.Errorf("make the page %q: %w", name, err)
 	}
 	return b.Bytes(), nil
 }
 
 // revision answers the page's question whether another page is due.
 func (s *Screen) revision(c *fiber.Ctx) error {
+	s.Look()
 	now := s.shown.Load()
 	if now == nil || s.unready() != nil {
 		return c.SendString(s.outRevision(s.whyOut()))
 	}
-	return c.SendString(now.revision + s.mark())
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return err
+	}
+	if now = now.at(p); s.asleep(c, now) {
+		return c.SendString(s.closedRevision(now))
+	}
+	return c.SendString(now.revision + s.sign())
 }
 
 // outRevision changes with the reason, so that the page does.
@@ -224,7 +303,7 @@ func (s *Screen) outRevision(why *failure) string {
 
 // revisionOf names a page by what it shows and by the program's files.
 func (s *Screen) revisionOf(v view) (string, error) {
-	page, err := s.rendered(v)
+	page, err := s.rendered("page", v)
 	if err != nil {
 		return "", err
 	}

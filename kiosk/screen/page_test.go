@@ -125,7 +125,7 @@ func TestFacesForEachScale(t *testing.T) {
 
 func TestWordsOfSettingsAreEscaped(t *testing.T) {
 	s := newStand(t, func(_ *Options, set *Settings) {
-		set.CounterName = both(`<script>alert("1")</script>`, `"><b>`)
+		set.Counters[0].Name = both(`<script>alert("1")</script>`, `"><b>`)
 		set.Languages = []survey.Lang{"en", "vi", "km"}
 		set.Test = true
 	})
@@ -144,10 +144,11 @@ func TestWordsOfSettingsAreEscaped(t *testing.T) {
 
 func TestOutOfServiceIsSaidPlainly(t *testing.T) {
 	state := &condition{}
-	s, err := New(Options{State: state, Trusted: everybody})
+	s, err := New(Options{State: state})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.near = everybody
 	st := &stand{Screen: s}
 	out := func(code string) {
 		t.Helper()
@@ -213,9 +214,9 @@ func TestOutOfServiceIsSaidPlainly(t *testing.T) {
 
 func TestTheOnlineGatewayHasNoScreen(t *testing.T) {
 	s := newStand(t, func(o *Options, set *Settings) {
-		o.Trusted = nil
 		set.Role, set.Questionnaire, set.Catalogue = survey.OnlineGateway, "", nil
 	})
+	fromAfar(s.Screen)
 	a := s.get(t, "/", "Host", "khaosat.example")
 	if a.StatusCode != 200 || !strings.Contains(a.text, "Cổng khảo sát trực tuyến") || strings.Contains(a.text, "một lần chạm") || strings.Contains(a.text, "<form") || strings.Contains(a.text, "<script") {
 		t.Errorf("%d %s", a.StatusCode, a.text)
@@ -247,6 +248,9 @@ func TestFilesAreServedWithTheirHash(t *testing.T) {
 	}
 }
 
+// staffLines are the words for the lines of the operator's menu.
+var staffLines = []string{"menu.ready", "menu.link", "menu.problem", "menu.unsent", "menu.oldest", "menu.disk", "menu.clock", "menu.kiosk", "menu.chain", "menu.version"}
+
 func TestEveryWordIsThereInBothLanguagesAndUsed(t *testing.T) {
 	raw, err := assets.Kiosk.ReadFile("kiosk/words.json")
 	if err != nil {
@@ -256,16 +260,23 @@ func TestEveryWordIsThereInBothLanguagesAndUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	staff, err := assets.Kiosk.ReadFile("kiosk/operator.html")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var words map[string]map[string]string
 	if err := json.Unmarshal(raw, &words); err != nil {
 		t.Fatal(err)
 	}
-	views := []string{"online", "away", "lost", "kept"} // shown by name
-	used := map[string]bool{"language": true, "title": true, "languages": true}
+	views := []string{"online", "away", "lost", "kept", "nocounter"} // shown by name
+	used := map[string]bool{"language": true, "title": true, "languages": true, "closed.answer": true, "pair.wrong": true, "pair.locked": true, "pair.broken": true}
+	for _, l := range staffLines {
+		used[l] = true
+	}
 	for _, v := range views {
 		used[v], used[v+".more"] = true, true
 	}
-	for _, m := range regexp.MustCompile(`\.Say "([^"]+)"`).FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`\.(?:Say|Word) "([^"]+)"`).FindAllStringSubmatch(string(page)+string(staff), -1) {
 		used[m[1]] = true
 	}
 	for id, w := range words {

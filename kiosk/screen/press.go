@@ -32,6 +32,9 @@ func (s *Screen) pressJSON(c *fiber.Ctx) error {
 	if err != nil {
 		return recordFailure(err)
 	}
+	if err := s.belongs(c, &p); err != nil {
+		return err
+	}
 	e, err := s.record(p)
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (s *Screen) pressJSON(c *fiber.Ctx) error {
 // record hands a press to the recorder of this moment. The error is a *failure.
 func (s *Screen) record(p kiosk.Press) (survey.Entry, error) {
 	now := s.shown.Load()
-	if now == nil {
+	if now == nil || s.Paused() {
 		return survey.Entry{}, s.whyOut()
 	}
 	// A press that has begun is finished, whether or not its caller still waits.
@@ -103,6 +106,9 @@ func (s *Screen) pressForm(c *fiber.Ctx) error {
 	if !ok {
 		return s.afterPress(c, f, &failure{kind: invalid})
 	}
+	if err := s.counterOf(c, &p); err != nil {
+		return s.afterPress(c, f, err)
+	}
 	_, err := s.record(p)
 	return s.afterPress(c, f, err)
 }
@@ -110,13 +116,18 @@ func (s *Screen) pressForm(c *fiber.Ctx) error {
 // afterPress shows the page that follows a press: thanks for a press that was kept, in
 // the same way for every answer, and for nothing else.
 func (s *Screen) afterPress(c *fiber.Ctx, f form, err error) error {
-	v := s.view(f.lang)
+	v := s.viewAt(c, f.lang)
+	s.mine(c, &v)
 	v.Key, v.Questionnaire, v.QuestionCode, v.Level = f.key, f.questionnaire, f.question, f.level
 	var why *failure
 	switch {
 	case err == nil:
 		v.View, v.Home = "thanks", wholeSeconds(v.thanks)
 		return s.render(c, fiber.StatusCreated, v)
+	case errors.As(err, &why) && why.kind == paused:
+		return s.outOfService(c)
+	case errors.As(err, &why) && (why.kind == noCounter || why.kind == otherCounter):
+		return s.message(c, "nocounter", why.kind.status)
 	case errors.As(err, &why) && why.kind == conflict:
 		// Two faces were touched at once: the key of this turn has been used.
 		v.View, v.Home = "kept", keptFor
@@ -132,5 +143,7 @@ func (s *Screen) afterPress(c *fiber.Ctx, f form, err error) error {
 	}
 }
 
-// home leads a reload of a thank-you page back to the first screen.
-func home(c *fiber.Ctx) error { return c.Redirect("/", fiber.StatusSeeOther) }
+// home leads a reload of a thank-you page back to the counter's first screen.
+func (s *Screen) home(c *fiber.Ctx) error {
+	return c.Redirect(s.viewAt(c, "").Here, fiber.StatusSeeOther)
+}

@@ -1,11 +1,14 @@
 package screen
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -39,6 +42,26 @@ var (
 		says("Các địa chỉ có: POST /api/v1/responses, GET /api/v1/status.", "There are: POST /api/v1/responses, GET /api/v1/status.")}
 	wrongMethod = &kind{"method", 405, 0, says("Phương thức không dùng được ở đây", "This method does not work here"),
 		says("Tiêu đề Allow nói phương thức nào dùng được.", "The Allow header says which methods do.")}
+	notPaired = &kind{"not-paired", 403, 0, says("Chỉ dùng tại thiết bị hoặc trên máy tính bảng đã ghép", "Only at the kiosk itself, or on a paired tablet"),
+		says("Máy này chưa được ghép với quầy nào, hoặc đã bị thu hồi. Người vận hành tạo mã ghép tại thiết bị.", "This machine is paired with no counter, or was revoked. The operator makes a pairing code at the kiosk.")}
+	otherCounter = &kind{"other-counter", 403, 0, says("Quầy khác", "Another counter"),
+		says("Máy tính bảng này chỉ được ghép với một quầy khác.", "This tablet is paired with another counter only.")}
+	otherChannel = &kind{"other-channel", 403, 0, says("Kênh không dùng được ở đây", "Not a channel of a tablet"),
+		says("Máy tính bảng chỉ gửi được kênh touch và button.", "A tablet sends the channels touch and button only.")}
+	noCounter = &kind{"no-counter", 404, 0, says("Không có quầy này", "There is no such counter"),
+		says("Thiết bị này không phục vụ quầy đó.", "This kiosk does not serve that counter.")}
+	noCode = &kind{"no-code", 404, 0, says("Không có mã QR", "There is no QR code"),
+		says("Quầy này hiện không có mã QR để hiện.", "This counter has no QR code to show now.")}
+	noTablet = &kind{"no-tablet", 404, 0, says("Không có máy tính bảng này", "There is no such tablet"),
+		says("Xem danh sách: GET /api/v1/tablets.", "For a list: GET /api/v1/tablets.")}
+	manyTablets = &kind{"many-tablets", 409, 0, says("Đã ghép quá nhiều máy tính bảng", "Too many tablets are paired"),
+		says("Hãy thu hồi những máy không còn dùng.", "Revoke those that are not used any more.")}
+	guessedAt = &kind{"locked", 429, 0, says("Tạm khóa vì nhập sai mã quá nhiều lần", "Locked: a wrong code was typed too often"),
+		says("Hãy đợi rồi tạo mã mới.", "Wait, then make a new code.")}
+	notKept = &kind{"not-kept", 503, 0, says("Đã thu hồi, nhưng chưa ghi được lên đĩa", "Revoked, but not on disk"),
+		says("Nếu chương trình khởi động lại, máy tính bảng sẽ lại dùng được. Hãy xem lại đĩa rồi thu hồi lần nữa.", "If the program restarts, the tablet is paired again. Look at the disk, then revoke it once more.")}
+	paused = &kind{"paused", 503, 30, says("Tạm ngưng nhận đánh giá", "Out of service"),
+		says("Người vận hành đã tạm ngưng thiết bị.", "The operator has taken the kiosk out of service.")}
 	tooSlow = &kind{"timeout", 408, 0, says("Yêu cầu đến quá chậm", "The request came too slowly"),
 		says("Hãy gửi lại, với cùng khóa.", "Send it again, with the same key.")}
 	conflict = &kind{"conflict", 409, 0, says("Khóa đã dùng cho nội dung khác", "The key was used for other content"),
@@ -69,6 +92,7 @@ type failure struct {
 	kind  *kind
 	value string          // what was found, shown where it helps
 	found survey.Problems // only with invalid
+	wait  time.Duration   // for Retry-After, where the kind does not say; 0 = as the kind says
 	code  string          // a short reason for the out-of-service page
 	told  survey.Words    // a sentence for the kiosk's operator, after the detail
 	cause error           // for the log alone
@@ -181,6 +205,9 @@ func (s *Screen) fail(c *fiber.Ctx, err error) error {
 	if page && f.kind == notFound {
 		return s.message(c, "lost", notFound.status)
 	}
+	if people := []string{"/press", "/pair", "/operator"}; slices.Contains(people, c.Path()) && (f.kind == notLocal || f.kind == notPaired || f.kind == foreignHost) {
+		return s.message(c, "away", f.kind.status)
+	}
 	return send(c, f)
 }
 
@@ -191,8 +218,8 @@ func send(c *fiber.Ctx, f *failure) error {
 	if err != nil {
 		return fmt.Errorf("write the problem: %w", err)
 	}
-	if f.kind.retry > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(f.kind.retry))
+	if after := cmp.Or(wholeSeconds(f.wait), f.kind.retry); after > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(after))
 	}
 	c.Set(fiber.HeaderContentLanguage, string(lang))
 	c.Set(fiber.HeaderVary, fiber.HeaderAcceptLanguage)

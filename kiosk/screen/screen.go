@@ -2,6 +2,8 @@ package screen
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -34,10 +36,17 @@ var _ Recorder = (*kiosk.Recorder)(nil)
 type Options struct {
 	State   State                   // how the kiosk is; must be given
 	Hosts   []string                // names, besides addresses and localhost, by which the kiosk may be called
-	Trusted func(netip.Addr) bool   // addresses, besides loopback, that may press; nil = none
 	Metrics func(io.Writer)         // writes /metrics in Prometheus text format; nil = no such page
 	Diary   func() ([]Event, error) // what happened to the kiosk, the latest last; nil = no such page
 	Log     *slog.Logger            // where causes go that a caller is not told; nil = nowhere
+
+	Folder    string                                // where paired tablets and wrong PINs are kept; "" = no tablet can be paired
+	Operator  Operator                              // the operator's menu
+	Code      func(survey.CounterCode) (Code, bool) // the code for phones of a counter, at this moment; nil = none
+	Addresses func() []string                       // http://HOST:PORT by which tablets find the box; nil = none: it listens to itself only
+	TLS       *tls.Config                           // for whoever is not the box itself; nil = no encryption
+	Note      func(kind string, w survey.Words)     // hears what people should read later; nil = nobody
+	Now       func() time.Time                      // the clock, with its monotonic reading; nil = time.Now
 }
 
 // The bounds within which a request must be done.
@@ -58,6 +67,11 @@ type Screen struct {
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = out of service: not enrolled
 	ln      atomic.Pointer[listener]
+
+	near     func(netip.Addr) bool // the box itself: loopback
+	tablets  *tablets
+	operator *operator
+	modes    modes
 }
 
 // New makes a Screen that is out of service. The error says which of the program's own
@@ -66,7 +80,17 @@ func New(o Options) (*Screen, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Screen{options: o}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Screen{options: o, near: netip.Addr.IsLoopback}
+	var lost, forgot error
+	s.tablets, lost = tabletsIn(o.Folder)
+	s.operator, forgot = operatorIn(o.Folder, o.Operator.PIN)
+	if err := errors.Join(lost, forgot); err != nil {
+		// The box's own screen does without them: it goes into service all the same.
+		o.Log.Error("a file of the screen cannot be read", "error", err)
+	}
 	files, err := s.load()
 	if err != nil {
 		return nil, fmt.Errorf("read the screen's own files: %w", err)
@@ -95,11 +119,22 @@ func (s *Screen) routes(files []file) {
 		s.app.Get("/assets/"+f.name, f.serve)
 	}
 	s.app.Get("/", s.front)
-	s.app.Post("/press", s.local, sameSite, s.pressForm)
-	s.app.Get("/press", home)
-	s.app.Get("/revision", s.local, s.revision)
-	s.app.Post("/api/v1/responses", s.local, sameSite, s.pressJSON)
+	s.app.Post("/press", s.present, sameSite, s.pressForm)
+	s.app.Get("/press", s.home)
+	s.app.Get("/revision", s.present, s.revision)
+	s.app.Post("/api/v1/responses", s.present, sameSite, s.pressJSON)
+	s.app.Get("/qr.svg", s.present, s.codeSVG)
+	s.app.Get("/qr.png", s.present, s.codePNG)
+	s.app.Get("/pair", s.pairing)
+	s.app.Post("/pair", sameSite, s.pair)
 	s.app.Get("/api/v1/status", s.local, s.status)
+	s.app.Post("/api/v1/tablets", s.local, sameSite, s.postTablet)
+	s.app.Get("/api/v1/tablets", s.local, s.getTablets)
+	s.app.Delete("/api/v1/tablets/:id", s.local, sameSite, s.deleteTablet)
+	if s.options.Operator.PIN != "" {
+		s.app.Get("/operator", s.local, s.operatorPage)
+		s.app.Post("/operator", s.local, sameSite, s.operate)
+	}
 	if s.options.Diary != nil {
 		s.app.Get("/api/v1/diary", s.local, s.diary)
 	}
@@ -130,7 +165,7 @@ func (s *Screen) Hide() { s.shown.Store(nil) }
 
 // Serve answers requests on ln until [Screen.Shutdown].
 func (s *Screen) Serve(ln net.Listener) error {
-	l := listen(ln)
+	l := listen(s.guarded(ln))
 	s.ln.Store(l)
 	if err := s.app.Listener(l); err != nil {
 		return fmt.Errorf("serve the screen on %s: %w", ln.Addr(), err)
@@ -152,3 +187,5 @@ func (s *Screen) Shutdown(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *Screen) now() time.Time { return s.options.Now() }

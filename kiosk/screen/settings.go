@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"hailong/kiosk"
 	"hailong/survey"
 )
 
@@ -14,8 +15,8 @@ import (
 // another [Screen.Show].
 type Settings struct {
 	Role          survey.KioskRole  // empty = a counter's kiosk
-	Unit          survey.Words      // the receiving unit's name, at the top
-	CounterName   survey.Words      // the counter's name, below it
+	Counters      []Counter         // those served, at most [MaxCounters]; the first is meant where a request names none
+	Hours         *kiosk.Hours      // outside these the first screen says that the counter is closed; nil = always open
 	Catalogue     *survey.Catalogue // where the questionnaire is found; not needed online
 	Questionnaire string            // code or code@hash; not needed online
 	Languages     []survey.Lang     // the first is the one to begin with; empty = Vietnamese, English
@@ -34,7 +35,9 @@ type shown struct {
 	version  string // the questionnaire as code@hash: a press means the version that was shown
 	question survey.Question
 	faces    []face
-	revision string
+	places   []place
+	place    *place // the one that is asked for; see at
+	revision string // of the place's first screen
 }
 
 // face is one button of the question.
@@ -67,16 +70,27 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	if len(set.Languages) == 0 {
 		set.Languages = defaultLanguages
 	}
-	next := &shown{settings: set, recorder: r}
+	if len(set.Counters) > MaxCounters {
+		return nil, fmt.Errorf("show %d counters: a box serves at most %d", len(set.Counters), MaxCounters)
+	}
+	next := &shown{settings: set, recorder: r, places: places(set.Counters)}
+	next.place = &next.places[0]
 	if set.Role == survey.OnlineGateway {
 		return next, nil
 	}
 	if err := next.choose(); err != nil {
 		return nil, err
 	}
-	var err error
-	next.revision, err = s.revisionOf(next.ask(s.words, set.Languages[0]))
-	return next, err
+	for i := range next.places {
+		p := &next.places[i]
+		revision, err := s.revisionOf(next.at(p).ask(s.words, set.Languages[0]))
+		if err != nil {
+			return nil, err
+		}
+		p.revision = revision
+	}
+	next.revision = next.place.revision
+	return next, nil
 }
 
 // choose finds the question to ask, the overall one, and draws a face for each level.

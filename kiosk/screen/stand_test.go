@@ -145,7 +145,7 @@ type stand struct {
 	settings Settings
 }
 
-// everybody lets every address press: app.Test comes from 0.0.0.0.
+// everybody takes every address for the box itself: app.Test comes from 0.0.0.0.
 func everybody(netip.Addr) bool { return true }
 
 func newStand(t *testing.T, change ...func(*Options, *Settings)) *stand {
@@ -153,10 +153,13 @@ func newStand(t *testing.T, change ...func(*Options, *Settings)) *stand {
 	catalogue := survey.NewCatalogue(questionnaire("quick", 1, 2, 3, 4, 5), questionnaire("quick4", 1, 2, 4, 5), questionnaire("quick3", 1, 3, 5), questionnaire("twice", 3, 4, 5), questionnaire("service", 1, 2, 3, 4, 5))
 	st := &stand{journal: &memory{}, state: &condition{}}
 	st.settings = Settings{
-		Unit: both("Trung tâm Phục vụ hành chính công thành phố Đà Nẵng", "Da Nang Public Administration Service Centre"), CounterName: both("Quầy 3 · Hộ tịch – Chứng thực", "Counter 3 · Civil status"),
+		Counters: []Counter{
+			{Code: "Q1", Unit: both("Trung tâm Phục vụ hành chính công thành phố Đà Nẵng", "Da Nang Public Administration Service Centre"), Name: both("Quầy 3 · Hộ tịch – Chứng thực", "Counter 3 · Civil status")},
+			{Code: "Q2", Unit: both("Trung tâm Phục vụ hành chính công thành phố Đà Nẵng", "Da Nang Public Administration Service Centre"), Name: both("Quầy 4 · Đất đai", "Counter 4 · Land")},
+		},
 		Catalogue: catalogue, Questionnaire: "quick",
 	}
-	o := Options{State: st.state, Trusted: everybody, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := Options{State: st.state, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, f := range change {
 		f(&o, &st.settings)
 	}
@@ -166,11 +169,15 @@ func newStand(t *testing.T, change ...func(*Options, *Settings)) *stand {
 		t.Fatal(err)
 	}
 	st.Screen = s
+	s.near = everybody
 	if err := s.Show(st.settings, st.recorder); err != nil {
 		t.Fatal(err)
 	}
 	return st
 }
+
+// fromAfar makes the box take nobody for itself but whoever sits at it.
+func fromAfar(s *Screen) { s.near = netip.Addr.IsLoopback }
 
 // answer is what came back for a request.
 type answer struct {

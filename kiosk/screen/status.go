@@ -72,6 +72,8 @@ type Status struct {
 	OldestUnsent time.Duration // age of the oldest of them; 0 = there is none
 	Clock        Clock
 	Link         Link
+	Free, Total  int64  // bytes of the journal's disk; Total 0 = not known
+	Version      string // the program's
 }
 
 // Clock is what the kiosk believes about time.
@@ -191,6 +193,8 @@ func (s *Screen) unready() *failure {
 		return &failure{kind: diskFull, code: "E3", cause: err}
 	case err != nil:
 		return &failure{kind: cannotRecord, code: "E2", told: told(err), cause: err}
+	case s.Paused():
+		return &failure{kind: paused, code: "E5"}
 	case s.shown.Load() == nil:
 		return &failure{kind: starting, code: "E0"}
 	}

@@ -84,9 +84,9 @@ func TestWhatATicketSaysIsInTheRecord(t *testing.T) {
 			survey.Response{Channel: survey.Portal, Stage: survey.Refusal, Respondent: survey.Organisation, ResolvingUnit: "STP", Field: "HO-TICH", Procedure: "1.004194"}},
 		{"transaction that says little", sign(t, centreKey, ticket.Ticket{Class: survey.TransactionTicket, Nonce: ticket.NewNonce(), Expires: noon.Add(time.Hour), Counter: counter}),
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
-		{"poster", sign(t, centreKey, ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: "quick"}),
+		{"poster", "/" + s.quick,
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
-		{"a questionnaire that is not known here", sign(t, centreKey, ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: "tomorrow"}),
+		{"a questionnaire that is not known here", "/" + s.unknown,
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
 	} {
 		first := p.get(c.at).want(t, 200, "first")

@@ -44,6 +44,8 @@ type stand struct {
 	base    string
 	log     *safeBuffer
 	short   string // a poster's short address
+	quick   string // another's, with a questionnaire of its own
+	unknown string // another's, with one that is not known here
 	change  func(*Options)
 
 	mu    sync.Mutex // protects the rest
@@ -116,16 +118,20 @@ func catalogue(t testing.TB) *survey.Catalogue {
 func (s *stand) ring() *ticket.Ring {
 	id := func(k ed25519.PrivateKey) survey.KioskID { return custody.KioskName(k.Public().(ed25519.PublicKey)) }
 	words := func(vi, en string) survey.Words { return survey.Words{survey.Vietnamese: vi, survey.English: en} }
-	poster := ticket.Ticket{Class: survey.PosterTicket, Nonce: [12]byte{7}, Expires: noon.AddDate(1, 0, 0), Counter: counter}
-	text, err := poster.Sign(centreKey)
-	if err != nil {
-		s.t.Fatal(err)
+	var posters []ticket.PosterPlace
+	for short, questionnaire := range map[string]survey.QuestionnaireCode{s.short: "", s.quick: "quick", s.unknown: "tomorrow"} {
+		poster := ticket.Ticket{Class: survey.PosterTicket, Nonce: ticket.NewNonce(), Expires: noon.AddDate(1, 0, 0), Counter: counter, Questionnaire: questionnaire}
+		text, err := poster.Sign(centreKey)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		posters = append(posters, ticket.PosterPlace{Short: short, Ticket: text})
 	}
 	return ticket.NewRing(ticket.Directory{
 		Kiosks: []ticket.KioskKey{{ID: id(kioskKey), Key: kioskKey.Public().(ed25519.PublicKey), Counters: []survey.CounterCode{counter}}},
 		Counters: []ticket.Counter{{Code: counter, Name: words("Quầy 1 – Hộ tịch", "Counter 1 – Civil status"), Unit: "P01",
 			UnitName: words("Trung tâm Phục vụ hành chính công phường Hải Châu", "Hải Châu Ward Public Administration Centre")}},
-		Posters: []ticket.PosterPlace{{Short: s.short, Ticket: text}},
+		Posters: posters,
 	}, centreKey.Public().(ed25519.PublicKey))
 }
 
@@ -134,7 +140,7 @@ var generous = Limits{Prefix: 1e5, Ticket: 1e5, Poster: 1e5, Total: 1e5, Conns: 
 
 func open(t *testing.T, change ...func(*Options)) *stand {
 	t.Helper()
-	s := &stand{t: t, now: noon, log: &safeBuffer{}, short: ticket.NewShort()}
+	s := &stand{t: t, now: noon, log: &safeBuffer{}, short: ticket.NewShort(), quick: ticket.NewShort(), unknown: ticket.NewShort()}
 	var err error
 	if s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), journal.Options{Kiosk: custody.KioskName(kioskKey.Public().(ed25519.PublicKey)), Now: s.clock}); err != nil {
 		t.Fatal(err)

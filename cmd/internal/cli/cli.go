@@ -42,6 +42,7 @@ type Commands struct {
 	Restore    RestoreCmd    `cmd:"" help:"Khôi phục kho dữ liệu từ bản sao lưu, khi trung tâm đã dừng / restore the store from a backup, with the aggregator stopped"`
 	Journal    JournalCmd    `cmd:"" help:"Mang nhật ký của thiết bị tới trung tâm bằng tệp / carry a kiosk's journal to the centre in a file"`
 	Salvage    SalvageCmd    `cmd:"" help:"Những gì còn đọc được của nhật ký hỏng / what can still be read of a damaged journal"`
+	Tablets    TabletsCmd    `cmd:"" help:"Máy tính bảng ghép với một thiết bị / tablets paired with a kiosk"`
 	Diary      DiaryCmd      `cmd:"" help:"Sổ sự kiện: những gì đã xảy ra với thiết bị / what happened to a kiosk"`
 	Doctor     DoctorCmd     `cmd:"" help:"Khám máy này: đĩa, đồng hồ, nhật ký, kho dữ liệu, và phải làm gì / look at this machine: disk, clock, journal, store, and what to do"`
 	Version    VersionCmd    `cmd:"" help:"Phiên bản chương trình / the program's version"`

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"hailong/survey"
 )
@@ -25,8 +26,21 @@ const (
 	maxAnswer      = 64 << 20
 )
 
-// client calls a centre's API.
+// side is whose API a client calls.
+type side struct {
+	vi, en string // what it is
+	option string // what names its address
+	or     string // what else does; "" = nothing
+}
+
+var (
+	theCentre = side{"trung tâm", "the centre", "--server", "HAILONG_SERVER"}
+	theKiosk  = side{"thiết bị", "the kiosk", "--kiosk", ""}
+)
+
+// client calls the API of a centre, or of a kiosk.
 type client struct {
+	side
 	base  *url.URL
 	token string
 	lang  survey.Lang
@@ -34,17 +48,21 @@ type client struct {
 }
 
 func newClient(g *Globals, t *Terminal) (*client, error) {
-	base, err := url.Parse(g.Server)
+	return newClientOf(theCentre, g.Server, g.Token, t)
+}
+
+func newClientOf(who side, address, token string, t *Terminal) (*client, error) {
+	base, err := url.Parse(address)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, &Error{
-			Vi:   fmt.Sprintf("--server = %q: cần địa chỉ dạng http://máy:cổng hoặc https://…", g.Server),
-			En:   fmt.Sprintf("--server = %q: an address like http://host:port or https://… is needed", g.Server),
+			Vi:   fmt.Sprintf("%s = %q: cần địa chỉ dạng http://máy:cổng hoặc https://…", who.option, address),
+			En:   fmt.Sprintf("%s = %q: an address like http://host:port or https://… is needed", who.option, address),
 			Code: usage,
 		}
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
-	return &client{base: base, token: g.Token, lang: t.Lang, http: &http.Client{
+	return &client{side: who, base: base, token: token, lang: t.Lang, http: &http.Client{
 		Timeout:   requestTimeout,
 		Transport: transport,
 		// The API never redirects; following one could hand the token to somebody else.
@@ -120,9 +138,13 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 		cause = urlErr.Err
 	}
 	vi, en := plainly(cause)
+	viOr, enOr := "", ""
+	if c.or != "" {
+		viOr, enOr = " hoặc "+c.or, " or "+c.or
+	}
 	return &Error{
-		Vi:  fmt.Sprintf("không kết nối được tới trung tâm %s: %s\nTrung tâm có đang chạy không? Địa chỉ đặt bằng --server hoặc HAILONG_SERVER.", c.base.Redacted(), vi),
-		En:  fmt.Sprintf("the centre %s cannot be reached: %s\nIs it running? The address is set with --server or HAILONG_SERVER.", c.base.Redacted(), en),
+		Vi:  fmt.Sprintf("không kết nối được tới %s %s: %s\n%s có đang chạy không? Địa chỉ đặt bằng %s%s.", c.vi, c.base.Redacted(), vi, capital(c.vi), c.option, viOr),
+		En:  fmt.Sprintf("%s %s cannot be reached: %s\nIs it running? The address is set with %s%s.", c.en, c.base.Redacted(), en, c.option, enOr),
 		Err: err,
 	}
 }
@@ -130,9 +152,15 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 // stranger says that somebody answers there, but not a centre's API.
 func (c *client) stranger(what string) error {
 	return &Error{
-		Vi: fmt.Sprintf("%s có trả lời (%s), nhưng không giống API của trung tâm Hài Lòng; hãy xem lại --server", c.base.Redacted(), what),
-		En: fmt.Sprintf("%s answers (%s), but not like the API of a Hài Lòng centre; check --server", c.base.Redacted(), what),
+		Vi: fmt.Sprintf("%s có trả lời (%s), nhưng không giống API của %s Hài Lòng; hãy xem lại %s", c.base.Redacted(), what, c.vi, c.option),
+		En: fmt.Sprintf("%s answers (%s), but not like the API of a Hài Lòng %s; check %s", c.base.Redacted(), what, strings.TrimPrefix(c.en, "the "), c.option),
 	}
+}
+
+// capital is a text with a capital at its beginning.
+func capital(s string) string {
+	r := []rune(s)
+	return string(unicode.ToUpper(r[0])) + string(r[1:])
 }
 
 // problem is the API's own error (RFC 9457). Its words come in the language asked for.
@@ -169,7 +197,7 @@ func (c *client) problem(res *http.Response, answer []byte) error {
 
 // asCommands puts commands in the place of the addresses that the API tells its callers to
 // look at.
-var asCommands = strings.NewReplacer("GET "+backupsPath, "hailong backup --list", kiosksPath, "hailong kiosks list", unitsPath, "hailong units list")
+var asCommands = strings.NewReplacer("GET "+backupsPath, "hailong backup --list", kiosksPath, "hailong kiosks list", unitsPath, "hailong units list", "GET "+tabletsPath, "hailong tablets list")
 
 // text is the problem for people. Where places are listed they say more than the
 // detail, which then only repeats the first of them.

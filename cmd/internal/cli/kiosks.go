@@ -177,9 +177,9 @@ func (t *Terminal) role(r survey.KioskRole) string {
 
 // KiosksAddCmd prepares a place for a kiosk.
 type KiosksAddCmd struct {
-	Counter survey.CounterCode `required:"" placeholder:"CODE" help:"Quầy mà thiết bị phục vụ / the counter that the kiosk serves"`
-	Name    string             `help:"Tên để người vận hành nhận ra thiết bị / a name by which operators know the kiosk"`
-	Role    survey.KioskRole   `enum:"counter,online" default:"counter" help:"counter = tại quầy, online = cổng trực tuyến / counter = at a counter, online = web gateway"`
+	Counter []survey.CounterCode `required:"" placeholder:"CODE" help:"Quầy mà thiết bị phục vụ; nêu nhiều lần nếu có nhiều quầy / the counter that the kiosk serves; several times where it serves several"`
+	Name    string               `help:"Tên để người vận hành nhận ra thiết bị / a name by which operators know the kiosk"`
+	Role    survey.KioskRole     `enum:"counter,online" default:"counter" help:"counter = tại quầy, online = cổng trực tuyến / counter = at a counter, online = web gateway"`
 }
 
 // invited is the place that the centre has prepared.
@@ -191,7 +191,12 @@ type invited struct {
 
 // Run prints the one-time code and what to do with it.
 func (cmd *KiosksAddCmd) Run(ctx context.Context, g *Globals, t *Terminal) error {
-	in := map[string]string{"counter": string(cmd.Counter), "name": cmd.Name, "role": string(cmd.Role)}
+	in := map[string]any{"name": cmd.Name, "role": cmd.Role}
+	if len(cmd.Counter) == 1 {
+		in["counter"] = cmd.Counter[0]
+	} else {
+		in["counters"] = cmd.Counter
+	}
 	out, raw, err := ask[invited](ctx, g, t, http.MethodPost, kiosksPath, nil, in)
 	if err != nil {
 		return err
@@ -212,6 +217,15 @@ func (cmd *KiosksAddCmd) Run(ctx context.Context, g *Globals, t *Terminal) error
 	}
 }
 
+// at are the counters, for people.
+func (cmd *KiosksAddCmd) at() string {
+	codes := make([]string, len(cmd.Counter))
+	for i, c := range cmd.Counter {
+		codes[i] = string(c)
+	}
+	return strings.Join(codes, ", ")
+}
+
 // warn tells of the kiosks that are in service at the counter already.
 func (cmd *KiosksAddCmd) warn(t *Terminal, there []survey.KioskID) error {
 	if len(there) == 0 {
@@ -224,7 +238,7 @@ func (cmd *KiosksAddCmd) warn(t *Terminal, there []survey.KioskID) error {
 	return t.note(fmt.Sprintf(t.say(
 		"Lưu ý: quầy %s đã có thiết bị %s; mã này thêm một thiết bị nữa. Nếu để thay thiết bị cũ: hailong kiosks revoke %s",
 		"Note: counter %s already has kiosk %s; this code adds one more. If it takes the old one's place: hailong kiosks revoke %s"),
-		cmd.Counter, strings.Join(names, ", "), names[0]))
+		cmd.at(), strings.Join(names, ", "), names[0]))
 }
 
 // KiosksRevokeCmd shuts a kiosk out: stolen, lost, or replaced by another.

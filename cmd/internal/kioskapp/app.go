@@ -19,6 +19,7 @@ import (
 	"hailong/cmd/internal/run"
 	"hailong/kiosk"
 	"hailong/kiosk/identity"
+	"hailong/kiosk/journal"
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
@@ -56,11 +57,12 @@ type App struct {
 	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
-	trouble atomic.Pointer[error]        // why presses cannot be recorded; nil = they can
-	working atomic.Pointer[parts]        // nil until the journal is open
-	renewed chan *identity.Enrolment     // what the centre said to a new code; see live
-	outside atomic.Pointer[survey.Words] // why it was not taken in by that code yet; nil = nothing is wrong
-	greeted sync.Once                    // the diary says that the program has started
+	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
+	working atomic.Pointer[parts]         // nil until the journal is open
+	renewed chan *identity.Enrolment      // what the centre said to a new code; see live
+	outside atomic.Pointer[survey.Words]  // why it was not taken in by that code yet; nil = nothing is wrong
+	space   atomic.Pointer[journal.Space] // of the journal's disk, as it was a moment ago; nil = not looked at yet
+	greeted sync.Once                     // the diary says that the program has started
 }
 
 var _ run.Service = (*App)(nil)
@@ -121,7 +123,11 @@ func (a *App) prepare() (err error) {
 			return err
 		}
 	}
-	a.screen, err = screen.New(screen.Options{State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log})
+	o, err := a.screenOptions()
+	if err != nil {
+		return err
+	}
+	a.screen, err = screen.New(o)
 	if err == nil && a.config.Role == survey.OnlineGateway {
 		err = a.openGateway()
 	}
@@ -200,15 +206,21 @@ func (a *App) show() error {
 	if a.options.Wrap != nil {
 		j = a.options.Wrap(j)
 	}
-	var counters []survey.CounterCode
+	var codes []survey.CounterCode
+	var counters []screen.Counter
 	for _, c := range e.Counters {
-		counters = append(counters, c.Code)
+		codes = append(codes, c.Code)
+		counters = append(counters, screen.Counter{Code: c.Code, Unit: c.UnitName, Name: c.Name})
+	}
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
 	}
 	recorder := kiosk.NewRecorder(kiosk.Settings{
-		Catalogue: a.catalogue, Counters: counters, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Now: a.options.Now,
+		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
 	}, j)
-	err := a.screen.Show(screen.Settings{
-		Role: a.config.Role, Unit: e.Counters[0].UnitName, CounterName: e.Counters[0].Name, Catalogue: a.catalogue,
+	err = a.screen.Show(screen.Settings{
+		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 	}, recorder)
 	if err == nil {

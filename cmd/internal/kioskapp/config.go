@@ -22,8 +22,10 @@ type Config struct {
 	// Data is the folder of the kiosk's key and journal.
 	Data string `yaml:"data"`
 	// Listen is the address of the touch screen's page, host:port. Presses are taken
-	// from this very machine only, whatever the address.
+	// from this very machine and from paired tablets only, whatever the address.
 	Listen string `yaml:"listen"`
+	// TLS makes Listen speak https with whoever is not this very machine.
+	TLS TLS `yaml:"tls"`
 	// Role is "counter" (a screen on a counter) or "online" (the gateway for phones).
 	Role survey.KioskRole `yaml:"role"`
 	// Centre is where the aggregator is and how to be taken in there.
@@ -47,13 +49,15 @@ type Config struct {
 	Disk Disk `yaml:"disk"`
 	// Clock is what is known of the box's clock.
 	Clock Clock `yaml:"clock"`
+	// Hours are the counters' opening hours; nil = always open.
+	Hours *Hours `yaml:"hours"`
+	// Operator is the operator's menu on the box's own screen.
+	Operator Operator `yaml:"operator"`
 	// Hosts are names, besides addresses and localhost, by which browsers call the kiosk.
 	Hosts []string `yaml:"hosts"`
 
 	// Internal is where a gateway serves status, metrics and the JSON interface, host:port.
 	Internal string `yaml:"internal"`
-	// TLS is the certificate of a gateway's public address.
-	TLS TLS `yaml:"tls"`
 	// Proxies are addresses of reverse proxies before a gateway, whose X-Forwarded-For is
 	// believed for rate limits.
 	Proxies []string `yaml:"proxies"`
@@ -159,8 +163,13 @@ func (c *Config) validate() error {
 	}
 	c.Centre.check(&ps)
 	c.Screen.check(&ps)
-	c.checkGateway(&ps)
 	c.checkButtons(&ps)
+	c.checkGateway(&ps)
+	c.TLS.check(&ps)
+	c.Operator.check(&ps)
+	if _, err := c.Hours.timetable(); err != nil {
+		ps = append(ps, err.(survey.Problems)...)
+	}
 	for i, h := range c.Hosts {
 		if h == "" || strings.ContainsAny(h, " \t\r\n/:@?#[]") {
 			ps.Add(fmt.Sprintf("hosts[%d]", i), h, "cần một tên máy, không kèm http:// hay cổng", "a host name is needed, without http:// or a port")

@@ -9,12 +9,6 @@ import (
 	"hailong/survey"
 )
 
-// TLS names the PEM files of a certificate and its key; none = plain HTTP.
-type TLS struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-}
-
 // Web is what the gateway's form asks, on whose behalf, and how much it takes.
 type Web struct {
 	// Questionnaire is the code of the one that is asked where a ticket names none.
@@ -53,9 +47,6 @@ func defaultWeb() Web {
 
 // checkGateway checks what a gateway has more than a counter's kiosk.
 func (c *Config) checkGateway(ps *survey.Problems) {
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		ps.Add("tls", "", "cần cả cert và key, hoặc không có cả hai", "cert and key are needed together, or neither")
-	}
 	if c.Role != survey.OnlineGateway {
 		return
 	}

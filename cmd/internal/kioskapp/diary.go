@@ -64,6 +64,9 @@ const (
 	DiaryClockStepped DiaryKind = "clock_stepped"
 	DiaryClockSkew    DiaryKind = "clock_compared"
 	DiaryGap          DiaryKind = "diary_gap"
+	DiaryOperator     DiaryKind = screen.EventOperator
+	DiaryWrongPIN     DiaryKind = screen.EventRefused
+	DiaryTablet       DiaryKind = screen.EventTablet
 )
 
 // DiaryEntry is one event.
@@ -270,6 +273,7 @@ func (a *App) keepDiary() (stop func(error)) {
 		defer tick.Stop()
 		for {
 			a.lookOn(&d)
+			a.screen.Look()
 			select {
 			case <-ended:
 				return
@@ -291,11 +295,12 @@ func (a *App) keepDiary() (stop func(error)) {
 }
 
 func (a *App) lookOn(d *diarist) {
+	now, space := a.options.Now(), journal.SpaceOf(a.config.Data)
+	a.space.Store(&space)
 	w := a.working.Load()
 	if w == nil {
 		return
 	}
-	now, space := a.options.Now(), journal.SpaceOf(a.config.Data)
 	up, worries := w.link()
 	s := sight{
 		wall: time.Duration(now.UnixNano()), mono: now.Sub(a.began), up: up.Up, worries: worries, kiosk: a.identity.Kiosk(), unsent: w.uplink.Unsent(),

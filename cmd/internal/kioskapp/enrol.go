@@ -162,6 +162,9 @@ func (a *App) accept(e enrolled) (*identity.Enrolment, error) {
 			fmt.Sprintf("the centre calls this kiosk %s, its key makes it %s", e.Kiosk, a.identity.Kiosk()))
 	case len(e.Counters) == 0:
 		return nil, misread("không có quầy nào", "it gives this kiosk no counter")
+	case len(e.Counters) > screen.MaxCounters:
+		return nil, misread(fmt.Sprintf("có %d quầy; một thiết bị phục vụ nhiều nhất %d quầy", len(e.Counters), screen.MaxCounters),
+			fmt.Sprintf("it gives this kiosk %d counters; a box serves at most %d", len(e.Counters), screen.MaxCounters))
 	case a.config.Centre.NATS == "" && !isNATS(e.NATS):
 		return nil, misread(fmt.Sprintf("địa chỉ máy chủ bản tin %q không dùng được; ở trung tâm, nats.advertise phải là địa chỉ nats:// hoặc tls://", e.NATS),
 			fmt.Sprintf("the message server's address %q cannot be used; at the centre, nats.advertise must be an address nats:// or tls://", e.NATS))

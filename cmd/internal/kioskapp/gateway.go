@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -101,7 +100,7 @@ func (a *App) Internal() string {
 // URL is where the program is served: http(s)://host:port.
 func (a *App) URL() string {
 	scheme := "http"
-	if a.gateway != nil && a.config.TLS.Cert != "" {
+	if a.gateway != nil && a.config.TLS.Certificate != "" {
 		scheme = "https"
 	}
 	return scheme + "://" + a.Addr()
@@ -123,17 +122,4 @@ func (a *App) writeFormMetrics(w io.Writer) {
 	} {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s counter\n%s %d\n", m.name, m.help, m.name, m.name, m.value)
 	}
-}
-
-// load reads the certificate; nil where none is named.
-func (t TLS) load() (*tls.Config, error) {
-	if t.Cert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-	if err != nil {
-		return nil, fmt.Errorf("tls.cert = %q, tls.key = %q: %w", t.Cert, t.Key, err)
-	}
-	// Old phones have no TLS 1.3.
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }

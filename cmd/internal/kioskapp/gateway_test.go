@@ -213,7 +213,7 @@ func TestAnAnswerTravelsInsideTLSAllTheWay(t *testing.T) {
 		t.Fatalf("the message server is at %q", o.app.NATS())
 	}
 	c.Centre.NATS, c.Centre.CA = "tls://"+hostPort, certificate
-	c.TLS = kioskapp.TLS{Cert: certificate, Key: key}
+	c.TLS = kioskapp.TLS{Certificate: certificate, Key: key}
 	g := startGateway(t, c)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	defer client.CloseIdleConnections()
@@ -241,8 +241,8 @@ func TestSettingsOfAGateway(t *testing.T) {
 	good := online(t.TempDir(), "http://127.0.0.1:1")
 	for path, spoil := range map[string]func(*kioskapp.Config){
 		"internal":                      func(c *kioskapp.Config) { c.Internal = "8083" },
-		"tls":                           func(c *kioskapp.Config) { c.TLS.Cert = "cert.pem" },
-		"tls.cert":                      func(c *kioskapp.Config) { c.TLS = kioskapp.TLS{Cert: "none.pem", Key: "none.key"} },
+		"tls.key":                       func(c *kioskapp.Config) { c.TLS.Certificate = "cert.pem" },
+		"tls.certificate":               func(c *kioskapp.Config) { c.TLS = kioskapp.TLS{Certificate: "none.pem", Key: "none.key"} },
 		"proxies[1]":                    func(c *kioskapp.Config) { c.Proxies = []string{"10.0.0.0/8", "proxy"} },
 		"web.keep_months":               func(c *kioskapp.Config) { c.Web.KeepMonths = 0 },
 		"web.questionnaire":             func(c *kioskapp.Config) { c.Web.Questionnaire = "tomorrow" },

@@ -28,7 +28,10 @@ func (a *App) Ready() error {
 // Status implements [screen.State].
 func (a *App) Status() screen.Status {
 	now := a.options.Now()
-	st := screen.Status{Clock: screen.Clock{Now: now, Boot: time.Since(a.began)}}
+	st := screen.Status{Clock: screen.Clock{Now: now, Boot: time.Since(a.began)}, Version: run.Version()}
+	if space := a.space.Load(); space != nil && space.Total > 0 {
+		st.Free, st.Total = space.Free, space.Total
+	}
 	w := a.working.Load()
 	if w == nil {
 		if why := a.Ready(); why != nil {
