@@ -20,3 +20,8 @@ var Console embed.FS
 //
 //go:embed all:webform
 var Webform embed.FS
+
+// Poster holds, under "poster/", the printed sheet with a counter's QR code.
+//
+//go:embed all:poster
+var Poster embed.FS

@@ -2,6 +2,7 @@ package webform
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -27,29 +28,45 @@ type door struct {
 var (
 	errBad   = errors.New("the address holds no good ticket")
 	errShort = errors.New("there is no such short address")
+	errTyped = fmt.Errorf("%w: it has a misprint", errShort)
+
+	errHangsNot = fmt.Errorf("%w: its poster does not hang", errBad)
 )
 
-// door finds out where an address leads. The error is errBad or errShort.
+// door finds out where an address leads, if need be by a newer ring than the one at hand.
+// The error is errBad or errShort.
 func (f *Form) door(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) {
+	d, err := f.doorBy(c, now, ring)
+	unheard := errors.Is(err, ticket.ErrForeign) || errors.Is(err, errHangsNot) || errors.Is(err, errShort) && !errors.Is(err, errTyped)
+	if unheard && f.options.LookAgain != nil && f.options.LookAgain() {
+		d, err = f.doorBy(c, now, f.options.Ring())
+	}
+	if err != nil && !errors.Is(err, errShort) {
+		err = errBad
+	}
+	return d, err
+}
+
+// doorBy finds out where an address leads by one ring.
+func (f *Form) doorBy(c *fiber.Ctx, now *shown, ring *ticket.Ring) (*door, error) {
 	d := &door{text: c.Params("ticket")}
 	if typed := c.Params("short"); typed != "" {
 		short, ok := ticket.ParseShort(typed)
 		if !ok {
-			return nil, errShort
+			return nil, errTyped
 		}
 		if d.text, ok = ring.Poster(short); !ok {
-			f.options.Unknown()
 			return nil, errShort
 		}
 		d.path = "/" + short
 	}
 	var err error
 	d.ticket, err = ticket.Verify(d.text, ring, f.options.Now())
-	if errors.Is(err, ticket.ErrForeign) {
-		f.options.Unknown()
-	}
 	if d.expired = errors.Is(err, ticket.ErrExpired); err != nil && !d.expired {
-		return nil, errBad
+		return nil, err
+	}
+	if d.ticket.Class == survey.PosterTicket && !ring.Hangs(d.text) { // withdrawn, or newer than what is known here
+		return nil, errHangsNot
 	}
 	if d.path == "" {
 		d.path = c.Path()[:len("/q/")] + d.text

@@ -61,7 +61,7 @@ func TestAVisitIsCountedAsItGoes(t *testing.T) {
 	}
 }
 
-func mustFind(t *testing.T, id string) survey.Version {
+func mustFind(t testing.TB, id string) survey.Version {
 	t.Helper()
 	v, ok := catalogue(t).Find(id)
 	if !ok {

@@ -38,7 +38,7 @@ const counter = "HS-01"
 // stand is a form in service over a real Recorder and a real journal, at an address of its
 // own.
 type stand struct {
-	t       *testing.T
+	t       testing.TB
 	form    *Form
 	journal *journal.Journal
 	base    string
@@ -138,7 +138,7 @@ func (s *stand) ring() *ticket.Ring {
 // generous limits are in nobody's way.
 var generous = Limits{Prefix: 1e5, Ticket: 1e5, Poster: 1e5, Total: 1e5, Conns: 4096, PerPlace: 4096}
 
-func open(t *testing.T, change ...func(*Options)) *stand {
+func open(t testing.TB, change ...func(*Options)) *stand {
 	t.Helper()
 	s := &stand{t: t, now: noon, log: &safeBuffer{}, short: ticket.NewShort(), quick: ticket.NewShort(), unknown: ticket.NewShort()}
 	var err error

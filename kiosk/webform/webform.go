@@ -39,15 +39,16 @@ var _ Recorder = (*kiosk.Recorder)(nil)
 type Options struct {
 	Ready func() error        // nil when an answer can be recorded; asked at every request
 	Ring  func() *ticket.Ring // whose tickets are good; nil = not known yet
-	// Unknown hears that a ticket of a signer, or a short address, came that the ring does
-	// not have; nil = nobody. It must not block.
-	Unknown func()
-	Secret  []byte           // the key of the hashes that show when a form was opened; the same after a restart
-	Limits  Limits           // see [DefaultLimits]
-	Proxies []netip.Prefix   // proxies whose X-Forwarded-For is believed, for the limits alone
-	TLS     *tls.Config      // nil = plain HTTP
-	Now     func() time.Time // nil = time.Now
-	Log     *slog.Logger     // nil = nowhere
+	// LookAgain asks for a newer ring, since somebody showed a ticket of an unknown signer or
+	// typed an unknown address, and reports whether there is one. It answers most callers at
+	// once. nil = there never is.
+	LookAgain func() bool
+	Secret    []byte           // the key of the hashes that show when a form was opened; the same after a restart
+	Limits    Limits           // see [DefaultLimits]
+	Proxies   []netip.Prefix   // proxies whose X-Forwarded-For is believed, for the limits alone
+	TLS       *tls.Config      // nil = plain HTTP
+	Now       func() time.Time // nil = time.Now
+	Log       *slog.Logger     // nil = nowhere
 	// Patience is how long a request may take to arrive, whole; 0 = 20 s.
 	Patience time.Duration
 	// Beside, if set, answers /api/…, /readyz and /metrics at the same address. It is for
@@ -111,9 +112,6 @@ func New(o Options) (*Form, error) {
 		o.Now = time.Now
 	}
 	o.Patience = cmp.Or(o.Patience, patience)
-	if o.Unknown == nil {
-		o.Unknown = func() {}
-	}
 	f := &Form{options: o}
 	var err error
 	if f.gate, err = newGate(o.Limits, o.Proxies, o.Now); err != nil {

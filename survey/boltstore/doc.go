@@ -8,8 +8,9 @@
 //
 //   - store.go opens the file and runs transactions; layout.go names its buckets.
 //   - keep.go takes batches in; act.go reads what a record tells and when it was made;
-//     judge.go says whether it counts, and place.go whether its kiosk may say it; session.go and count.go turn what counts into
-//     changes of the roll-ups, with ticket.go for those whose ticket was used before; chain.go holds what is known of a chain, and what was
+//     judge.go says whether it counts, and place.go whether its kiosk may say it; session.go
+//     and count.go turn what counts into changes of the roll-ups, and ticket.go tells which
+//     use of a ticket that is; chain.go holds what is known of a chain, and what was
 //     salvaged from another; fork.go keeps evidence.
 //   - tally.go and totals.go keep the account of every record; closing.go reads it.
 //   - rollup.go and cell.go write the roll-ups; source.go reads them for a score;

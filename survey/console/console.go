@@ -18,6 +18,7 @@ import (
 	"hailong/survey"
 	"hailong/survey/custody"
 	"hailong/survey/score"
+	"hailong/survey/ticket"
 )
 
 // Store is the central store as the console uses it. Every method may be called from
@@ -34,6 +35,10 @@ type Store interface {
 	PutStructure(ctx context.Context, s *survey.Structure, today survey.Date) error
 	// Catalogue is every questionnaire version known; never nil.
 	Catalogue(ctx context.Context) (*survey.Catalogue, error)
+	// PutPoster adds or replaces a poster.
+	PutPoster(ctx context.Context, p survey.Poster) error
+	// Posters are all posters ever made.
+	Posters(ctx context.Context) ([]survey.Poster, error)
 	// Chains is how far each chain has come.
 	Chains(ctx context.Context) ([]custody.ChainState, error)
 	// PutBoard keeps what the live page is about to show, in place of what was kept
@@ -85,9 +90,11 @@ type Settings struct {
 	Metrics func(io.Writer)  // writes /metrics; nil = nothing there
 	Ready   func() error     // why the centre is not ready yet; nil = it is
 
-	Sign    func(custody.Closing) []byte // signs a closing with the centre's key; nil = closings go out unsigned
-	Ingest  Ingest                       // takes in batches that did not come over the bus; nil = nobody does
-	Backups Backups                      // nil = none are made here
+	Sign    func(custody.Closing) []byte                  // signs a closing with the centre's key; nil = closings go out unsigned
+	Tickets func(*ticket.Ticket) (text string, err error) // signs a ticket with the centre's key; nil = no links and posters are made
+	Online  func() string                                 // where phones reach the gateway: see [ticket.Directory]; nil or "" = nowhere
+	Ingest  Ingest                                        // takes in batches that did not come over the bus; nil = nobody does
+	Backups Backups                                       // nil = none are made here
 
 	Heartbeats func() map[survey.KioskID]Heartbeat // the last one of each kiosk since the start; nil = nobody listens
 	OnRevoked  func(survey.KioskID) error          // hears of each kiosk that was shut out; nil = nobody

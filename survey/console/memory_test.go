@@ -26,6 +26,7 @@ type memory struct {
 	placed      []score.Placed
 	chains      []custody.ChainState
 	kiosks      []survey.Kiosk
+	posters     []survey.Poster
 	invitations map[survey.Hash]survey.Invitation
 	redeemed    map[survey.Hash]survey.KioskID
 	tokens      map[survey.Hash]survey.Token
@@ -45,6 +46,19 @@ type memory struct {
 }
 
 var _ Store = (*memory)(nil)
+
+func (m *memory) PutPoster(_ context.Context, p survey.Poster) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.posters = append(slices.DeleteFunc(m.posters, func(old survey.Poster) bool { return old.Short == p.Short }), p)
+	return nil
+}
+
+func (m *memory) Posters(context.Context) ([]survey.Poster, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.posters), nil
+}
 
 func (m *memory) TimeCounts(_ context.Context, span score.Span, counters []survey.CounterCode, visit func(score.TimeKey, score.Count) error) error {
 	m.mu.Lock()

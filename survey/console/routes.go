@@ -48,6 +48,10 @@ func (c *Console) routes() *fiber.App {
 	app.Get("/api/v1/backups", c.getBackups)
 	app.Post("/api/v1/backups", c.postBackups)
 	app.Post(journalPath, c.postJournals)
+	app.Post("/api/v1/links", c.postLinks)
+	app.Get("/api/v1/posters", c.getPosters)
+	app.Post("/api/v1/posters", c.postPosters)
+	app.Delete("/api/v1/posters/:short", c.deletePoster)
 	app.Get("/api/v1/live", c.getLive)
 
 	app.Get("/open/key", c.getKey)

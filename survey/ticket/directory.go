@@ -82,6 +82,7 @@ type Ring struct {
 	centre   map[Signer][]signingKey
 	counters map[survey.CounterCode]Counter
 	shorts   map[string]string
+	posters  map[string]bool // tickets of the posters in use
 }
 
 // signingKey is a key and the counters that it may sign for; nil = all.
@@ -97,7 +98,7 @@ func (k signingKey) serves(c survey.CounterCode) bool {
 // NewRing makes a ring of a directory and the centre's own key, which signs transactions'
 // and posters' tickets.
 func NewRing(d Directory, centre ed25519.PublicKey) *Ring {
-	r := &Ring{bySigner: map[Signer][]signingKey{}, centre: map[Signer][]signingKey{}, counters: map[survey.CounterCode]Counter{}, shorts: map[string]string{}}
+	r := &Ring{bySigner: map[Signer][]signingKey{}, centre: map[Signer][]signingKey{}, counters: map[survey.CounterCode]Counter{}, shorts: map[string]string{}, posters: map[string]bool{}}
 	for _, k := range d.Kiosks {
 		if len(k.Key) == ed25519.PublicKeySize {
 			s := SignerOf(k.Key)
@@ -111,7 +112,7 @@ func NewRing(d Directory, centre ed25519.PublicKey) *Ring {
 		r.counters[c.Code] = c
 	}
 	for _, p := range d.Posters {
-		r.shorts[p.Short] = p.Ticket
+		r.shorts[p.Short], r.posters[p.Ticket] = p.Ticket, true
 	}
 	return r
 }
@@ -130,6 +131,10 @@ func (r *Ring) Counter(code survey.CounterCode) (Counter, bool) {
 	c, ok := r.counters[code]
 	return c, ok
 }
+
+// Hangs reports whether the text of a poster's ticket is that of a poster in use. One that
+// was withdrawn verifies until it expires: whoever opens a form with it asks this, too.
+func (r *Ring) Hangs(text string) bool { return r.posters[text] }
 
 // Poster is the ticket that a short address stands for. Case and hyphens do not matter,
 // and letters that look like digits are taken for them.

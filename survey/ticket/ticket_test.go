@@ -228,6 +228,9 @@ func TestShortAddresses(t *testing.T) {
 	if got, ok := ticket.NewRing(d, nil).Poster(strings.ToLower(short)); !ok || got != "T" {
 		t.Errorf("the poster is %q", got)
 	}
+	if r := ticket.NewRing(d, nil); !r.Hangs("T") || r.Hangs("U") || r.Hangs("") {
+		t.Error("which poster hangs is not what the directory says")
+	}
 }
 
 func FuzzVerify(f *testing.F) {

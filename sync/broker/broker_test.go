@@ -100,7 +100,7 @@ func TestAKioskMayUseItsOwnSubjectsAndNothingElse(t *testing.T) {
 		t.Fatalf("its own batch was not taken: %v %v", m, err)
 	}
 	for _, subject := range []string{
-		wire.Batch("k-other"), wire.Mark("k-other"), wire.Heartbeat("k-other"), wire.Receipt(name), wire.Receipt("k-other"),
+		wire.Batch("k-other"), wire.Mark("k-other"), wire.Heartbeat("k-other"), wire.Directory("k-other"), wire.Receipt(name), wire.Receipt("k-other"),
 		"$JS.API.STREAM.INFO." + wire.Stream, "$JS.API.STREAM.PURGE." + wire.Stream, "$JS.API.CONSUMER.MSG.NEXT." + wire.Stream + ".intake",
 		"$SYS.REQ.SERVER.PING", "anything",
 	} {

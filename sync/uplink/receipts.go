@@ -59,6 +59,9 @@ func (u *Uplink) hearReceipt(ctx context.Context, kind EventKind, data []byte) {
 		return
 	}
 	if r.Started {
+		if u.OnGreeted != nil {
+			u.OnGreeted()
+		}
 		u.say(ctx, heard{Event: Event{Kind: Greeted}})
 		return
 	}

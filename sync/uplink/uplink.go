@@ -86,6 +86,8 @@ type Options struct {
 	Heartbeat time.Duration
 	// OnReceipt, if set, hears of each receipt that was kept. It must not block.
 	OnReceipt func(custody.Receipt)
+	// OnGreeted, if set, hears that the centre has just started. It must not block.
+	OnGreeted func()
 	// Contact, if set, hears of each question that the centre answered: when it was asked
 	// and answered by Now, and the centre's clock in between. It bounds the box's clock.
 	Contact func(asked, answered time.Time, centre time.Time)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -393,4 +394,37 @@ type found struct {
 func (f found) Head() custody.Head {
 	h, _ := f.HashAt(f.upTo)
 	return custody.Head{Sequence: f.upTo, Hash: h}
+}
+
+// Others who ask the centre over the same connection hear when it has just started, and of
+// no other kiosk's greeting.
+func TestAGreetingIsTold(t *testing.T) {
+	b := newBox(t)
+	var greeted atomic.Int64
+	b.uplink.OnGreeted = func() { greeted.Add(1) }
+	b.run()
+	b.up()
+	greet := func(kiosk survey.KioskID) {
+		b.bus.mu.Lock()
+		data := b.bus.receipt(survey.Chain{}, func(r *custody.Receipt) { r.Kiosk, r.Started = kiosk, true })
+		b.bus.mu.Unlock()
+		b.bus.say(data)
+	}
+	b.until("the uplink has asked, so that it listens", func() error {
+		if _, marks := b.bus.counts(); marks == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	greet("k-other") // it is read before the next
+	greet(b.bus.kiosk)
+	b.until("its own greeting is told", func() error {
+		if greeted.Load() == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	if n := greeted.Load(); n != 1 {
+		t.Errorf("%d greetings were told of one", n)
+	}
 }

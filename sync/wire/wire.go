@@ -7,6 +7,7 @@
 //	hailong.v1.receipt.K    centre → kiosk   signed receipts
 //	hailong.v1.mark.K       kiosk → centre   request/reply: the present receipt of a chain
 //	hailong.v1.heartbeat.K  kiosk → centre   how the kiosk is doing, best effort, never kept
+//	hailong.v1.directory.K  kiosk → centre   request/reply: the signed directory, in pieces, or "you have it already"
 //	hailong.v1.inbox.K.>    centre → kiosk   replies
 //
 // Only hailong.v1.batch._canary is nobody's: see [Canary].
@@ -30,6 +31,7 @@ const (
 	receipt   = Prefix + "receipt."
 	mark      = Prefix + "mark."
 	heartbeat = Prefix + "heartbeat."
+	directory = Prefix + "directory."
 	inbox     = Prefix + "inbox."
 )
 
@@ -41,9 +43,10 @@ const (
 
 // Subjects that the centre listens to, over all kiosks.
 const (
-	AllBatches    = batch + "*"
-	AllMarks      = mark + "*"
-	AllHeartbeats = heartbeat + "*"
+	AllBatches     = batch + "*"
+	AllMarks       = mark + "*"
+	AllHeartbeats  = heartbeat + "*"
+	AllDirectories = directory + "*"
 )
 
 // Canary is where the centre publishes, into the same stream, what nobody needs, to see
@@ -62,19 +65,22 @@ func Mark(k survey.KioskID) string { return mark + string(k) }
 // Heartbeat is where a kiosk says how it is doing.
 func Heartbeat(k survey.KioskID) string { return heartbeat + string(k) }
 
+// Directory is where a kiosk asks for what the centre tells the kiosks.
+func Directory(k survey.KioskID) string { return directory + string(k) }
+
 // InboxPrefix is the prefix of the reply subjects that a kiosk's connection uses.
 func InboxPrefix(k survey.KioskID) string { return inbox + string(k) }
 
 // CentreInboxPrefix is the prefix of the centre's own reply subjects.
 const CentreInboxPrefix = Prefix + "inbox-centre"
 
-// Kiosk is the kiosk that a batch, mark or heartbeat subject is named by, "" if it is
+// Kiosk is the kiosk that a batch, mark, heartbeat or directory subject is named by, "" if it is
 // not such a subject. The canary is nobody's.
 func Kiosk(subject string) survey.KioskID {
 	if subject == Canary {
 		return ""
 	}
-	for _, prefix := range []string{batch, mark, heartbeat} {
+	for _, prefix := range []string{batch, mark, heartbeat, directory} {
 		if name, ok := strings.CutPrefix(subject, prefix); ok && !strings.ContainsAny(name, ".*>") {
 			return survey.KioskID(name)
 		}
@@ -89,7 +95,7 @@ type Permissions struct{ Publish, Subscribe []string }
 // not another kiosk's. An acknowledgement of a batch comes to the kiosk's own inbox.
 func KioskPermissions(k survey.KioskID) Permissions {
 	return Permissions{
-		Publish:   []string{Batch(k), Mark(k), Heartbeat(k)},
+		Publish:   []string{Batch(k), Mark(k), Heartbeat(k), Directory(k)},
 		Subscribe: []string{Receipt(k), InboxPrefix(k) + ".>"},
 	}
 }

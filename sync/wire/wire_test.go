@@ -23,6 +23,8 @@ func TestNamesNeverChange(t *testing.T) {
 		wire.Canary:             "hailong.v1.batch._canary",
 		wire.AllMarks:           "hailong.v1.mark.*",
 		wire.AllHeartbeats:      "hailong.v1.heartbeat.*",
+		wire.Directory(kiosk):   "hailong.v1.directory.k-abcdefghij",
+		wire.AllDirectories:     "hailong.v1.directory.*",
 		wire.CentreInboxPrefix:  "hailong.v1.inbox-centre",
 		wire.Stream:             "HAILONG_BATCHES",
 		wire.Consumer:           "intake",
@@ -35,7 +37,7 @@ func TestNamesNeverChange(t *testing.T) {
 
 func TestWhoseSubjectItIs(t *testing.T) {
 	for subject, want := range map[string]survey.KioskID{
-		wire.Batch(kiosk): kiosk, wire.Mark(kiosk): kiosk, wire.Heartbeat(kiosk): kiosk,
+		wire.Batch(kiosk): kiosk, wire.Mark(kiosk): kiosk, wire.Heartbeat(kiosk): kiosk, wire.Directory(kiosk): kiosk,
 		wire.Receipt(kiosk): "", wire.InboxPrefix(kiosk): "", wire.Canary: "", "hailong.v1.batch.": "", "hailong.v1.batch": "", "": "",
 		"hailong.v1.batch.a.b": "", "hailong.v1.batch.*": "", "hailong.v1.mark.>": "", "hailong.v2.batch.k-1": "", "x.hailong.v1.batch.k-1": "",
 	} {
@@ -71,7 +73,7 @@ func allowed(permissions []string, subject string) bool {
 func TestAKioskMayOnlyUseItsOwnSubjects(t *testing.T) {
 	p := wire.KioskPermissions(kiosk)
 	const other survey.KioskID = "k-abcdefghik"
-	for _, own := range []string{wire.Batch(kiosk), wire.Mark(kiosk), wire.Heartbeat(kiosk)} {
+	for _, own := range []string{wire.Batch(kiosk), wire.Mark(kiosk), wire.Heartbeat(kiosk), wire.Directory(kiosk)} {
 		if !allowed(p.Publish, own) {
 			t.Errorf("it may not publish %s", own)
 		}
@@ -82,7 +84,7 @@ func TestAKioskMayOnlyUseItsOwnSubjects(t *testing.T) {
 		}
 	}
 	for _, not := range []string{
-		wire.Canary, wire.Batch(other), wire.Mark(other), wire.Heartbeat(other), wire.Receipt(kiosk), wire.Receipt(other), wire.InboxPrefix(other) + ".1",
+		wire.Canary, wire.Batch(other), wire.Mark(other), wire.Heartbeat(other), wire.Directory(other), wire.Receipt(kiosk), wire.Receipt(other), wire.InboxPrefix(other) + ".1",
 		wire.CentreInboxPrefix + ".1", "$JS.API.STREAM.INFO." + wire.Stream, "$SYS.REQ.SERVER.PING", "_INBOX.abc",
 	} {
 		if allowed(p.Publish, not) {
@@ -90,7 +92,7 @@ func TestAKioskMayOnlyUseItsOwnSubjects(t *testing.T) {
 		}
 	}
 	for _, not := range []string{
-		wire.Receipt(other), wire.InboxPrefix(other) + ".1", wire.CentreInboxPrefix + ".1", wire.Batch(kiosk), wire.AllBatches, "_INBOX.abc", ">", "hailong.v1.>",
+		wire.Receipt(other), wire.InboxPrefix(other) + ".1", wire.CentreInboxPrefix + ".1", wire.Batch(kiosk), wire.AllBatches, wire.Directory(kiosk), wire.AllDirectories, "_INBOX.abc", ">", "hailong.v1.>",
 	} {
 		if allowed(p.Subscribe, not) {
 			t.Errorf("it may hear %s", not)
@@ -115,6 +117,6 @@ func ExampleKioskPermissions() {
 	fmt.Println(p.Publish)
 	fmt.Println(p.Subscribe)
 	// Output:
-	// [hailong.v1.batch.k-abcdefghij hailong.v1.mark.k-abcdefghij hailong.v1.heartbeat.k-abcdefghij]
+	// [hailong.v1.batch.k-abcdefghij hailong.v1.mark.k-abcdefghij hailong.v1.heartbeat.k-abcdefghij hailong.v1.directory.k-abcdefghij]
 	// [hailong.v1.receipt.k-abcdefghij hailong.v1.inbox.k-abcdefghij.>]
 }

@@ -27,6 +27,7 @@ import (
 	"hailong/survey/boltstore"
 	"hailong/survey/console"
 	"hailong/survey/custody"
+	"hailong/survey/ticket"
 	"hailong/sync/broker"
 	"hailong/sync/intake"
 )
@@ -39,6 +40,9 @@ type Options struct {
 	// Wrap, if set, stands between intake and the store: tests use it to show what a
 	// protection is worth by taking it away.
 	Wrap func(intake.Store) intake.Store
+	// Online, if set, says where phones reach the gateway, in place of the settings: the demo
+	// knows it only once the gateway listens.
+	Online func() string
 	// MaxSize is the most bytes the store may have; 0 = no limit but the disk. Tests
 	// let a commit fail with it.
 	MaxSize int
@@ -185,6 +189,7 @@ func (a *App) openConsole(ctx context.Context) (err error) {
 		Secure: a.config.TLS.Certificate != "" || isHTTPS(a.config.PublicURL), Hosts: a.hosts(),
 		Now: a.options.Now, Log: a.log, Metrics: a.writeMetrics, Ready: a.ready,
 		Heartbeats: a.beats.all, OnRevoked: a.broker.Drop,
+		Tickets: func(t *ticket.Ticket) (string, error) { return t.Sign(a.key) }, Online: a.online,
 		Sign: func(c custody.Closing) []byte { return c.Sign(a.key) }, Ingest: a.ingest, Backups: a.backups,
 	})
 	if err != nil {
@@ -286,7 +291,12 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tell, err := a.directory().Listen(a.broker.Conn())
+	if err != nil {
+		return err
+	}
 	beside.Go(func() { hear(ctx) })
+	beside.Go(func() { tell(ctx) })
 	beside.Go(func() { a.keepTotals(ctx) })
 	beside.Go(func() { a.broker.Watch(ctx, broker.WatchEvery, a.busEvent) })
 	beside.Go(func() { a.backups.run(ctx) })

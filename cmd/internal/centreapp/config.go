@@ -12,6 +12,7 @@ import (
 	"hailong/survey"
 	"hailong/survey/boltstore"
 	"hailong/survey/files"
+	"hailong/survey/ticket"
 )
 
 // Config is the aggregator's settings file. Every key may be left out;
@@ -26,6 +27,9 @@ type Config struct {
 	PublicURL string `yaml:"public_url"`
 	// TLS makes Listen speak https.
 	TLS TLS `yaml:"tls"`
+	// Online is where phones reach the online gateway: http(s)://host[:port]. It goes into
+	// QR codes and links; none = there are none.
+	Online string `yaml:"online"`
 	// NATS is the message server.
 	NATS NATS `yaml:"nats"`
 	// Units is a file of units, counters, fields and procedures. It is read only while
@@ -148,6 +152,7 @@ func (c *Config) validate() error {
 		ps.Add("nats.advertise", "", "nats.listen là mọi địa chỉ của máy này; hãy ghi địa chỉ báo cho thiết bị, ví dụ nats://nats.example.vn:4222",
 			"nats.listen is every address of this machine; say which one kiosks are told, for example nats://nats.example.vn:4222")
 	}
+	ps.Check(ticket.OnlineProblem("online", c.Online))
 	pair("tls", c.TLS)
 	pair("nats.tls", c.NATS.TLS)
 	if c.Minimum < 1 {

@@ -79,6 +79,7 @@ func TestBadSettings(t *testing.T) {
 		{"listen: here", "listen", "here", "host:port", "máy:cổng"},
 		{"nats: {listen: here}", "nats.listen", "here", "host:port", "máy:cổng"},
 		{"public_url: danhgia.example.vn", "public_url", "danhgia.example.vn", "a whole address", "địa chỉ đầy đủ"},
+		{"online: 'https://a.vn/q'", "online", "https://a.vn/q", "without a path", "không kèm đường dẫn"},
 		{"nats: {url: 'localhost:4222'}", "nats.url", "localhost:4222", "a whole address", "địa chỉ đầy đủ"},
 		{"nats: {advertise: nats.example.vn}", "nats.advertise", "nats.example.vn", "a whole address", "địa chỉ đầy đủ"},
 		{"nats: {listen: '0.0.0.0:4222'}", "nats.advertise", "", "which one kiosks are told", "địa chỉ báo cho thiết bị"},

@@ -36,6 +36,9 @@ type Commands struct {
 	Scores     ScoresCmd     `cmd:"" help:"Điểm hài lòng / satisfaction scores"`
 	Kiosks     KiosksCmd     `cmd:"" help:"Thiết bị đánh giá / kiosks"`
 	Units      UnitsCmd      `cmd:"" help:"Đơn vị và quầy / units and counters"`
+	Poster     PosterCmd     `cmd:"" help:"Áp phích có mã QR, sẵn để in / a print-ready poster with a QR code"`
+	Posters    PostersCmd    `cmd:"" help:"Áp phích đã tạo; không nêu lệnh con = posters list / the posters made; without a command = posters list"`
+	Links      LinksCmd      `cmd:"" help:"Đường dẫn đánh giá của từng giao dịch / links of single transactions"`
 	Closings   ClosingsCmd   `cmd:"" help:"Chốt số liệu; không nêu lệnh con = closings list / closings; without a command = closings list"`
 	Quarantine QuarantineCmd `cmd:"" help:"Lượt chờ, cách ly, bị từ chối / what is held, quarantined or rejected"`
 	Backup     BackupCmd     `cmd:"" help:"Tạo bản sao lưu có kiểm chứng / make a verified backup"`

@@ -52,6 +52,12 @@ func newCentre(t *testing.T) *centre {
 	mux.HandleFunc("POST /api/v1/kiosks", c.addKiosk)
 	mux.HandleFunc("POST /api/v1/kiosks/{id}/revoke", changeKiosk(time.Date(2026, 11, 22, 9, 0, 0, 0, survey.Zone)))
 	mux.HandleFunc("POST /api/v1/kiosks/{id}/allow", changeKiosk(nil))
+	mux.HandleFunc("GET /api/v1/posters", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, 200, map[string]any{"items": posters(), "next": nil})
+	})
+	mux.HandleFunc("POST /api/v1/posters", c.addPoster)
+	mux.HandleFunc("DELETE /api/v1/posters/{short}", withdrawPoster)
+	mux.HandleFunc("POST /api/v1/links", addLink)
 	mux.HandleFunc("GET /api/v1/units", c.getUnits)
 	mux.HandleFunc("PUT /api/v1/units", c.putUnits)
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -195,15 +201,18 @@ func TestEveryCommandInEveryForm(t *testing.T) {
 	t.Setenv("HAILONG_SERVER", c.URL)
 	t.Setenv("HAILONG_TOKEN", token)
 	for name, args := range map[string]string{
-		"scores":          "scores",
-		"scores_by_unit":  "scores --by unit",
-		"kiosks_list":     "kiosks list",
-		"kiosks_add":      "kiosks add --counter HS-01",
-		"kiosks_revoke":   "kiosks revoke k1",
-		"kiosks_allow":    "kiosks allow k1",
-		"units_list":      "units list",
-		"units_show":      "units show 01",
-		"units_show_leaf": "units show 00004",
+		"scores":           "scores",
+		"scores_by_unit":   "scores --by unit",
+		"kiosks_list":      "kiosks list",
+		"kiosks_add":       "kiosks add --counter HS-01",
+		"kiosks_revoke":    "kiosks revoke k1",
+		"kiosks_allow":     "kiosks allow k1",
+		"posters_list":     "posters list",
+		"posters_withdraw": "posters withdraw abc-def5",
+		"links_add":        "links add --counter HS-01 --stage result --procedure khai-sinh",
+		"units_list":       "units list",
+		"units_show":       "units show 01",
+		"units_show_leaf":  "units show 00004",
 	} {
 		for _, form := range []struct{ flag, lang, file string }{
 			{"table", "vi", name + "_vi.txt"}, {"table", "en", name + "_en.txt"}, {"json", "vi", name + ".json"}, {"csv", "en", name + ".csv"},

@@ -197,7 +197,7 @@ func (c *client) problem(res *http.Response, answer []byte) error {
 
 // asCommands puts commands in the place of the addresses that the API tells its callers to
 // look at.
-var asCommands = strings.NewReplacer("GET "+backupsPath, "hailong backup --list", kiosksPath, "hailong kiosks list", unitsPath, "hailong units list", "GET "+tabletsPath, "hailong tablets list")
+var asCommands = strings.NewReplacer("GET "+backupsPath, "hailong backup --list", kiosksPath, "hailong kiosks list", postersPath, "hailong posters list", unitsPath, "hailong units list", "GET "+tabletsPath, "hailong tablets list")
 
 // text is the problem for people. Where places are listed they say more than the
 // detail, which then only repeats the first of them.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"hailong/cmd/internal/centreapp"
@@ -42,6 +43,7 @@ type Demo struct {
 	Centre *centreapp.App
 	Kiosk  *kioskapp.App
 	Online *kioskapp.App
+	online atomic.Pointer[string] // where phones reach the gateway; "" before it listens
 	data   string
 	repeat time.Duration
 	opened run.Stack
@@ -87,6 +89,7 @@ func Start(ctx context.Context, c Config) (*Demo, error) {
 		c.Now = time.Now
 	}
 	d := &Demo{data: c.Data, repeat: c.Repeat, parts: make(chan error, 3)}
+	d.online.Store(new(string))
 	if err := d.start(ctx, c); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -120,17 +123,25 @@ func (d *Demo) start(ctx context.Context, c Config) (err error) {
 		}
 		d.Centre.Console().Changed(counters)
 	}
-	if d.Kiosk, err = d.startKiosk(ctx, c, survey.CounterKiosk, "kiosk", c.Kiosk); err != nil {
+	if d.Online, err = d.newKiosk(c, survey.OnlineGateway, "online", c.Online); err != nil {
 		return err
 	}
-	if d.Online, err = d.startKiosk(ctx, c, survey.OnlineGateway, "online", c.Online); err != nil {
+	d.online.Store(ptr("http://" + reachable(d.Online.Addr()))) // from here on the centre tells it
+	if d.Kiosk, err = d.newKiosk(c, survey.CounterKiosk, "kiosk", c.Kiosk); err != nil {
 		return err
 	}
-	if err := d.untilReady(ctx); err != nil {
+	d.run(ctx, "kiosk", d.Kiosk)
+	if err := d.untilReady(ctx, d.Kiosk); err != nil { // before the gateway asks whose codes are good
+		return err
+	}
+	d.run(ctx, "online", d.Online)
+	if err := d.untilReady(ctx, d.Online); err != nil {
 		return err
 	}
 	return d.describe(ctx, c)
 }
+
+func ptr[T any](v T) *T { return &v }
 
 func (d *Demo) startCentre(ctx context.Context, c Config, banner survey.Words) (err error) {
 	config := centreapp.Defaults()
@@ -141,7 +152,9 @@ func (d *Demo) startCentre(ctx context.Context, c Config, banner survey.Words) (
 	}
 	config.PublicURL = c.PublicURL
 	config.Minimum, config.LiveStep = 1, 1
-	if d.Centre, err = centreapp.New(ctx, config, centreapp.Options{Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner}); err != nil {
+	if d.Centre, err = centreapp.New(ctx, config, centreapp.Options{
+		Log: c.Log.With("part", "aggregator"), Now: c.Now, Demo: banner, Online: func() string { return *d.online.Load() },
+	}); err != nil {
 		return blame(blame(err, "--console", config.Listen), "--nats", config.NATS.Listen)
 	}
 	d.opened.Push("the aggregator", d.Centre.Close)
@@ -149,7 +162,8 @@ func (d *Demo) startCentre(ctx context.Context, c Config, banner survey.Words) (
 	return nil
 }
 
-func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, name, addr string) (*kioskapp.App, error) {
+// newKiosk makes a kiosk that holds its address, and is not run yet.
+func (d *Demo) newKiosk(c Config, role survey.KioskRole, name, addr string) (*kioskapp.App, error) {
 	config := kioskapp.Defaults()
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
@@ -159,7 +173,6 @@ func (d *Demo) startKiosk(ctx context.Context, c Config, role survey.KioskRole, 
 		return nil, blame(fmt.Errorf("%s: %w", name, err), "--"+name, config.Listen)
 	}
 	d.opened.Push(name, a.Close)
-	d.run(ctx, name, a)
 	return a, nil
 }
 
@@ -193,13 +206,12 @@ func onThisMachine(addr string) string {
 	return addr
 }
 
-// untilReady waits until both kiosks can record.
-func (d *Demo) untilReady(ctx context.Context) error {
+// untilReady waits until a kiosk can record.
+func (d *Demo) untilReady(ctx context.Context, a *kioskapp.App) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		errKiosk, errOnline := d.Kiosk.Ready(), d.Online.Ready()
-		if errKiosk == nil && errOnline == nil {
+		if a.Ready() == nil {
 			return nil
 		}
 		select {

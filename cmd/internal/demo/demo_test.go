@@ -344,3 +344,27 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 		t.Fatal("the console still answers")
 	}
 }
+
+// Links, posters and codes lead to the gateway at the address that a phone can reach,
+// whatever port it got.
+func TestLinksLeadToTheDemosGateway(t *testing.T) {
+	for _, online := range []string{"127.0.0.1:0", "0.0.0.0:0"} {
+		r := start(t, config(t.TempDir(), func(c *demo.Config) { c.Online = online }))
+		req, err := http.NewRequest(http.MethodPost, r.Info.Console+"/api/v1/links", strings.NewReader(fmt.Sprintf(`{"counter":%q,"stage":"result"}`, r.Info.Counter)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+r.Info.Token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var made struct{ URL string }
+		err = json.NewDecoder(resp.Body).Decode(&made)
+		resp.Body.Close()
+		if err != nil || !strings.HasPrefix(made.URL, strings.ToUpper(r.Info.Online)+"/Q/") || strings.Contains(made.URL, "0.0.0.0") || strings.HasSuffix(r.Info.Online, ":0") {
+			t.Errorf("%s: the link is %q, %v; the gateway is at %s", online, made.URL, err, r.Info.Online)
+		}
+		r.stop()
+	}
+}

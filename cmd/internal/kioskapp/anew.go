@@ -65,6 +65,7 @@ func (a *App) comeIn(e *identity.Enrolment) {
 		a.log.Error("what the centre said to the new code is not kept", "error", err)
 	}
 	a.outside.Store(nil)
+	a.enrolledRing()
 	a.working.Store(a.partsOf(a.working.Load().journal))
 	if err := a.show(); err != nil { // the screen shows what it showed before
 		a.log.Error("show the counter that the new code is for", "error", err)

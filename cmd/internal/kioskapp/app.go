@@ -23,6 +23,7 @@ import (
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
+	"hailong/sync/downlink"
 )
 
 // Options are what a program or test decides besides the settings file.
@@ -32,6 +33,9 @@ type Options struct {
 	// Wrap, if set, stands between the recorder and the journal: tests use it to show
 	// what a protection is worth by taking it away.
 	Wrap func(kiosk.Journal) kiosk.Journal
+	// Directory are the waits between two questions about the centre's directory; zero =
+	// those of the kiosk's role.
+	Directory downlink.Tuning
 	// Program, if set, is this program's own file. It is started again to look at files
 	// that may be damaged: see [Child].
 	Program string
@@ -56,6 +60,11 @@ type App struct {
 	diary     *diary
 	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
+
+	directory directory // what the centre tells: see directory.go
+	codes     codes     // the QR codes that stand on screens: see codes.go
+	recorder  *kiosk.Recorder
+	showing   sync.Mutex // protects recorder, and is held while the screen is given what it shows
 
 	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts]         // nil until the journal is open
@@ -177,6 +186,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		a.keepOut(screen.ErrStarting)
 	}
+	a.openBook()
 	if err := a.openJournal(ctx); err != nil {
 		return unlessDone(ctx, err)
 	}
@@ -207,10 +217,8 @@ func (a *App) show() error {
 		j = a.options.Wrap(j)
 	}
 	var codes []survey.CounterCode
-	var counters []screen.Counter
 	for _, c := range e.Counters {
 		codes = append(codes, c.Code)
-		counters = append(counters, screen.Counter{Code: c.Code, Unit: c.UnitName, Name: c.Name})
 	}
 	hours, err := a.config.Hours.timetable()
 	if err != nil {
@@ -219,10 +227,10 @@ func (a *App) show() error {
 	recorder := kiosk.NewRecorder(kiosk.Settings{
 		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
 	}, j)
-	err = a.screen.Show(screen.Settings{
-		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
-		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
-	}, recorder)
+	a.showing.Lock()
+	defer a.showing.Unlock()
+	a.recorder = recorder
+	err = a.display()
 	if err == nil {
 		err = a.showForm(recorder)
 	}
@@ -231,6 +239,23 @@ func (a *App) show() error {
 		a.buttons.recorder.Store(recorder)
 	}
 	return err
+}
+
+// display gives the screen what it shows. Whoever calls it holds a.showing.
+func (a *App) display() error {
+	hours, err := a.config.Hours.timetable()
+	if err != nil {
+		return err
+	}
+	var counters []screen.Counter
+	for _, c := range a.identity.Enrolment.Counters {
+		now := a.named(c)
+		counters = append(counters, screen.Counter{Code: c.Code, Unit: now.UnitName, Name: now.Name})
+	}
+	return a.screen.Show(screen.Settings{
+		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
+		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
+	}, a.recorder)
 }
 
 func (a *App) stopServing() {

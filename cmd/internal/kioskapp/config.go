@@ -14,6 +14,7 @@ import (
 	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/survey/files"
+	"hailong/survey/ticket"
 )
 
 // Config is the kiosk's settings file. Every key may be left out; configs/kiosk.yaml
@@ -30,6 +31,9 @@ type Config struct {
 	Role survey.KioskRole `yaml:"role"`
 	// Centre is where the aggregator is and how to be taken in there.
 	Centre Centre `yaml:"centre"`
+	// Online overrides where phones reach the online gateway, as the centre names it:
+	// http(s)://host[:port]. It goes into the QR codes on the screen.
+	Online string `yaml:"online"`
 	// Questionnaires are files of the questionnaires that may be answered here; none =
 	// those that come with the program. Of versions with one code the last is in force.
 	Questionnaires []string `yaml:"questionnaires"`
@@ -162,6 +166,7 @@ func (c *Config) validate() error {
 		ps.Add("clock.hardware", h, "phải là auto, yes hoặc no", "must be auto, yes or no")
 	}
 	c.Centre.check(&ps)
+	ps.Check(ticket.OnlineProblem("online", c.Online))
 	c.Screen.check(&ps)
 	c.checkButtons(&ps)
 	c.checkGateway(&ps)

@@ -70,6 +70,7 @@ func TestBadSettings(t *testing.T) {
 		{`data: ""`, func(c *kioskapp.Config) { c.Data = "" }, "data", "", "a folder is needed", "cần một thư mục"},
 		{"listen: 8081", func(c *kioskapp.Config) { c.Listen = "8081" }, "listen", "8081", "host:port", "máy:cổng"},
 		{"role: hall", func(c *kioskapp.Config) { c.Role = "hall" }, "role", "hall", "counter or online", "counter hoặc online"},
+		{"online: 'https://a.vn/q'", func(c *kioskapp.Config) { c.Online = "https://a.vn/q" }, "online", "https://a.vn/q", "without a path", "không kèm đường dẫn"},
 		{"centre: {url: trungtam}", func(c *kioskapp.Config) { c.Centre.URL = "trungtam" }, "centre.url", "trungtam", "http:// or https://", "http:// hoặc https://"},
 		{"centre: {url: 'ftp://x'}", func(c *kioskapp.Config) { c.Centre.URL = "ftp://x" }, "centre.url", "ftp://x", "http:// or https://", "http:// hoặc https://"},
 		{"centre: {nats: 'http://x:4222'}", func(c *kioskapp.Config) { c.Centre.NATS = "http://x:4222" }, "centre.nats", "http://x:4222", "nats:// or tls://", "nats:// hoặc tls://"},

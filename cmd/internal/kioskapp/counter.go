@@ -89,7 +89,7 @@ func (o *Operator) check(ps *survey.Problems) {
 func (a *App) screenOptions() (screen.Options, error) {
 	o := screen.Options{
 		State: a, Hosts: a.config.Hosts, Metrics: a.writeMetrics, Diary: a.events, Log: a.log, Now: a.options.Now,
-		Folder: a.config.Data, Operator: screen.Operator{PIN: a.config.Operator.PIN}, Addresses: a.addresses,
+		Folder: a.config.Data, Code: a.code, Operator: screen.Operator{PIN: a.config.Operator.PIN}, Addresses: a.addresses,
 		Note: func(kind string, w survey.Words) { a.note(remark{DiaryKind(kind), w}) },
 	}
 	if len(a.config.Operator.Exit) > 0 {

@@ -34,7 +34,7 @@ func (a *App) openGateway() error {
 		return fmt.Errorf("make the web form's key: %w", err)
 	}
 	o := webform.Options{
-		Ready: a.Ready, Ring: a.ring, Secret: secret, Limits: webform.Limits(a.config.Web.Limits), Proxies: a.config.proxies(), Now: a.options.Now, Log: a.log,
+		Ready: a.Ready, Ring: a.ring, LookAgain: a.lookAgain, Secret: secret, Limits: webform.Limits(a.config.Web.Limits), Proxies: a.config.proxies(), Now: a.options.Now, Log: a.log,
 	}
 	if o.TLS, err = a.config.TLS.load(); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (a *App) uplink(own *journal.Journal, j uplink.Journal, beat func(uint64) c
 		o.Past = true
 		return uplink.New(o)
 	}
-	o.Contact = own.Contact
+	o.Contact, o.OnGreeted = own.Contact, a.directory.greeted
 	o.OnReceipt = func(r custody.Receipt) {
 		a.backed(own, chain, r)
 		for _, news := range a.centre.hear(r) {
@@ -276,12 +276,14 @@ func (a *App) reach(ctx context.Context, w *parts) error {
 	for _, p := range w.pasts {
 		links = append(links, p.Uplink)
 	}
+	down := a.downlink()
 	o := link.Options{
 		URL: cmp.Or(a.config.Centre.NATS, w.enrolment.NATS), Kiosk: a.identity.Kiosk(), Key: a.identity.Key(), CA: a.config.Centre.CA,
 		OnChange: func(up bool, problem error) {
 			for _, l := range links {
 				l.Link(ctx, up, problem)
 			}
+			down.Link(ctx, up)
 		},
 	}
 	nc, err := link.Dial(o)
@@ -296,11 +298,17 @@ func (a *App) reach(ctx context.Context, w *parts) error {
 	}
 	defer nc.Close()
 	w.noWay.Store(nil)
-	done := make(chan error, len(links))
-	for _, l := range links {
-		go func() { done <- l.Run(ctx, uplink.OverNATS(nc)) }()
+	done := make(chan error, len(links)+1)
+	own := uplink.OverNATS(nc) // shared: each has a subscription of its own, which costs bytes
+	go func() { down.Run(ctx, own); done <- nil }()
+	for i, l := range links {
+		bus := own
+		if i > 0 {
+			bus = uplink.OverNATS(nc)
+		}
+		go func() { done <- l.Run(ctx, bus) }()
 	}
-	for range links {
+	for range cap(done) {
 		err = errors.Join(err, <-done)
 		cancel() // without one of them the others end, too
 	}
