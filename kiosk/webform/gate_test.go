@@ -171,6 +171,28 @@ func TestSilentConnections(t *testing.T) {
 	s.phone().get("/").want(t, 200, "front")
 }
 
+// Whoever sends a request letter by letter is cut off once it should have been there.
+func TestASlowRequestIsCutOff(t *testing.T) {
+	s := open(t, func(o *Options) { o.Patience = 300 * time.Millisecond })
+	for _, request := range []string{"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "POST /" + s.short + " HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n"} {
+		c, err := net.Dial("tcp", s.base[len("http://"):])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		began := time.Now()
+		for err = nil; err == nil && time.Since(began) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+			if _, err = io.WriteString(c, request); err == nil {
+				request = "a"
+			}
+		}
+		if took := time.Since(began); err == nil || took > 5*time.Second {
+			t.Errorf("it went on for %s: %v", took, err)
+		}
+	}
+	until(t, func() bool { s.form.gate.mu.Lock(); defer s.form.gate.mu.Unlock(); return s.form.gate.conns == 0 })
+}
+
 func isTimeout(err error) bool {
 	ne, ok := err.(net.Error)
 	return ok && ne.Timeout()

@@ -38,12 +38,14 @@ const counter = "HS-01"
 // stand is a form in service over a real Recorder and a real journal, at an address of its
 // own.
 type stand struct {
-	t       *testing.T
+	t       testing.TB
 	form    *Form
 	journal *journal.Journal
 	base    string
 	log     *safeBuffer
 	short   string // a poster's short address
+	quick   string // another's, with a questionnaire of its own
+	unknown string // another's, with one that is not known here
 	change  func(*Options)
 
 	mu    sync.Mutex // protects the rest
@@ -116,14 +118,14 @@ func catalogue(t testing.TB) *survey.Catalogue {
 func (s *stand) ring() *ticket.Ring {
 	id := func(k ed25519.PrivateKey) survey.KioskID { return custody.KioskName(k.Public().(ed25519.PublicKey)) }
 	words := func(vi, en string) survey.Words { return survey.Words{survey.Vietnamese: vi, survey.English: en} }
-	poster := ticket.Ticket{Class: survey.PosterTicket, Nonce: [12]byte{7}, Expires: noon.AddDate(1, 0, 0), Counter: counter}
-	text, err := poster.Sign(centreKey)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	posters := []ticket.PosterPlace{{Short: s.short, Ticket: text}}
-	for _, q := range []survey.QuestionnaireCode{"quick", "tomorrow"} {
-		posters = append(posters, ticket.PosterPlace{Short: ticket.NewShort(), Ticket: strings.TrimPrefix(sign(s.t, centreKey, posterTicket(q)), "/q/")})
+	var posters []ticket.PosterPlace
+	for short, questionnaire := range map[string]survey.QuestionnaireCode{s.short: "", s.quick: "quick", s.unknown: "tomorrow"} {
+		poster := ticket.Ticket{Class: survey.PosterTicket, Nonce: ticket.NewNonce(), Expires: noon.AddDate(1, 0, 0), Counter: counter, Questionnaire: questionnaire}
+		text, err := poster.Sign(centreKey)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		posters = append(posters, ticket.PosterPlace{Short: short, Ticket: text})
 	}
 	return ticket.NewRing(ticket.Directory{
 		Kiosks: []ticket.KioskKey{{ID: id(kioskKey), Key: kioskKey.Public().(ed25519.PublicKey), Counters: []survey.CounterCode{counter}}},
@@ -136,9 +138,9 @@ func (s *stand) ring() *ticket.Ring {
 // generous limits are in nobody's way.
 var generous = Limits{Prefix: 1e5, Ticket: 1e5, Poster: 1e5, Total: 1e5, Conns: 4096, PerPlace: 4096}
 
-func open(t *testing.T, change ...func(*Options)) *stand {
+func open(t testing.TB, change ...func(*Options)) *stand {
 	t.Helper()
-	s := &stand{t: t, now: noon, log: &safeBuffer{}, short: ticket.NewShort()}
+	s := &stand{t: t, now: noon, log: &safeBuffer{}, short: ticket.NewShort(), quick: ticket.NewShort(), unknown: ticket.NewShort()}
 	var err error
 	if s.journal, err = journal.Open(filepath.Join(t.TempDir(), "journal"), journal.Options{Kiosk: custody.KioskName(kioskKey.Public().(ed25519.PublicKey)), Now: s.clock}); err != nil {
 		t.Fatal(err)
@@ -201,11 +203,6 @@ func sign(t testing.TB, key ed25519.PrivateKey, in ticket.Ticket) string {
 		t.Fatal(err)
 	}
 	return "/q/" + text
-}
-
-// posterTicket is one of a poster that hangs, with the questionnaires quick and tomorrow.
-func posterTicket(q survey.QuestionnaireCode) ticket.Ticket {
-	return ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: q}
 }
 
 func screenTicket() ticket.Ticket {

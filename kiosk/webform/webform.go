@@ -1,6 +1,7 @@
 package webform
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -48,6 +49,8 @@ type Options struct {
 	TLS       *tls.Config      // nil = plain HTTP
 	Now       func() time.Time // nil = time.Now
 	Log       *slog.Logger     // nil = nowhere
+	// Patience is how long a request may take to arrive, whole; 0 = 20 s.
+	Patience time.Duration
 	// Beside, if set, answers /api/…, /readyz and /metrics at the same address. It is for
 	// demonstrations on one machine: a gateway serves nothing internal here.
 	Beside fasthttp.RequestHandler
@@ -69,7 +72,7 @@ type Settings struct {
 const (
 	bodyLimit    = 32 << 10
 	headerLimit  = 8 << 10
-	readTimeout  = 20 * time.Second
+	patience     = 20 * time.Second
 	writeTimeout = 30 * time.Second
 	idleTimeout  = 30 * time.Second
 	recordWithin = 8 * time.Second
@@ -108,6 +111,7 @@ func New(o Options) (*Form, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Patience = cmp.Or(o.Patience, patience)
 	f := &Form{options: o}
 	var err error
 	if f.gate, err = newGate(o.Limits, o.Proxies, o.Now); err != nil {
@@ -121,7 +125,7 @@ func New(o Options) (*Form, error) {
 		Immutable:                    true,
 		BodyLimit:                    bodyLimit,
 		ReadBufferSize:               headerLimit,
-		ReadTimeout:                  readTimeout,
+		ReadTimeout:                  o.Patience,
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		DisableStartupMessage:        true,

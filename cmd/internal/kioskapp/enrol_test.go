@@ -136,8 +136,8 @@ func TestACodeForAnotherRole(t *testing.T) {
 	said(t, err, "role", "counter", "enrolled with a code for the role online", "ghi danh bằng mã cho vai trò online")
 	_, err = kioskapp.New(c, kioskapp.Options{})
 	said(t, err, "role", "counter", "set role: online", "hãy đặt role: online")
-	c.Role = survey.OnlineGateway
-	startKiosk(t, c).ready(t)
+	c.Role, c.Internal = survey.OnlineGateway, "127.0.0.1:0"
+	startGateway(t, c)
 }
 
 // An answer that is not whole, or about another kiosk, takes nobody in.
