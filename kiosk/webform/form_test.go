@@ -84,9 +84,9 @@ func TestWhatATicketSaysIsInTheRecord(t *testing.T) {
 			survey.Response{Channel: survey.Portal, Stage: survey.Refusal, Respondent: survey.Organisation, ResolvingUnit: "STP", Field: "HO-TICH", Procedure: "1.004194"}},
 		{"transaction that says little", sign(t, centreKey, ticket.Ticket{Class: survey.TransactionTicket, Nonce: ticket.NewNonce(), Expires: noon.Add(time.Hour), Counter: counter}),
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
-		{"poster", sign(t, centreKey, ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: "quick"}),
+		{"poster", sign(t, centreKey, posterTicket("quick")),
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
-		{"a questionnaire that is not known here", sign(t, centreKey, ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: "tomorrow"}),
+		{"a questionnaire that is not known here", sign(t, centreKey, posterTicket("tomorrow")),
 			survey.Response{Channel: survey.Web, Stage: survey.Result}},
 	} {
 		first := p.get(c.at).want(t, 200, "first")
@@ -248,11 +248,11 @@ func TestABadTicketTellsNothing(t *testing.T) {
 	good := s.fresh()
 	wrong := screenTicket()
 	wrong.Counter = "HS-99"
-	poster := ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter}
+	poster := posterTicket("")
 	var seen string
 	for name, at := range map[string]string{
 		"malformed": "/q/ABC", "forged": good[:len(good)-10] + "AAAAAAAAAA", "foreign": sign(t, otherKey, screenTicket()), "wrong counter": sign(t, kioskKey, wrong),
-		"a kiosk's poster": sign(t, kioskKey, poster), "oversized": "/q/" + strings.Repeat("A", 5000), "lower case": strings.ToLower(good), "markup": "/q/%3Cscript%3E",
+		"a kiosk's poster": sign(t, kioskKey, poster), "a withdrawn poster": sign(t, centreKey, poster), "oversized": "/q/" + strings.Repeat("A", 5000), "lower case": strings.ToLower(good), "markup": "/q/%3Cscript%3E",
 		"longer": good + "A", "a path below": good + "/x",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {

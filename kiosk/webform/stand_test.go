@@ -121,11 +121,15 @@ func (s *stand) ring() *ticket.Ring {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	posters := []ticket.PosterPlace{{Short: s.short, Ticket: text}}
+	for _, q := range []survey.QuestionnaireCode{"quick", "tomorrow"} {
+		posters = append(posters, ticket.PosterPlace{Short: ticket.NewShort(), Ticket: strings.TrimPrefix(sign(s.t, centreKey, posterTicket(q)), "/q/")})
+	}
 	return ticket.NewRing(ticket.Directory{
 		Kiosks: []ticket.KioskKey{{ID: id(kioskKey), Key: kioskKey.Public().(ed25519.PublicKey), Counters: []survey.CounterCode{counter}}},
 		Counters: []ticket.Counter{{Code: counter, Name: words("Quầy 1 – Hộ tịch", "Counter 1 – Civil status"), Unit: "P01",
 			UnitName: words("Trung tâm Phục vụ hành chính công phường Hải Châu", "Hải Châu Ward Public Administration Centre")}},
-		Posters: []ticket.PosterPlace{{Short: s.short, Ticket: text}},
+		Posters: posters,
 	}, centreKey.Public().(ed25519.PublicKey))
 }
 
@@ -197,6 +201,11 @@ func sign(t testing.TB, key ed25519.PrivateKey, in ticket.Ticket) string {
 		t.Fatal(err)
 	}
 	return "/q/" + text
+}
+
+// posterTicket is one of a poster that hangs, with the questionnaires quick and tomorrow.
+func posterTicket(q survey.QuestionnaireCode) ticket.Ticket {
+	return ticket.Ticket{Class: survey.PosterTicket, Expires: noon.Add(time.Hour), Counter: counter, Questionnaire: q}
 }
 
 func screenTicket() ticket.Ticket {

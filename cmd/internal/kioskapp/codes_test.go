@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"hailong/assets/browsertest"
 	"hailong/cmd/internal/centreapp"
 	"hailong/cmd/internal/kioskapp"
 	"hailong/survey"
@@ -214,4 +217,37 @@ func TestTheScreenSaysHowTheCounterIsCalledToday(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// What a phone does: it reads the picture on the screen, opens the address at the gateway,
+// and answers; the same picture opens no second answer.
+func TestAPhoneReadsTheScreenAndAnswers(t *testing.T) {
+	zbar := browsertest.Need(t, "no phone reads the screen (package zbar-tools)", "zbarimg")
+	h := newHall(t, "https://a.vn", 0)
+	codeOn(t, h.kiosk)
+	code, picture, err := (&service{base: "http://" + h.kiosk.Addr()}).get("/qr.png")
+	if err != nil || code != http.StatusOK {
+		t.Fatalf("the screen's picture: %d %v", code, err)
+	}
+	cmd := exec.CommandContext(t.Context(), zbar, "--quiet", "--raw", "--nodbus", "-Sdisable", "-Sqrcode.enable", "-")
+	cmd.Stdin = strings.NewReader(picture)
+	text, err := cmd.Output()
+	path, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "HTTPS://A.VN")
+	if err != nil || !ok {
+		t.Fatalf("a phone reads %q, %v", text, err)
+	}
+	until(t, "the gateway takes the code", func() error {
+		h.gateway.Refresh()
+		code, err := answer(http.DefaultClient, h.gateway.URL()+path, "4")
+		if err == nil && code != http.StatusCreated {
+			err = fmt.Errorf("%d", code)
+		}
+		return err
+	})
+	if n := h.gateway.Status().Last; n != 1 {
+		t.Errorf("the gateway has %d records", n)
+	}
+	if code, err := answer(http.DefaultClient, h.gateway.URL()+path, "5"); err != nil || code == http.StatusCreated || h.gateway.Status().Last != 1 {
+		t.Errorf("another phone with the same picture: %d, %v, %d records", code, err, h.gateway.Status().Last)
+	}
 }

@@ -61,7 +61,7 @@ func (a *App) prepareButtons() error {
 // screen shows meanwhile that the press was felt.
 func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, error) {
 	r := a.buttons.recorder.Load()
-	if r == nil {
+	if r == nil || a.screen.Paused() {
 		return survey.Entry{}, panel.ErrOutOfService
 	}
 	a.screen.Pressed(p.Counter, screen.PanelOutcome{View: screen.PanelWait})
@@ -74,6 +74,14 @@ func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, er
 		a.buttons.first.Store(e.Response.Counter, first)
 	}
 	return e, err
+}
+
+// refused are presses of which it is not known that they were kept; none was thanked.
+func (b *buttons) refused() (n uint64) {
+	for _, p := range b.panels {
+		n += p.State().Refused
+	}
+	return n
 }
 
 // hearButtons hears the panels until ctx ends or stop is called; stop waits until what was

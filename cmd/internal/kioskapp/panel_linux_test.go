@@ -126,6 +126,9 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	tells("usb-strange: the device is in use", 1)
 	answer(box, "4\n", "NO\n")
 	tells("usb-strange: a press was not kept", 1)
+	if _, text, err := k.get("/metrics"); err != nil || !strings.Contains(text, "\nhailong_button_refused_total 1\n") {
+		t.Errorf("no refused press in %s, %v", text, err)
+	}
 	until(t, "the centre has both presses", func() error {
 		if st := k.status(t); st.Last != 2 || st.Receipted != 2 {
 			return fmt.Errorf("%+v", st)

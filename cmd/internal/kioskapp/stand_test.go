@@ -33,6 +33,9 @@ func start(t *testing.T, app interface {
 	done := make(chan error, 1)
 	go func() { done <- app.Run(ctx) }()
 	s := &service{base: "http://" + app.Addr()}
+	if g, ok := app.(interface{ Internal() string }); ok && g.Internal() != "" {
+		s.base = "http://" + g.Internal() // a gateway's own address serves the form alone
+	}
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -66,7 +69,7 @@ func startCentre(t *testing.T, change ...func(*centreapp.Config)) *service {
 // settings are those of a kiosk in the folder dir.
 func settings(dir, centre string) kioskapp.Config {
 	c := kioskapp.Defaults()
-	c.Data, c.Listen, c.Centre.URL, c.Repeat = dir, "127.0.0.1:0", centre, 0
+	c.Data, c.Listen, c.Internal, c.Centre.URL, c.Repeat = dir, "127.0.0.1:0", "127.0.0.1:0", centre, 0
 	return c
 }
 
