@@ -115,7 +115,7 @@ func by(ch survey.Channel, level survey.Level) survey.Response {
 
 // One browser serves all these stories, a tab for each.
 func TestInABrowser(t *testing.T) {
-	ctx := browsertest.Chromium(t, 3*time.Minute)
+	ctx := browsertest.Chromium(t, 8*time.Minute)
 	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
 	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
 	t.Run("OneVisitIsOneCitizen", func(t *testing.T) { browserOneVisitIsOneCitizen(t, ctx) })

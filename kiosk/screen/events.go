@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -139,7 +138,15 @@ func (s *Screen) events(c *fiber.Ctx) error {
 	if c.Method() == fiber.MethodHead {
 		return nil
 	}
-	page := s.feed.enter(survey.CounterCode(strings.Clone(c.Query("counter"))))
+	now := s.shown.Load()
+	if now == nil {
+		return s.whyOut()
+	}
+	at, err := s.placeOf(c, now)
+	if err != nil {
+		return err
+	}
+	page := s.feed.enter(at.Code)
 	if page == nil {
 		return &failure{kind: tooManyStreams}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func readLine(t *testing.T, r *bufio.Reader) string {
 }
 
 func TestAPressOnThePanelIsToldToItsCounterAlone(t *testing.T) {
-	s := newStand(t)
+	s := newStand(t, twoCounters)
 	s.state.now.Counters = []survey.CounterCode{"Q1", "Q2"}
 	base := s.listen(t)
 	first, named, second := stream(t, base, ""), stream(t, base, "?counter=Q1"), stream(t, base, "?counter=Q2")
@@ -71,6 +72,46 @@ func TestAPressOnThePanelIsToldToItsCounterAlone(t *testing.T) {
 	}
 	if rest, err := io.ReadAll(second); err != nil || len(rest) > 1 {
 		t.Errorf("after the end: %q %v", rest, err)
+	}
+}
+
+func twoCounters(_ *Options, set *Settings) {
+	set.Counters = []Counter{{Code: "Q1", Name: both("Quầy 1", "Counter 1")}, {Code: "Q2", Name: both("Quầy 2", "Counter 2")}}
+}
+
+// Everything that follows a press on a counter's page stays with that counter.
+func TestAVisitStaysWithItsCounter(t *testing.T) {
+	var code atomic.Bool
+	code.Store(true)
+	s := newStand(t, withFollowUp, twoCounters, withCode(&code))
+	page := s.get(t, "/?counter=Q2&text=large")
+	for _, want := range []string{
+		`data-events="/events?counter=Q2"`, `<img src="/qr.svg?counter=Q2"`, `href="/?contrast=high&amp;counter=Q2&amp;lang=vi&amp;text=large"`, `data-counter="Q2"`,
+	} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("the page lacks %s: %s", want, page.text)
+		}
+	}
+	if n := strings.Count(page.text, `action="/press?counter=Q2"`); n != 5 { // the question, what follows, and the change of mind
+		t.Errorf("%d forms go to the counter", n)
+	}
+	v := with(fields(page.text), "level", "2")
+	a := s.do(t, "POST", "/press?counter=Q2", v.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	if a.StatusCode != 201 || !strings.Contains(a.text, `content="40; url=/?counter=Q2"`) {
+		t.Fatalf("%d %s", a.StatusCode, a.text)
+	}
+	a = s.do(t, "POST", "/press?counter=Q2", with(fields(a.text), "level", "6").Encode(), "Content-Type", "application/x-www-form-urlencoded")
+	if a.StatusCode != 201 {
+		t.Fatalf("%d %s", a.StatusCode, a.text)
+	}
+	s.wantLinks(t, "Z0=2 touch", "R1=6 continues 1 touch")
+	for _, e := range s.journal.kept() {
+		if e.Response.Counter != "Q2" {
+			t.Errorf("kept for %s", e.Response.Counter)
+		}
+	}
+	if a := s.get(t, "/events?counter=Q9"); a.StatusCode != 404 {
+		t.Errorf("events of a counter that is not here: %d", a.StatusCode)
 	}
 }
 
