@@ -36,6 +36,7 @@ type demoCommand struct {
 	Online    address       `default:"127.0.0.1:8082" placeholder:"ADDR" help:"Địa chỉ cổng trực tuyến / the online gateway's address (${default})"`
 	NATS      address       `name:"nats" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Địa chỉ NATS / NATS address (${default})"`
 	Repeat    time.Duration `default:"5s" placeholder:"DURATION" help:"Khoảng cách tính là bấm lặp, 0 = tắt / repeat-press interval, 0 = off (${default})"`
+	FollowUp  string        `name:"follow-up" placeholder:"CODE" help:"Mã phiếu hỏi thêm sau mỗi lượt bấm, ví dụ reason / code of what is asked after every press, for example reason"`
 	PublicURL string        `name:"public-url" placeholder:"URL" help:"Địa chỉ bảng điều khiển như người dùng thấy / the console's address as people see it"`
 	Verbose   bool          `help:"In nhật ký / print the log"`
 }
@@ -50,7 +51,7 @@ func (c *demoCommand) Run(ctx context.Context, t *cli.Terminal) error {
 		level = slog.LevelInfo
 	}
 	d, err := demo.Start(ctx, demo.Config{
-		Data: c.Data, Empty: c.Empty, Repeat: c.Repeat, PublicURL: c.PublicURL,
+		Data: c.Data, Empty: c.Empty, Repeat: c.Repeat, FollowUp: c.FollowUp, PublicURL: c.PublicURL,
 		Console: string(c.Console), Kiosk: string(c.Kiosk), Online: string(c.Online), Broker: string(c.NATS),
 		Program: run.Self(), Log: slog.New(slog.NewTextHandler(t.Err, &slog.HandlerOptions{Level: level})),
 	})

@@ -58,8 +58,8 @@ func guard(err *error) {
 type box struct {
 	port    serial.Port
 	closing atomic.Bool
-	mu      sync.Mutex // held while writing and closing
-	closed  bool
+	once    sync.Once
+	writing sync.Mutex // held while writing and closing
 }
 
 // Read implements [io.Reader]. It ends within a tenth of a second of Close.
@@ -70,7 +70,8 @@ func (b *box) Read(p []byte) (int, error) {
 			n, err = b.read(p)
 		}
 		if err != nil {
-			err = errors.Join(err, b.shut())
+			b.closing.Store(true)
+			b.once.Do(b.shut)
 		}
 		if n > 0 || err != nil {
 			return n, err
@@ -83,21 +84,25 @@ func (b *box) read(p []byte) (_ int, err error) {
 	return b.port.Read(p)
 }
 
-func (b *box) shut() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return nil
+// shut closes the line, at once or when the write that hangs in it ends.
+func (b *box) shut() {
+	if b.writing.TryLock() {
+		defer b.writing.Unlock()
+		_ = b.port.Close() // what could be lost by it was read and written
+		return
 	}
-	b.closed = true
-	return b.port.Close()
+	go func() {
+		b.writing.Lock()
+		defer b.writing.Unlock()
+		_ = b.port.Close()
+	}()
 }
 
 // Write implements [io.Writer].
 func (b *box) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	if b.closing.Load() {
 		return 0, os.ErrClosed
 	}
 	return b.port.Write(p)

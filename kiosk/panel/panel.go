@@ -59,17 +59,17 @@ type Panel struct {
 	jobs    chan job
 	signals chan Signal
 	news    chan survey.Words
-	limits  limits
 	port    atomic.Pointer[Port] // nil = the device is not there
 
-	machine  contacts      // the rest belongs to the goroutine that reads
+	machine  contacts      // this, and the next two, belong to the goroutine of Run
 	now      time.Duration // the machine's time
 	dropping bool          // events are passed over until the next report
 	visit    visit         // belongs to the goroutine that records
 
-	mu    sync.Mutex // protects state
-	state State
-	jams  map[int]bool // keys that are stuck
+	mu     sync.Mutex // protects what follows
+	limits limits
+	state  State
+	jams   map[int]bool // keys that are stuck
 }
 
 // State is a panel at one moment.
@@ -78,8 +78,8 @@ type State struct {
 	Counter survey.CounterCode // "" = the kiosk's first
 	Open    bool               // the device is there and in use
 	Worries []survey.Words     // what a person should look at now
-	Kept    uint64             // presses kept since the program began
-	Refused uint64             // presses not kept since then, each told, none thanked
+	Kept    uint64             // presses kept since the panel was made
+	Refused uint64             // presses since then of which it is not known that they were kept; none was thanked
 	why     survey.Words       // why the device is not in use
 }
 
@@ -135,7 +135,7 @@ func (p *Panel) State() State {
 }
 
 // Run hears the device, whenever it is there, until ctx ends; then it keeps what was
-// pressed, and ends.
+// pressed, and ends. It runs once.
 func (p *Panel) Run(ctx context.Context) {
 	var telling, keeping sync.WaitGroup
 	quiet := make(chan struct{})

@@ -163,6 +163,38 @@ func TestABoxIsClosedByItsReader(t *testing.T) {
 	}
 }
 
+// A box that takes nothing any more, so that a signal hangs in its line, does not hold who
+// reads it.
+func TestABoxThatTakesNothing(t *testing.T) {
+	device, path := terminal(t)
+	port, err := panel.Open(panel.Device{Path: path, Kind: panel.Serial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() { _, err := port.Write(make([]byte, 1<<20)); written <- err }()
+	// The write has begun to fill the line when its first byte is here; it cannot end before
+	// all of them are.
+	if _, err := device.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := port.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := port.Read(make([]byte, 8)); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the reader ended with %v", err)
+	}
+	select {
+	case err := <-written:
+		t.Errorf("the write ended, with %v: the line was not full", err)
+	default:
+	}
+	if err := device.Close(); err != nil {
+		t.Error(err)
+	}
+	<-written // the line is gone
+}
+
 // What is no keypad is not taken for one.
 func TestWhatIsNoDevice(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

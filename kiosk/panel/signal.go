@@ -20,8 +20,12 @@ func (p *Panel) show(s Signal) {
 	}
 }
 
-// signal shows signals until ctx ends.
+// signal shows signals until ctx ends. A light that a killed program left on goes out
+// first; one that is not there is told of at once, and not at the first press.
 func (p *Panel) signal(ctx context.Context) {
+	for _, s := range []Signal{p.device.Kept, p.device.Failed} {
+		p.turn(Signal{LED: s.LED}, false)
+	}
 	for {
 		select {
 		case s := <-p.signals:

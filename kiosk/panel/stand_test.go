@@ -37,8 +37,8 @@ type desk struct {
 
 	mu      sync.Mutex
 	plugged *panel.Port // nil = there is no device
-	why     error       // why it cannot be opened
-	opened  int
+	held    []uint16
+	why     error // why it cannot be opened
 	told    []string
 	thanked []time.Duration
 }
@@ -55,7 +55,8 @@ func atDesk(t *testing.T, d panel.Device, story func(*desk)) {
 
 func sit(t *testing.T, d panel.Device) *desk {
 	s := &desk{t: t, led: filepath.Join(t.TempDir(), "brightness"), began: time.Now(), why: fs.ErrNotExist}
-	if err := os.WriteFile(s.led, []byte("0"), 0o600); err != nil {
+	// A program that was killed left the light on.
+	if err := os.WriteFile(s.led, []byte("255"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	j, err := journal.Open(filepath.Join(t.TempDir(), "journal"), journal.Options{Kiosk: "K-1"})
@@ -101,7 +102,6 @@ func (s *desk) open(panel.Device) (*panel.Port, error) {
 	if s.plugged == nil {
 		return nil, s.why
 	}
-	s.opened++
 	return s.plugged, nil
 }
 
@@ -124,8 +124,15 @@ func (w *wire) Write(b []byte) (int, error) {
 type socket struct {
 	*io.PipeWriter
 	wire *wire
-	port *panel.Port
 	desk *desk
+}
+
+// sent is what the panel has written.
+func (k *socket) sent() []byte {
+	synctest.Wait()
+	k.wire.mu.Lock()
+	defer k.wire.mu.Unlock()
+	return slices.Clone(k.wire.sent)
 }
 
 // plug puts a device in, and waits until the panel has found it.
@@ -133,14 +140,28 @@ func (s *desk) plug(l panel.Layout, held ...uint16) *socket {
 	s.t.Helper()
 	r, w := io.Pipe()
 	dev := &wire{PipeReader: r}
-	p := &panel.Port{ReadWriteCloser: dev, Name: "USB Keypad", Layout: l, Held: func() ([]uint16, error) { return held, nil }}
+	p := &panel.Port{ReadWriteCloser: dev, Name: "USB Keypad", Layout: l, Held: s.heldNow}
+	s.hold(held...)
 	s.mu.Lock()
 	s.plugged = p
 	s.mu.Unlock()
 	for !s.State().Open {
 		time.Sleep(100 * time.Millisecond)
 	}
-	return &socket{w, dev, p, s}
+	return &socket{w, dev, s}
+}
+
+// hold says which keys the device says are down, when it is asked.
+func (s *desk) hold(codes ...uint16) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = codes
+}
+
+func (s *desk) heldNow() ([]uint16, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held, nil
 }
 
 // unplug takes it out.
@@ -175,7 +196,7 @@ func (k *socket) play(name string, l panel.Layout, end time.Duration) {
 // slow is a journal whose disk takes its time, or fails as it is told.
 type slow struct {
 	kiosk.Journal
-	mu     sync.Mutex
+	mu     sync.Mutex // protects the rest
 	takes  time.Duration
 	fail   func(n int, keep func() (survey.Entry, bool, error)) (survey.Entry, bool, error) // nil = it does not
 	n      int
@@ -184,11 +205,18 @@ type slow struct {
 	before func() // called all the time that a press is on its way to the disk
 }
 
+// disk changes how the disk is from now on.
+func (s *desk) disk(change func(*slow)) {
+	s.slow.mu.Lock()
+	defer s.slow.mu.Unlock()
+	change(s.slow)
+}
+
 // Append implements [kiosk.Journal].
 func (j *slow) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
 	j.mu.Lock()
 	j.n++
-	n, takes, fail, look := j.n, j.takes, j.fail, j.before
+	n, takes, hangs, fail, look := j.n, j.takes, j.hangs, j.fail, j.before
 	j.mu.Unlock()
 	for end := time.Now().Add(takes); look != nil; time.Sleep(10 * time.Millisecond) {
 		synctest.Wait() // whatever happens at this moment has happened
@@ -199,7 +227,7 @@ func (j *slow) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, 
 	if look == nil {
 		time.Sleep(takes)
 	}
-	if j.hangs {
+	if hangs {
 		<-ctx.Done()
 		return survey.Entry{}, false, fmt.Errorf("sync: %w", kiosk.ErrUnknown)
 	}
@@ -212,7 +240,10 @@ func (j *slow) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, 
 
 // Get implements [kiosk.Journal].
 func (j *slow) Get(id survey.RecordID) (survey.Entry, bool, error) {
-	if j.forget {
+	j.mu.Lock()
+	forget := j.forget
+	j.mu.Unlock()
+	if forget {
 		return survey.Entry{}, false, nil
 	}
 	return j.Journal.Get(id)

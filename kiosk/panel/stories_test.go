@@ -38,7 +38,7 @@ func TestRecordedStreamsMakeExactlyThesePresses(t *testing.T) {
 			t.Run(c.stream+", "+name, func(t *testing.T) {
 				atDesk(t, keypad(), func(s *desk) {
 					k := s.plug(layout)
-					k.port.Held = func() ([]uint16, error) { return c.held, nil }
+					s.hold(c.held...)
 					k.play(c.stream, layout, 0)
 					s.want(c.want...)
 					if c.told != "" {
@@ -62,7 +62,7 @@ func TestADiskThatTakes400Milliseconds(t *testing.T) {
 		"palm":   {"2", "4", "5 for #2"},
 	} {
 		atDesk(t, keypad(), func(s *desk) {
-			s.slow.takes = 400 * time.Millisecond
+			s.disk(func(d *slow) { d.takes = 400 * time.Millisecond })
 			k := s.plug(panel.OwnLayout)
 			k.play(name, panel.OwnLayout, 0)
 			s.want(want...)
@@ -82,7 +82,7 @@ func TestADiskThatTakes400Milliseconds(t *testing.T) {
 // The light comes on after the disk has answered, never before.
 func TestTheLightWaitsForTheDisk(t *testing.T) {
 	atDesk(t, keypad(), func(s *desk) {
-		s.slow.takes = 400 * time.Millisecond
+		s.disk(func(d *slow) { d.takes = 400 * time.Millisecond })
 		looks := 0
 		s.slow.before = func() {
 			looks++
@@ -116,13 +116,10 @@ func TestEveryLevelLooksAlike(t *testing.T) {
 			var line strings.Builder
 			for range 600 {
 				time.Sleep(time.Millisecond)
-				synctest.Wait()
-				k.wire.mu.Lock()
-				fmt.Fprintf(&line, "%x;", k.wire.sent)
-				k.wire.mu.Unlock()
+				fmt.Fprintf(&line, "%x;", k.sent())
 			}
 			s.want(fmt.Sprint(level))
-			if len(k.wire.sent) == 0 {
+			if len(k.sent()) == 0 {
 				t.Error("the keypad got no sign")
 			}
 			seen[line.String()] = append(seen[line.String()], level)
@@ -131,6 +128,22 @@ func TestEveryLevelLooksAlike(t *testing.T) {
 	if len(seen) != 1 {
 		t.Errorf("levels that look alike: %v", seen)
 	}
+}
+
+// A light that is not there is told of at the start. Presses are kept and thanked without.
+func TestALightThatIsNotThere(t *testing.T) {
+	d := keypad()
+	d.Kept.LED = "/sys/class/leds/none-of-that-name/brightness"
+	atDesk(t, d, func(s *desk) {
+		time.Sleep(time.Second)
+		s.said("a signal cannot be given: turn the light: open /sys/class/leds/none-of-that-name/brightness", 1)
+		press(s.plug(panel.Layout64), "KEY_KP5")
+		time.Sleep(time.Second)
+		s.want("5")
+		if len(s.thanks()) != 1 {
+			t.Error("nobody was thanked")
+		}
+	})
 }
 
 // press lets a key go down for 80 ms.
@@ -276,12 +289,20 @@ func TestAPressThatIsNotKept(t *testing.T) {
 		k := s.plug(panel.Layout64)
 		press(k, "KEY_KP5")
 		time.Sleep(200 * time.Millisecond)
-		synctest.Wait()
-		if len(k.wire.sent) != 48 || s.lit() {
-			t.Errorf("the keypad was sent %x, light %v", k.wire.sent, s.lit())
+		if len(k.sent()) != 48 || s.lit() {
+			t.Errorf("the keypad was sent %x, light %v", k.sent(), s.lit())
 		}
 		time.Sleep(10 * time.Second)
-		s.slow.fail, s.slow.before = nil, nil
+		k.key(79, 1) // two keys at once get the same sign: on, and off
+		k.key(80, 1)
+		time.Sleep(10 * time.Second)
+		if got := k.sent(); len(got) != 4*48 || !slices.Equal(got[:2*48], got[2*48:]) {
+			t.Errorf("the keypad was sent %x", got)
+		}
+		k.key(79, 0)
+		k.key(80, 0)
+		s.disk(func(d *slow) { d.fail, d.before = nil, nil })
+		time.Sleep(time.Second)
 		press(k, "KEY_KP4")
 		time.Sleep(10 * time.Second)
 		s.want("4")
@@ -297,7 +318,7 @@ func TestAPressThatIsNotKept(t *testing.T) {
 // who has gone is not thanked.
 func TestADiskThatHangs(t *testing.T) {
 	atDesk(t, keypad(), func(s *desk) {
-		s.slow.takes = 7 * time.Second
+		s.disk(func(d *slow) { d.takes = 7 * time.Second })
 		k := s.plug(panel.Layout64)
 		for range 40 {
 			press(k, "KEY_KP5")
@@ -316,7 +337,7 @@ func TestADiskThatHangs(t *testing.T) {
 		press(k, "KEY_KP1")
 		time.Sleep(10 * time.Minute)
 		s.want(append(want, "1")...)
-		s.slow.takes = 0
+		s.disk(func(d *slow) { d.takes = 0 })
 		for range 40 { // one by one they are all taken
 			press(k, "KEY_KP1")
 			time.Sleep(6 * time.Second)
@@ -359,7 +380,7 @@ func TestAButtonBox(t *testing.T) {
 		s.want("5 at H-2", "4 at H-2", "4 at H-2 too_soon", "3 at H-2", "2 at H-2", "1 at H-2 for #5", "5 at H-2")
 		s.said(`the box sent "hello", which is not in keys`, 4)
 		s.said("two keys went down together", 1)
-		if got := string(k.wire.sent); got != strings.Repeat("OK\n", 7) {
+		if got := string(k.sent()); got != strings.Repeat("OK\n", 7) {
 			t.Errorf("the box was sent %q", got)
 		}
 		time.Sleep(10 * time.Minute)
@@ -374,7 +395,7 @@ func TestAChangeOfMindAfterTheJournalWasLost(t *testing.T) {
 		k := s.plug(panel.Layout64)
 		press(k, "KEY_KP5")
 		time.Sleep(time.Second)
-		s.slow.forget = true
+		s.disk(func(d *slow) { d.forget = true })
 		press(k, "KEY_KP1")
 		time.Sleep(time.Second)
 		s.want("5", "1 too_soon")
@@ -384,7 +405,7 @@ func TestAChangeOfMindAfterTheJournalWasLost(t *testing.T) {
 // The program ends while presses wait for the disk: they are kept before it has ended.
 func TestTheEndWaitsForThePresses(t *testing.T) {
 	atDesk(t, keypad(), func(s *desk) {
-		s.slow.takes = 3 * time.Second
+		s.disk(func(d *slow) { d.takes = 3 * time.Second })
 		k := s.plug(panel.Layout64)
 		press(k, "KEY_KP5")
 		time.Sleep(time.Second)
@@ -439,7 +460,7 @@ func TestWithoutDebounceWornContactsCountTooOften(t *testing.T) {
 // known, and is not thanked.
 func TestADiskThatNeverAnswersDoesNotHoldTheEnd(t *testing.T) {
 	atDesk(t, keypad(), func(s *desk) {
-		s.slow.hangs = true
+		s.disk(func(d *slow) { d.hangs = true })
 		k := s.plug(panel.Layout64)
 		press(k, "KEY_KP5")
 		press(k, "KEY_KP1")

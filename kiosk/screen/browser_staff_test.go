@@ -132,8 +132,9 @@ func browserOperatorAndTablet(t *testing.T, ctx context.Context, width, height i
 		t.Fatal(err)
 	}
 	tablet.do(chromedp.Tap(faceOf(4)))
-	tablet.sees("thanks")
-	tablet.sees("ask")
+	tablet.shows("thanks", 0)
+	tablet.pass(3000)
+	tablet.shows("ask", 0)
 	if kept := s.journal.kept(); len(kept) != 1 || kept[0].Response.Counter != "Q12" || !kept[0].Response.Has(survey.Test) {
 		t.Errorf("kept %+v", kept)
 	}
@@ -161,7 +162,7 @@ func browserOperatorAndTablet(t *testing.T, ctx context.Context, width, height i
 	box.do(chromedp.Click(chromedp.CSS(`[value="leave"]`)))
 	box.until(`document.body.dataset.view === 'ask'`)
 	h.afar.Store(true)
-	tablet.until(`document.body.dataset.view === 'away'`)
+	tablet.waits("away")
 	if f := ask[[]string](tablet, "faults"); len(f) != 0 {
 		t.Errorf("faults on the tablet: %v", f)
 	}
@@ -201,18 +202,19 @@ func browserClosedCounter(t *testing.T, ctx context.Context) {
 	v.until(`document.body.dataset.view === 'closed'`)
 	for _, size := range []struct{ width, height int64 }{{800, 1280}, {800, 480}} {
 		v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
-		v.measure("closed", 0)
+		v.measure("closed", sizes[0])
 		name := fmt.Sprintf("closed-%dx%d", size.width, size.height)
 		browsertest.Picture(t, v.ctx, name)
 		browsertest.Accessible(t, v.ctx, name)
 	}
 	v.do(chromedp.Tap(chromedp.CSS("a.big")))
 	v.until(`document.body.dataset.view === 'ask'`)
+	v.shows("ask", 0)
 	v.do(chromedp.Tap(faceOf(2)))
-	v.until(`document.body.dataset.view === 'closed'`)
+	v.waits("closed")
 	v.do(chromedp.Tap(chromedp.CSS("a.big"))) // and nobody presses
-	v.until(`document.body.dataset.view === 'ask'`)
-	v.until(`document.body.dataset.view === 'closed'`)
+	v.shows("ask", 0)
+	v.waits("closed")
 	if kept := h.journal.kept(); len(kept) != 1 || kept[0].Response.Counter != "Q2" {
 		t.Errorf("kept %+v", kept)
 	}

@@ -1,91 +1,29 @@
 package screen
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"hailong/assets/browsertest"
 	"hailong/kiosk"
 	"hailong/survey"
 )
-
-// hurry lets the page's clock run twenty times faster, so that nobody waits for it, and
-// notes what the page shows, one after the other, and whatever it must not do.
-const hurry = `
-window.faults = [];
-window.views = [];
-window.seen = view => { // up to here everything has been seen
-  const i = views.indexOf(view);
-  return i >= 0 && views.splice(0, i + 1).length > 0;
-};
-new MutationObserver(() => {
-  const view = document.body?.dataset.view;
-  if (view && view !== views.last) views.push(views.last = view);
-}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-view']});
-addEventListener('error', e => faults.push(String(e.message)));
-addEventListener('unhandledrejection', e => faults.push(String(e.reason)));
-addEventListener('securitypolicyviolation', e => faults.push(e.violatedDirective + ' ' + e.blockedURI));
-for (const name of ['setTimeout', 'setInterval']) {
-  const real = window[name];
-  window[name] = (f, ms) => real(f, ms / 20);
-}`
-
-// chrome starts one Chromium for a test, or skips aloud where there is none.
-func chrome(t *testing.T) context.Context {
-	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("HAILONG_REQUIRE") != "" {
-			t.Fatal("no Chromium found, and HAILONG_REQUIRE is set")
-		}
-		t.Skip("SKIPPED: the touch screen is not tried in a real browser, since no Chromium was found")
-	}
-	ctx, stop := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 90*time.Second)
-	t.Cleanup(stop)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // visitor is a person before the screen.
 type visitor struct {
 	t   *testing.T
 	ctx context.Context
-}
-
-// visit opens a screen in a tab of its own.
-func visit(t *testing.T, ctx context.Context, address string, prepare ...chromedp.Action[chromedp.Void]) visitor {
-	t.Helper()
-	tab, stop := chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	v := visitor{t, tab}
-	v.do(prepare...)
-	v.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hurry}), chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(address))
-	return v
 }
 
 // call makes an action of a command whose result does not matter.
@@ -127,12 +65,6 @@ func (v visitor) until(script string) {
 	v.t.Fatalf("never true: %s (last error %v); the page shows %q", script, err, ask[string](v, "String(document.body?.dataset.view)"))
 }
 
-// sees waits until the page shows a view, or has shown it since the view seen before.
-func (v visitor) sees(view string) {
-	v.t.Helper()
-	v.until(fmt.Sprintf("seen(%q)", view))
-}
-
 func faceOf(level survey.Level) chromedp.CSS {
 	return chromedp.CSS(fmt.Sprintf(`.face[value="%d"]`, level))
 }
@@ -146,9 +78,9 @@ func (v visitor) picture() []byte {
 	return png
 }
 
-// dom is the whole document, but for the key of the turn.
+// dom is the whole document, but for the key of the turn and the number of the code's picture.
 func (v visitor) dom() string {
-	return ask[string](v, `document.documentElement.outerHTML.replace(document.querySelector('[name=key]').value, 'KEY')`)
+	return ask[string](v, `document.documentElement.outerHTML.replace(document.querySelector('[name=key]').value, 'KEY').replace(/qr\.svg\?n=\d+/, 'qr.svg')`)
 }
 
 func (v visitor) key() string { return ask[string](v, `document.querySelector('[name=key]').value`) }
@@ -163,8 +95,6 @@ func (v visitor) leavesNoTrace() {
 		v.t.Errorf("faults on the page: %v", f)
 	}
 }
-
-func slowly(_ *Options, set *Settings) { set.Thanks = 24 * time.Second } // 1.2 s in a hurry
 
 func (s *stand) wants(t *testing.T, answers ...survey.Response) {
 	t.Helper()
@@ -185,51 +115,32 @@ func by(ch survey.Channel, level survey.Level) survey.Response {
 
 // One browser serves all these stories, a tab for each.
 func TestInABrowser(t *testing.T) {
-	ctx := chrome(t)
-	t.Run("EveryAnswerLooksTheSame", func(t *testing.T) { browserEveryAnswerLooksTheSame(t, ctx) })
+	ctx := browsertest.Chromium(t, 3*time.Minute)
 	t.Run("FingerKeypadAndTwoHands", func(t *testing.T) { browserFingerKeypadAndTwoHands(t, ctx) })
 	t.Run("ThanksComeOnlyWithTheRecord", func(t *testing.T) { browserThanksComeOnlyWithTheRecord(t, ctx) })
 	t.Run("OneVisitIsOneCitizen", func(t *testing.T) { browserOneVisitIsOneCitizen(t, ctx) })
-	t.Run("TheLanguageGoesHome", func(t *testing.T) { browserTheLanguageGoesHome(t, ctx) })
 	t.Run("ThePageFollowsTheProgram", func(t *testing.T) { browserThePageFollowsTheProgram(t, ctx) })
 	t.Run("WithoutScripts", func(t *testing.T) { browserWithoutScripts(t, ctx) })
+	t.Run("WholeVisits", func(t *testing.T) { browserWholeVisits(t, ctx) })
+	t.Run("NothingTellsTheAnswer", func(t *testing.T) { browserNothingTellsTheAnswer(t, ctx) })
+	t.Run("ChangeOfMind", func(t *testing.T) { browserChangeOfMind(t, ctx) })
+	t.Run("IdleReset", func(t *testing.T) { browserIdleReset(t, ctx) })
+	t.Run("UnclearHands", func(t *testing.T) { browserUnclearHands(t, ctx) })
+	t.Run("FeltAtOnce", func(t *testing.T) { browserFeltAtOnce(t, ctx) })
+	t.Run("Invitation", func(t *testing.T) { browserInvitation(t, ctx) })
+	t.Run("Panel", func(t *testing.T) { browserPanel(t, ctx) })
+	t.Run("Listening", func(t *testing.T) { browserListening(t, ctx) })
 	t.Run("Layout", func(t *testing.T) { browserLayout(t, ctx) })
-}
-
-func browserEveryAnswerLooksTheSame(t *testing.T, ctx context.Context) {
-	s := newStand(t, slowly)
-	v := visit(t, ctx, s.listen(t))
-	before, key := v.dom(), v.key()
-	var thanks [][]byte
-	for _, level := range []survey.Level{1, 5} {
-		v.do(chromedp.Click(faceOf(level)))
-		v.sees("thanks")
-		thanks = append(thanks, v.picture())
-		if text := ask[string](v, `document.querySelector('[role=status]').innerText`); text != "Cảm ơn Ông/Bà!\n\nÝ kiến đã được ghi nhận." && text != "Cảm ơn Ông/Bà!\nÝ kiến đã được ghi nhận." {
-			t.Errorf("the thank-you says %q", text)
-		}
-		v.sees("ask")
-		if after := v.dom(); after != before {
-			t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
-		}
-		if next := v.key(); next == key || len(next) != 32 {
-			t.Errorf("the key was not renewed: %q, %q", key, next)
-		}
-		v.leavesNoTrace()
-	}
-	if !bytes.Equal(thanks[0], thanks[1]) {
-		t.Error("the thank-you for level 1 does not look like the one for level 5")
-	}
-	s.wants(t, by(survey.Touch, 1), by(survey.Touch, 5))
 }
 
 func browserFingerKeypadAndTwoHands(t *testing.T, ctx context.Context) {
 	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
+	v := attend(t, ctx, s.listen(t))
 	again := func() {
 		t.Helper()
-		v.sees("thanks")
-		v.sees("ask")
+		v.shows("thanks", 0)
+		v.pass(3000)
+		v.shows("ask", 0)
 	}
 	v.do(chromedp.Tap(faceOf(4)))
 	again()
@@ -251,34 +162,34 @@ func browserFingerKeypadAndTwoHands(t *testing.T, ctx context.Context) {
 
 func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
 	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
+	v := attend(t, ctx, s.listen(t))
 	s.journal.fail([]error{kiosk.ErrUnknown, errors.New("disk busy")}, []error{kiosk.ErrUnknown})
 	v.do(chromedp.Click(faceOf(2)))
-	v.sees("thanks") // at the fourth try, with one key: kept once
-	v.sees("ask")
+	v.waits("thanks") // at the fourth try, with one key: kept once
+	v.pass(3000)
+	v.shows("ask", 0)
 	s.wants(t, by(survey.Touch, 2))
 
-	gone := make([]error, 4)
-	for i := range gone {
-		gone[i] = kiosk.ErrUnknown
-	}
+	gone := slices.Repeat([]error{kiosk.ErrUnknown}, 4)
 	s.journal.fail(gone, nil)
+	v.shown()
 	v.do(chromedp.Click(faceOf(4)))
-	v.until(`views.includes('failed')`)
-	if views := ask[[]string](v, "views"); !slices.Equal(views, []string{"wait", "failed"}) {
-		t.Errorf("without a record the page showed %v", views)
+	v.waits("failed")
+	if views := strings.Join(v.shown(), " "); !regexp.MustCompile(`^ask \d+ wait \d+ failed$`).MatchString(views) {
+		t.Errorf("without a record the page showed %s", views)
 	}
-	v.measure("failed", 0)
-	v.save("failed.png")
+	v.look("failed", sizes[0])
 	v.do(chromedp.Click(chromedp.CSS("[data-again]")))
-	v.sees("thanks")
-	v.sees("ask")
+	v.waits("thanks")
+	v.pass(3000)
+	v.shows("ask", 0)
 	s.wants(t, by(survey.Touch, 2), by(survey.Touch, 4))
 
-	s.journal.fail(append([]error(nil), gone...), nil)
+	s.journal.fail(slices.Clone(gone), nil)
 	v.do(chromedp.Click(faceOf(1)))
-	v.sees("failed")
-	v.sees("ask") // nobody presses again: the next visitor finds the first screen
+	v.waits("failed")
+	v.pass(40_000) // nobody presses again: the next visitor finds the first screen
+	v.shows("ask", 0)
 	s.wants(t, by(survey.Touch, 2), by(survey.Touch, 4))
 	v.leavesNoTrace()
 }
@@ -287,7 +198,7 @@ func browserThanksComeOnlyWithTheRecord(t *testing.T, ctx context.Context) {
 // same visit: one citizen is counted once, by the press that was kept first.
 func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
 	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
+	v := attend(t, ctx, s.listen(t))
 	ask[bool](v, `(real => {
 		let lost = 4; // answers that never arrive, though the press does
 		window.fetch = async (...what) => {
@@ -298,97 +209,62 @@ func browserOneVisitIsOneCitizen(t *testing.T, ctx context.Context) {
 		return true;
 	})(fetch)`)
 	v.do(chromedp.KeyEvent("2"))
-	v.sees("failed")
+	v.waits("failed")
 	v.do(chromedp.KeyEvent("5"))
-	v.sees("kept")
+	v.waits("kept")
 	if text := ask[string](v, `document.querySelector('[role=status] h1').innerText`); text != "Lượt này đã được ghi nhận" {
 		t.Errorf("it says %q", text)
 	}
-	v.measure("kept", 0)
-	v.save("kept.png")
-	v.sees("ask")
+	v.look("kept", sizes[0])
+	v.pass(5000)
+	v.shows("ask", 0)
 	s.wants(t, by(survey.Button, 2))
 
 	// The same, but nothing was kept: the other face is the answer.
 	s.journal.fail(slices.Repeat([]error{kiosk.ErrUnknown}, 4), nil)
 	v.do(chromedp.KeyEvent("2"))
-	v.sees("failed")
+	v.waits("failed")
 	v.do(chromedp.KeyEvent("5"))
-	v.sees("thanks")
-	v.sees("ask")
+	v.waits("thanks")
+	v.pass(3000)
+	v.shows("ask", 0)
 	v.do(chromedp.KeyEvent("1")) // the next citizen
-	v.sees("thanks")
+	v.waits("thanks")
 	s.wants(t, by(survey.Button, 2), by(survey.Button, 5), by(survey.Button, 1))
-	v.leavesNoTrace()
-}
-
-func browserTheLanguageGoesHome(t *testing.T, ctx context.Context) {
-	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
-	before := v.dom()
-	english := func() {
-		t.Helper()
-		v.do(chromedp.Click(chromedp.CSS(`.langs a[data-lang="en"]`)))
-		if got := ask[string](v, `document.documentElement.lang + ' ' + document.querySelector('h1').innerText`); got != "en Overall, how satisfied are you with today’s service?" {
-			t.Fatalf("after choosing English: %q", got)
-		}
-		if name := ask[string](v, `document.querySelector('.face').innerText`); name != "Very dissatisfied" {
-			t.Errorf("the first face is called %q", name)
-		}
-	}
-	english()
-	v.do(chromedp.Click(faceOf(5)))
-	v.sees("thanks")
-	if text := ask[string](v, `document.querySelector('[role=status]').innerText`); text[:10] != "Thank you!" {
-		t.Errorf("the thank-you says %q", text)
-	}
-	v.sees("ask")
-	if after := v.dom(); after != before {
-		t.Errorf("after the visit the page is\n%s\nbefore it was\n%s", after, before)
-	}
-	english()
-	v.until(`document.documentElement.lang === 'vi'`) // a visitor who went away leaves no English behind
-	if after := v.dom(); after != before {
-		t.Error("the page is not the first one again")
-	}
 	v.leavesNoTrace()
 }
 
 func browserThePageFollowsTheProgram(t *testing.T, ctx context.Context) {
 	s := newStand(t)
-	v := visit(t, ctx, s.listen(t))
+	v := attend(t, ctx, s.listen(t))
 	s.Hide()
-	v.sees("starting")
-	v.until(`document.readyState === 'complete'`) // with its styles
-	v.measure("starting", 0)
-	v.save("starting.png")
+	v.waits("starting")
+	v.look("starting", sizes[0])
 	s.state.set(errors.New("disk full"))
-	v.sees("out")
-	v.until(`document.readyState === 'complete'`)
-	v.measure("out", 0)
-	v.save("out.png")
+	v.waits("out")
+	v.look("out", sizes[0])
 	s.state.set(&NotEnrolled{Why: both("trung tâm chưa nhận thiết bị này (403): mã ghi danh không đúng, đã dùng hoặc quá 24 giờ; hãy tạo mã mới: hailong kiosks add --counter QUẦY", "the code is wrong")})
-	v.until(`document.querySelector('footer').innerText.includes('E1 – thiết bị chưa được ghi danh')`)
-	v.measure("not enrolled", 0)
-	v.save("not-enrolled.png")
+	v.until(`document.readyState === 'complete' && pass(100) && document.querySelector('footer').innerText.includes('E1 – thiết bị chưa được ghi danh')`)
+	v.look("not-enrolled", sizes[0])
 	s.state.set(nil)
 	other := s.settings
 	other.Questionnaire, other.Test = "quick3", true
 	if err := s.Show(other, s.recorder); err != nil {
 		t.Fatal(err)
 	}
-	v.sees("ask")
+	v.waits("ask")
 	if n := ask[int](v, `document.querySelectorAll('.face').length`); n != 3 {
 		t.Errorf("%d faces, want 3", n)
 	}
-	v.until(`document.readyState === 'complete'`)
-	v.measure("test mode", 140)
-	v.save("test.png")
+	v.look("test", sizes[0])
 }
 
 func browserWithoutScripts(t *testing.T, ctx context.Context) {
 	s := newStand(t, func(_ *Options, set *Settings) { set.Thanks = time.Second })
-	v := visit(t, ctx, s.listen(t), call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	tab, stop := chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	v := visitor{t, tab}
+	v.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}), chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(s.listen(t)))
 	v.do(chromedp.Click(faceOf(5)))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="thanks"] h1`)))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="ask"] .face`))) // it goes home by itself

@@ -6,8 +6,12 @@
 // requests in between see one or the other, never a mixture.
 //
 // The page says thank you only when the [Recorder] has returned an entry, in the same
-// way for every answer. It works as a plain form; a script makes it quicker. It leaves
-// nothing in the browser: no cookie, no storage.
+// way for every answer; further questions follow every first answer alike, and each of
+// their answers is a record of its own, which names the visit's first one. The page works
+// as plain forms; a script makes it quicker. It leaves nothing in the browser: no cookie,
+// no storage, no history.
+//
+// A press on a button panel reaches the page through [Screen.Pressed].
 //
 // Whoever may press sits at the kiosk itself, or at a tablet that an operator has paired
 // with one counter: everything but the health checks, the page's files and the page where

@@ -32,6 +32,8 @@ type file struct {
 var public = []file{
 	{name: "screen.css", media: "text/css; charset=utf-8"},
 	{name: "screen.js", media: "text/javascript; charset=utf-8"},
+	{name: "hands.js", media: "text/javascript; charset=utf-8"},
+	{name: "panel.js", media: "text/javascript; charset=utf-8"},
 	{name: "operator.css", media: "text/css; charset=utf-8"},
 	{name: "operator.js", media: "text/javascript; charset=utf-8"},
 }

@@ -43,11 +43,11 @@ func (s *Screen) asleep(c *fiber.Ctx, now *shown) bool {
 
 // closed is the page outside opening hours.
 func (s *Screen) closed(c *fiber.Ctx, now *shown) error {
-	v := now.base(s.words, "")
+	v := now.base(s.words, manner{})
 	v.View, v.Scripted, v.Home = "closed", true, closedFor
 	v.Reason, v.Revision = now.opens(s.now()), s.closedRevision(now)
 	for _, l := range v.Langs {
-		v.Answers = append(v.Answers, choice{Lang: l, Text: s.words["closed.answer"].In(l), Href: v.To("/", "answer", "1", "lang", string(l))})
+		v.Answers = append(v.Answers, tongueChoice{Lang: l, Text: s.words["closed.answer"].In(l), Href: v.To("/", "answer", "1", "lang", string(l))})
 	}
 	s.mine(c, &v)
 	return s.render(c, fiber.StatusOK, v)

@@ -104,7 +104,7 @@ func (s *Screen) pad(c *fiber.Ctx, lang survey.Lang, p padPage) error {
 
 // staffView is a page for the staff, in their language alone.
 func (s *Screen) staffView(c *fiber.Ctx, lang survey.Lang) view {
-	v := s.viewAt(c, lang)
+	v := s.viewAt(c, manner{Lang: lang})
 	v.Lang = lang
 	return v
 }
@@ -165,7 +165,7 @@ func (s *Screen) act(c *fiber.Ctx, lang survey.Lang, token string, form url.Valu
 	case "leave":
 		s.operator.leave()
 		s.note(EventOperator, "đã đóng menu vận hành", "the operator's menu was closed")
-		return c.Redirect(s.viewAt(c, "").Here, fiber.StatusSeeOther)
+		return c.Redirect(s.viewAt(c, manner{}).Here, fiber.StatusSeeOther)
 	case "exit":
 		if s.options.Operator.Exit == nil {
 			break

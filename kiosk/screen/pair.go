@@ -54,7 +54,7 @@ func (s *Screen) mayPair(c *fiber.Ctx) error {
 }
 
 func (s *Screen) pairAgain(c *fiber.Ctx, status int, wrong string, wait time.Duration) error {
-	v := pairPage{view: s.view(staffLang(c, "")), Wrong: wrong, Wait: int((wait + time.Minute - 1) / time.Minute)}
+	v := pairPage{view: s.view(manner{Lang: staffLang(c, "")}), Wrong: wrong, Wait: int((wait + time.Minute - 1) / time.Minute)}
 	v.View = "pair"
 	return s.renderAs(c, status, "pair", v.Lang, v)
 }

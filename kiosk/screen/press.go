@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"mime"
@@ -69,30 +70,67 @@ func hasMedia(c *fiber.Ctx, want string) bool {
 	return err == nil && media == want && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
+// What a button of the form may say instead of a level.
+const (
+	skipped       = "skip"  // leave the question blank
+	notApplicable = "na"    // where the question offers it
+	chooseAgain   = "again" // back to the faces, to change the first answer
+	ended         = "end"   // no more questions
+)
+
 // form is a press of the page without its script. Each field stands once.
 type form struct {
-	key, questionnaire, question, level string
-	lang                                survey.Lang
+	turn
+	manner
+	questionnaire, question string
 }
 
 func readForm(body []byte) (form, bool) {
 	v, err := url.ParseQuery(string(body))
 	f := form{
-		key: v.Get("key"), questionnaire: v.Get("questionnaire"), question: v.Get("question"), level: v.Get("level"),
-		lang: survey.Lang(v.Get("lang")),
+		turn:          turn{Key: v.Get("key"), Level: v.Get("level"), Continues: v.Get("continues"), Replaces: v.Get("replaces")},
+		manner:        mannerOf(v.Get),
+		questionnaire: v.Get("questionnaire"), question: v.Get("question"),
 	}
-	return f, err == nil
+	if err == nil && v.Get("step") != "" {
+		f.Step, err = strconv.Atoi(v.Get("step"))
+	}
+	return f, err == nil && f.Step >= 0
 }
 
 func (f form) press() (kiosk.Press, bool) {
-	level, err := strconv.ParseUint(f.level, 10, 8)
-	if err != nil || survey.Level(level) > survey.MaxLevel {
-		return kiosk.Press{}, false
+	p := kiosk.Press{Questionnaire: f.questionnaire, Channel: survey.Touch, Key: keyOf(f.Key, f.Step)}
+	if f.Key == "" {
+		p.Key = ""
 	}
-	return kiosk.Press{
-		Questionnaire: f.questionnaire, Channel: survey.Touch, Key: f.key,
-		Answers: []survey.Answer{{Question: survey.QuestionCode(f.question), Kind: survey.AtLevel, Level: survey.Level(level)}},
-	}, true
+	a := survey.Answer{Question: survey.QuestionCode(f.question)}
+	switch f.Level {
+	case skipped:
+		a.Kind = survey.Blank
+	case notApplicable:
+		a.Kind = survey.NotApplicable
+	default:
+		level, err := strconv.ParseUint(f.Level, 10, 8)
+		if err != nil || survey.Level(level) > survey.MaxLevel {
+			return p, false
+		}
+		a.Kind, a.Level = survey.AtLevel, survey.Level(level)
+	}
+	p.Answers = []survey.Answer{a}
+	for _, link := range []struct {
+		id *survey.RecordID
+		of string
+	}{{&p.Continues, f.Continues}, {&p.Replaces, f.Replaces}} {
+		if link.of == "" {
+			continue
+		}
+		id, err := survey.ParseRecordID(link.of)
+		if err != nil {
+			return p, false
+		}
+		*link.id = id
+	}
+	return p, true
 }
 
 // pressForm is POST /press: what a face does where the script does not run. It answers
@@ -100,30 +138,55 @@ func (f form) press() (kiosk.Press, bool) {
 func (s *Screen) pressForm(c *fiber.Ctx) error {
 	f, ok := readForm(c.BodyRaw())
 	if !ok || !hasMedia(c, fiber.MIMEApplicationForm) {
-		return s.afterPress(c, f, &failure{kind: malformed})
+		return s.afterPress(c, f, survey.Entry{}, &failure{kind: malformed})
+	}
+	switch f.Level {
+	case ended:
+		return s.thank(c, f, "done", fiber.StatusOK)
+	case chooseAgain:
+		return s.askAgain(c, f)
 	}
 	p, ok := f.press()
 	if !ok {
-		return s.afterPress(c, f, &failure{kind: invalid})
+		return s.afterPress(c, f, survey.Entry{}, &failure{kind: invalid})
 	}
 	if err := s.counterOf(c, &p); err != nil {
-		return s.afterPress(c, f, err)
+		return s.afterPress(c, f, survey.Entry{}, err)
 	}
-	_, err := s.record(p)
-	return s.afterPress(c, f, err)
+	e, err := s.record(p)
+	return s.afterPress(c, f, e, err)
+}
+
+// askAgain is the first screen for somebody who wants to change the first answer.
+func (s *Screen) askAgain(c *fiber.Ctx, f form) error {
+	now := s.shown.Load()
+	if now == nil || s.unready() != nil {
+		return s.outOfService(c)
+	}
+	p, err := s.placeOf(c, now)
+	if err != nil {
+		return s.message(c, "nocounter", fiber.StatusNotFound)
+	}
+	v := now.at(p).ask(s.words, f.manner)
+	s.mine(c, &v)
+	v.Scripted, v.Home = false, wholeSeconds(v.idle)
+	v.turn = turn{Key: newKey(), Replaces: f.Continues}
+	return s.render(c, fiber.StatusOK, v)
 }
 
 // afterPress shows the page that follows a press: thanks for a press that was kept, in
 // the same way for every answer, and for nothing else.
-func (s *Screen) afterPress(c *fiber.Ctx, f form, err error) error {
-	v := s.viewAt(c, f.lang)
+func (s *Screen) afterPress(c *fiber.Ctx, f form, e survey.Entry, err error) error {
+	v := s.viewAt(c, f.manner)
 	s.mine(c, &v)
-	v.Key, v.Questionnaire, v.QuestionCode, v.Level = f.key, f.questionnaire, f.question, f.level
+	v.turn = f.turn
 	var why *failure
 	switch {
 	case err == nil:
-		v.View, v.Home = "thanks", wholeSeconds(v.thanks)
-		return s.render(c, fiber.StatusCreated, v)
+		if f.Step == 0 {
+			f.Continues = cmp.Or(f.Replaces, e.ID.String()) // the visit's first record, whatever took its place
+		}
+		return s.thank(c, f, "thanks", fiber.StatusCreated)
 	case errors.As(err, &why) && why.kind == paused:
 		return s.outOfService(c)
 	case errors.As(err, &why) && (why.kind == noCounter || why.kind == otherCounter):
@@ -137,13 +200,31 @@ func (s *Screen) afterPress(c *fiber.Ctx, f form, err error) error {
 			s.options.Log.Error("press not recorded", "status", why.kind.status, "error", why.Error())
 		}
 		v.View, v.Home = "failed", failedFor
+		v.Now = &step{Number: f.Step, Questionnaire: f.questionnaire, Code: survey.QuestionCode(f.question)}
 		return s.render(c, why.kind.status, v)
 	default:
 		return err
 	}
 }
 
+// thank is the page after an answer that was kept: the next question, if there is one,
+// with the thanks above it, and otherwise the thanks alone.
+func (s *Screen) thank(c *fiber.Ctx, f form, name string, status int) error {
+	v := s.viewAt(c, f.manner)
+	s.mine(c, &v)
+	v.turn = turn{Key: f.Key, Continues: f.Continues}
+	switch {
+	case name == "thanks" && f.Step < len(v.Steps):
+		v.View, v.Home, v.Now, v.Step = "more", wholeSeconds(v.idle), &v.Steps[f.Step], f.Step+1
+	case name == "thanks" && f.Step == 0:
+		v.View, v.Home = "thanks", wholeSeconds(v.thanks)
+	default:
+		v.View, v.Home = "done", wholeSeconds(v.thanks)
+	}
+	return s.render(c, status, v)
+}
+
 // home leads a reload of a thank-you page back to the counter's first screen.
 func (s *Screen) home(c *fiber.Ctx) error {
-	return c.Redirect(s.viewAt(c, "").Here, fiber.StatusSeeOther)
+	return c.Redirect(s.viewAt(c, manner{}).Here, fiber.StatusSeeOther)
 }

@@ -83,6 +83,8 @@ var (
 		says("Câu trả lời này chưa được ghi. Người vận hành cần giải phóng chỗ trên đĩa; thiết bị tự ghi lại khi có chỗ.", "This answer was not kept. The operator must make room on the disk; the kiosk goes on by itself when there is some.")}
 	notEnrolled = &kind{"not-enrolled", 503, 5, says("Thiết bị chưa được ghi danh", "The kiosk is not enrolled yet"),
 		says("Trung tâm chưa nhận thiết bị này; thiết bị vẫn tiếp tục xin ghi danh.", "The centre has not taken this kiosk in; it goes on asking.")}
+	tooManyStreams = &kind{"too-many-streams", 503, 5, says("Quá nhiều trang đang mở", "Too many pages are open"),
+		says("Hãy thử lại sau.", "Try again later.")}
 	starting = &kind{"starting", 503, 1, says("Thiết bị đang khởi động", "The kiosk is starting"),
 		says("Hãy gửi lại sau giây lát, với cùng khóa.", "Send it again in a moment, with the same key.")}
 )

@@ -67,6 +67,7 @@ type Screen struct {
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = out of service: not enrolled
 	ln      atomic.Pointer[listener]
+	feed    feed // what happens on the counters' button panels
 
 	near     func(netip.Addr) bool // the box itself: loopback
 	tablets  *tablets
@@ -122,6 +123,8 @@ func (s *Screen) routes(files []file) {
 	s.app.Post("/press", s.present, sameSite, s.pressForm)
 	s.app.Get("/press", s.home)
 	s.app.Get("/revision", s.present, s.revision)
+	s.app.Get("/events", s.present, s.events)
+	s.app.Get("/audio/:lang/:name", s.present, s.sound)
 	s.app.Post("/api/v1/responses", s.present, sameSite, s.pressJSON)
 	s.app.Get("/qr.svg", s.present, s.codeSVG)
 	s.app.Get("/qr.png", s.present, s.codePNG)
@@ -182,6 +185,7 @@ func (s *Screen) Shutdown(ctx context.Context) error {
 	if l := s.ln.Load(); l != nil {
 		l.hush()
 	}
+	s.feed.end()
 	if err := s.app.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("stop the screen: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -21,41 +22,37 @@ type Settings struct {
 	Questionnaire string            // code or code@hash; not needed online
 	Languages     []survey.Lang     // the first is the one to begin with; empty = Vietnamese, English
 	Thanks        time.Duration     // how long the thank-you stays; 0 = 3 s
+	FollowUp      string            // code or code@hash of what is asked after every first answer; empty = nothing
+	Idle          time.Duration     // until a visit that was left is over, its countdown included; 0 = 40 s
 	Test          bool              // the banner of test mode
+	// Audio holds what a visitor may have read out; nil = nothing. LANG/question.mp3 is the
+	// overall question and the names of its faces, LANG/CODE.mp3 the follow-up question of
+	// that code and the names of its answers, LANG/thanks.mp3 the thank-you, which is the
+	// same for every answer. Each may be missing; no other file is read.
+	Audio fs.FS
 }
 
-// defaultThanks is how long the thank-you stays where nothing else is said.
-const defaultThanks = 3 * time.Second
+// What holds where nothing else is said.
+const (
+	defaultThanks = 3 * time.Second
+	defaultIdle   = 40 * time.Second
+)
+
+// countdown is for how long somebody who left, or thinks, sees that the visit is about
+// to end: 20 s, in which a person can ask for more time, or half of a shorter Idle.
+const countdown = 20 * time.Second
 
 // shown is one Show: settings worked out, and the recorder that goes with them. It does
 // not change once made.
 type shown struct {
 	settings Settings
 	recorder Recorder
-	version  string // the questionnaire as code@hash: a press means the version that was shown
-	question survey.Question
-	faces    []face
+	first    step            // the overall question
+	steps    []step          // those that follow every first answer
+	sounds   map[string]file // by "LANG/NAME.mp3"
 	places   []place
 	place    *place // the one that is asked for; see at
 	revision string // of the place's first screen
-}
-
-// face is one button of the question.
-type face struct {
-	Level survey.Level
-	Words survey.Words
-	Look  int // which of the five faces is drawn, 1 worst to 5 best
-	Digit int // the key that presses it
-}
-
-// looks says which faces are drawn for a scale with so many levels that are not
-// satisfied and so many that are: a level that counts as satisfied never gets a face
-// that does not smile, whatever its place.
-var looks = map[[2]int][]int{
-	{1, 1}: {2, 4},
-	{1, 2}: {2, 4, 5}, {2, 1}: {2, 3, 4},
-	{2, 2}: {1, 2, 4, 5}, {3, 1}: {1, 2, 3, 4},
-	{3, 2}: {1, 2, 3, 4, 5},
 }
 
 var errNoRecorder = errors.New("a screen in service needs a recorder")
@@ -66,6 +63,7 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	}
 	set.Role = cmp.Or(set.Role, survey.CounterKiosk)
 	set.Thanks = cmp.Or(set.Thanks, defaultThanks)
+	set.Idle = cmp.Or(set.Idle, defaultIdle)
 	set.Languages = slices.Clone(set.Languages)
 	if len(set.Languages) == 0 {
 		set.Languages = defaultLanguages
@@ -81,9 +79,12 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	if err := next.choose(); err != nil {
 		return nil, err
 	}
+	if err := next.loadSounds(); err != nil {
+		return nil, err
+	}
 	for i := range next.places {
 		p := &next.places[i]
-		revision, err := s.revisionOf(next.at(p).ask(s.words, set.Languages[0]))
+		revision, err := s.revisionOf(next.at(p).ask(s.words, manner{Lang: set.Languages[0]}))
 		if err != nil {
 			return nil, err
 		}
@@ -91,41 +92,4 @@ func (s *Screen) prepare(set Settings, r Recorder) (*shown, error) {
 	}
 	next.revision = next.place.revision
 	return next, nil
-}
-
-// choose finds the question to ask, the overall one, and draws a face for each level.
-func (n *shown) choose() error {
-	id := n.settings.Questionnaire
-	if n.settings.Catalogue == nil {
-		return fmt.Errorf("show questionnaire %q: no catalogue is given", id)
-	}
-	v, ok := n.settings.Catalogue.Find(id)
-	if !ok {
-		return fmt.Errorf("show questionnaire %q: the catalogue has only %s", id, n.settings.Catalogue.Codes())
-	}
-	i := slices.IndexFunc(v.Questions, func(q survey.Question) bool { return q.Kind == survey.Overall })
-	if i < 0 {
-		return fmt.Errorf("show questionnaire %q: it has no overall question (kind %q), the one that a screen asks", id, survey.Overall)
-	}
-	n.version, n.question = v.ID(), v.Questions[i]
-	scale := v.Scale(n.question.Scale)
-	if scale == nil {
-		return fmt.Errorf("show questionnaire %q: its scale %q is not declared", id, n.question.Scale)
-	}
-	var marks [2]int
-	for _, l := range scale.Levels {
-		if l.Satisfied {
-			marks[1]++
-		} else {
-			marks[0]++
-		}
-	}
-	drawn := looks[marks]
-	if drawn == nil {
-		return fmt.Errorf("show questionnaire %q: scale %s has %d levels that are not satisfied and %d that are; a screen has faces for 2 to 5 levels: 1–3 not satisfied, 1–2 satisfied", id, scale.Code, marks[0], marks[1])
-	}
-	for i, l := range scale.Levels {
-		n.faces = append(n.faces, face{Level: l.Value, Words: l.Words, Look: drawn[i], Digit: i + 1})
-	}
-	return nil
 }

@@ -44,10 +44,31 @@ func questionnaire(code survey.QuestionnaireCode, levels ...int) *survey.Questio
 	}
 }
 
+// further is what may be asked after the first answer: a list of choices, faces, and a
+// question that not everybody can answer.
+func further() *survey.Questionnaire {
+	reasons := survey.Scale{Code: "reasons"}
+	for i, w := range []survey.Words{
+		both("Thời gian chờ", "Waiting time"), both("Cách hướng dẫn", "Explanations"), both("Thái độ phục vụ", "Manner of the staff"),
+		both("Số lần đi lại", "Number of visits needed"), both("Chi phí", "Costs"), both("Điều khác", "Something else"),
+	} {
+		reasons.Levels = append(reasons.Levels, survey.ScaleLevel{Value: survey.Level(i + 1), Words: w})
+	}
+	return &survey.Questionnaire{
+		Code: "then", Title: both("Hỏi thêm", "Further questions"), Scales: []survey.Scale{reasons, five},
+		Questions: []survey.Question{
+			{Code: "R1", Kind: survey.Reason, Scale: "reasons", Words: both("Điều gì ảnh hưởng nhất đến đánh giá của Ông/Bà?", "What mattered most for your answer?")},
+			{Code: "C1", Kind: survey.Satisfaction, Scale: "five", Words: both("Ông/Bà hài lòng thế nào về thái độ giao tiếp của công chức tiếp nhận?", "How satisfied are you with the manner of the official who received you?")},
+			{Code: "E1", Kind: survey.Satisfaction, Scale: "five", NotApplicable: true, Words: both("Nếu đã góp ý hoặc phản ánh: Ông/Bà hài lòng thế nào về cách cơ quan trả lời?", "If you made a comment or complaint: how satisfied are you with the reply?")},
+		},
+	}
+}
+
 // memory is a journal in memory that can be told to fail, before or after it has kept
 // the draft.
 type memory struct {
 	mu      sync.Mutex
+	busy    chan struct{} // while it is there, appends wait for it to be closed
 	entries []survey.Entry
 	before  []error // for the next appends, in turn; nil = none
 	after   []error
@@ -63,6 +84,11 @@ func take(list *[]error) (err error) {
 func (m *memory) Append(_ context.Context, d survey.Draft) (survey.Entry, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if busy := m.busy; busy != nil {
+		m.mu.Unlock()
+		<-busy
+		m.mu.Lock()
+	}
 	if err := take(&m.before); err != nil {
 		return survey.Entry{}, false, err
 	}
@@ -101,6 +127,21 @@ func (m *memory) kept() []survey.Entry {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]survey.Entry(nil), m.entries...)
+}
+
+// hold makes appends wait, as a slow disk does, until release is called.
+func (m *memory) hold() (release func()) {
+	busy := make(chan struct{})
+	set := func(c chan struct{}) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.busy = c
+	}
+	set(busy)
+	return sync.OnceFunc(func() {
+		set(nil)
+		close(busy)
+	})
 }
 
 // fail makes the next appends fail, before or after they kept the draft.
@@ -150,7 +191,7 @@ func everybody(netip.Addr) bool { return true }
 
 func newStand(t *testing.T, change ...func(*Options, *Settings)) *stand {
 	t.Helper()
-	catalogue := survey.NewCatalogue(questionnaire("quick", 1, 2, 3, 4, 5), questionnaire("quick4", 1, 2, 4, 5), questionnaire("quick3", 1, 3, 5), questionnaire("twice", 3, 4, 5), questionnaire("service", 1, 2, 3, 4, 5))
+	catalogue := survey.NewCatalogue(questionnaire("quick", 1, 2, 3, 4, 5), questionnaire("quick4", 1, 2, 4, 5), questionnaire("quick3", 1, 3, 5), questionnaire("twice", 3, 4, 5), questionnaire("service", 1, 2, 3, 4, 5), further())
 	st := &stand{journal: &memory{}, state: &condition{}}
 	st.settings = Settings{
 		Counters: []Counter{

@@ -31,6 +31,7 @@ type Config struct {
 	Empty                          bool   // without a simulated past
 	Console, Kiosk, Online, Broker string
 	Repeat                         time.Duration // repeat-press interval; 0 = off
+	FollowUp                       string        // code of what the counter screen asks after every first answer; "" = nothing
 	PublicURL                      string        // of the console, as told to people
 	Now                            func() time.Time
 	Log                            *slog.Logger
@@ -167,6 +168,9 @@ func (d *Demo) newKiosk(c Config, role survey.KioskRole, name, addr string) (*ki
 	config := kioskapp.Defaults()
 	config.Data = filepath.Join(d.data, name)
 	config.Listen, config.Role, config.Repeat = onThisMachine(addr), role, c.Repeat
+	if role == survey.CounterKiosk {
+		config.Screen.FollowUp = c.FollowUp
+	}
 	config.Centre = kioskapp.Centre{URL: "http://" + local(d.Centre.Addr()), NATS: d.Centre.NATS()}
 	a, err := kioskapp.New(config, kioskapp.Options{Log: c.Log.With("part", name), Now: c.Now, Program: c.Program, Together: true})
 	if err != nil {

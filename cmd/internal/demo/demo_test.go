@@ -345,6 +345,36 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 	}
 }
 
+// Where the demo asks what mattered most, the answer goes on with the press that came
+// before it, and no score moves by it.
+func TestTheDemoAsksFurther(t *testing.T) {
+	if _, err := demo.Start(t.Context(), config("", func(c *demo.Config) { c.FollowUp = "reasons" })); err == nil || !strings.Contains(err.Error(), `screen.follow_up = "reasons": there is no such questionnaire; there are: `) {
+		t.Fatalf("a questionnaire that is not there: %v", err)
+	}
+	r := start(t, config("", func(c *demo.Config) { c.FollowUp = "reason" }))
+	resp, err := http.Get(r.Info.Kiosk + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if page, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(page), "Điều gì ảnh hưởng nhất") {
+		t.Fatalf("the page does not ask further: %s %v", page, err)
+	}
+	r.press("visit", 2)
+	st := r.Kiosk.Status()
+	body := fmt.Sprintf(`{"questionnaire":"reason","answers":{"R1":3},"channel":"touch","idempotency_key":"visit.1","continues":"%s/%d"}`, st.Chain, st.Last)
+	further, err := http.Post(r.Info.Kiosk+"/api/v1/responses", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer further.Body.Close()
+	if further.StatusCode != http.StatusCreated {
+		t.Fatalf("the further answer: %d", further.StatusCode)
+	}
+	r.press("next visit", 5)
+	r.counted(2, 0) // the further answer is none of them
+}
+
 // Links, posters and codes lead to the gateway at the address that a phone can reach,
 // whatever port it got.
 func TestLinksLeadToTheDemosGateway(t *testing.T) {

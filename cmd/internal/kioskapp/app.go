@@ -112,6 +112,14 @@ func (a *App) prepare() (err error) {
 		wrong.Vi, wrong.En = "phiếu này không có câu hỏi nào để hiện", "this questionnaire has no question to show"
 		return wrong
 	}
+	if code := a.config.Screen.FollowUp; code != "" {
+		if _, ok := a.catalogue.Find(code); !ok {
+			return survey.Problem{
+				Path: "screen.follow_up", Value: code,
+				Vi: "không có phiếu hỏi này; có: " + a.catalogue.Codes(), En: "there is no such questionnaire; there are: " + a.catalogue.Codes(),
+			}
+		}
+	}
 	if err := a.prepareButtons(); err != nil {
 		return err
 	}
@@ -255,6 +263,7 @@ func (a *App) display() error {
 	return a.screen.Show(screen.Settings{
 		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
+		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
 	}, a.recorder)
 }
 

@@ -2,6 +2,7 @@ package kioskapp
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
@@ -111,6 +112,14 @@ type Screen struct {
 	Languages []survey.Lang `yaml:"languages"`
 	// Thanks is how long the thank-you stays.
 	Thanks time.Duration `yaml:"thanks"`
+	// FollowUp is the code of the questionnaire whose questions, but for an overall one,
+	// are asked after every first answer; none = nothing more is asked.
+	FollowUp string `yaml:"follow_up"`
+	// Idle is how long a visit waits for somebody who does not go on, its countdown
+	// included.
+	Idle time.Duration `yaml:"idle"`
+	// Audio is the folder of what is read out; none = nothing is.
+	Audio string `yaml:"audio"`
 }
 
 // Defaults are the settings of a kiosk without a file: it looks for an aggregator on
@@ -119,7 +128,7 @@ func Defaults() Config {
 	return Config{
 		Data: ".hailong/kiosk", Listen: "127.0.0.1:8081", Role: survey.CounterKiosk,
 		Centre: Centre{URL: "http://127.0.0.1:8080"},
-		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second},
+		Screen: Screen{Questionnaire: "quick", Languages: []survey.Lang{survey.Vietnamese, survey.English}, Thanks: 3 * time.Second, Idle: 40 * time.Second},
 		Stage:  survey.Result, Repeat: 5 * time.Second,
 		Disk: Disk{Full: 50, Spare: 200, KeepDays: 90}, Clock: Clock{Hardware: "auto"},
 		Internal: "127.0.0.1:8083", Web: defaultWeb(),
@@ -227,13 +236,29 @@ func (c *Centre) exposed() bool {
 	return !net.ParseIP(u.Hostname()).IsLoopback()
 }
 
+// sounds is the folder of what is read out; nil = nothing is.
+func (s *Screen) sounds() fs.FS {
+	if s.Audio == "" {
+		return nil
+	}
+	return os.DirFS(s.Audio)
+}
+
 func (s *Screen) check(ps *survey.Problems) {
 	for i, lang := range s.Languages {
 		if known := screen.Languages(); !slices.Contains(known, lang) || slices.Contains(s.Languages[:i], lang) {
 			ps.Add(fmt.Sprintf("screen.languages[%d]", i), string(lang), fmt.Sprintf("phải là một trong %v, mỗi thứ tiếng một lần", known), fmt.Sprintf("must be one of %v, each once", known))
 		}
 	}
-	if s.Thanks < time.Second || s.Thanks > 10*time.Second {
-		ps.Add("screen.thanks", s.Thanks.String(), "phải từ 1s đến 10s", "must lie between 1s and 10s")
+	if s.Thanks < 2*time.Second || s.Thanks > 10*time.Second {
+		ps.Add("screen.thanks", s.Thanks.String(), "phải từ 2s đến 10s", "must lie between 2s and 10s")
+	}
+	if s.Idle < 15*time.Second || s.Idle > 180*time.Second {
+		ps.Add("screen.idle", s.Idle.String(), "phải từ 15s đến 180s", "must lie between 15s and 180s")
+	}
+	if s.Audio != "" {
+		if info, err := os.Stat(s.Audio); err != nil || !info.IsDir() {
+			ps.Add("screen.audio", s.Audio, "không có thư mục này", "there is no such folder")
+		}
 	}
 }

@@ -86,8 +86,15 @@ func TestBadSettings(t *testing.T) {
 		{"stage: end", func(c *kioskapp.Config) { c.Stage = "end" }, "stage", "end", "reception, supplement, refusal or result", "reception, supplement, refusal hoặc result"},
 		{"repeat: -1s", func(c *kioskapp.Config) { c.Repeat = -time.Second }, "repeat", "-1s", "between 0s and 1m", "từ 0s đến 1m"},
 		{"repeat: 61s", func(c *kioskapp.Config) { c.Repeat = 61 * time.Second }, "repeat", "1m1s", "between 0s and 1m", "từ 0s đến 1m"},
-		{"screen: {thanks: 500ms}", func(c *kioskapp.Config) { c.Screen.Thanks = 500 * time.Millisecond }, "screen.thanks", "500ms", "between 1s and 10s", "từ 1s đến 10s"},
-		{"screen: {thanks: 11s}", func(c *kioskapp.Config) { c.Screen.Thanks = 11 * time.Second }, "screen.thanks", "11s", "between 1s and 10s", "từ 1s đến 10s"},
+		{"screen: {thanks: 500ms}", func(c *kioskapp.Config) { c.Screen.Thanks = 500 * time.Millisecond }, "screen.thanks", "500ms", "between 2s and 10s", "từ 2s đến 10s"},
+		{"screen: {thanks: 11s}", func(c *kioskapp.Config) { c.Screen.Thanks = 11 * time.Second }, "screen.thanks", "11s", "between 2s and 10s", "từ 2s đến 10s"},
+		{"screen: {idle: 14s}", func(c *kioskapp.Config) { c.Screen.Idle = 14 * time.Second }, "screen.idle", "14s", "between 15s and 180s", "từ 15s đến 180s"},
+		{"screen: {idle: 181s}", func(c *kioskapp.Config) { c.Screen.Idle = 181 * time.Second }, "screen.idle", "3m1s", "between 15s and 180s", "từ 15s đến 180s"},
+		{"screen: {audio: no-such-folder}", func(c *kioskapp.Config) { c.Screen.Audio = "no-such-folder" }, "screen.audio", "no-such-folder", "there is no such folder", "không có thư mục này"},
+		{
+			"", func(c *kioskapp.Config) { c.Screen.FollowUp = "reasons" },
+			"screen.follow_up", "reasons", "there is no such questionnaire; there are: danang-2014,", "không có phiếu hỏi này; có: danang-2014,",
+		},
 		{
 			"", func(c *kioskapp.Config) { c.Screen.Questionnaire = "quik" },
 			"screen.questionnaire", "quik", "there is no such questionnaire; there are: danang-2014, dvctt-3, quick,", "không có phiếu hỏi này; có: danang-2014, dvctt-3, quick,",

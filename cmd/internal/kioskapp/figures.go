@@ -20,6 +20,7 @@ func (a *App) writeMetrics(w io.Writer) {
 		{"hailong_link_up", "gauge", "1 when the centre can be reached.", truth(st.Link.Connected)},
 		{"hailong_refused_by_centre", "gauge", "1 when the centre does not accept this kiosk any more.", truth(st.Link.Refused)},
 		{"hailong_records_total", "counter", "Records kept in the journal's chain.", float64(st.Last)},
+		{"hailong_button_refused_total", "counter", "Presses of buttons that were not thanked: not kept, or not known to be.", float64(a.buttons.refused())},
 		{"hailong_unsent", "gauge", "Records that the centre has not signed for.", float64(st.Unsent)},
 		{"hailong_oldest_unsent_seconds", "gauge", "Age of the oldest of them.", st.OldestUnsent.Seconds()},
 	} {

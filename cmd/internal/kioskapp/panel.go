@@ -10,6 +10,7 @@ import (
 
 	"hailong/kiosk"
 	"hailong/kiosk/panel"
+	"hailong/kiosk/screen"
 	"hailong/survey"
 	"hailong/sync/uplink"
 )
@@ -24,6 +25,7 @@ type buttons struct {
 	questionnaire string         // as code@hash
 	question      survey.QuestionCode
 	recorder      atomic.Pointer[kiosk.Recorder] // of the moment; nil = the kiosk was never in service
+	first         sync.Map                       // by counter: the first record of the visit whose press was kept last
 }
 
 // prepareButtons makes the panels of the settings. A key that means a level which the
@@ -55,13 +57,31 @@ func (a *App) prepareButtons() error {
 	return ps.Err()
 }
 
-// recordButton keeps a button's press with the recorder of the moment.
+// recordButton keeps a button's press with the recorder of the moment. The counter's
+// screen shows meanwhile that the press was felt.
 func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, error) {
 	r := a.buttons.recorder.Load()
 	if r == nil {
 		return survey.Entry{}, panel.ErrOutOfService
 	}
-	return r.Record(ctx, p)
+	a.screen.Pressed(p.Counter, screen.PanelOutcome{View: screen.PanelWait})
+	e, err := r.Record(ctx, p)
+	if err == nil {
+		first := p.Replaces
+		if first.IsZero() {
+			first = e.ID
+		}
+		a.buttons.first.Store(e.Response.Counter, first)
+	}
+	return e, err
+}
+
+// refused are presses of which it is not known that they were kept; none was thanked.
+func (b *buttons) refused() (n uint64) {
+	for _, p := range b.panels {
+		n += p.State().Refused
+	}
+	return n
 }
 
 // hearButtons hears the panels until ctx ends or stop is called; stop waits until what was
@@ -82,8 +102,12 @@ func (a *App) hearButtons(ctx context.Context) (stop func()) {
 }
 
 // thanked hears that a button's press of a counter was kept. It is the place where that
-// counter's screen says thank you; which button it was is not told.
-func (a *App) thanked(survey.CounterCode) {}
+// counter's screen says thank you, and asks further; which button it was is not told.
+func (a *App) thanked(c survey.CounterCode) {
+	first, _ := a.buttons.first.Load(c)
+	id, _ := first.(survey.RecordID)
+	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelThanks, First: id})
+}
 
 // strangeCounters says which panels are of counters that the kiosk does not serve: their
 // presses cannot be kept.

@@ -34,6 +34,27 @@ func plugIn(t *testing.T, name string) *os.File {
 	return box
 }
 
+// events listens to what the kiosk's page is told; the function gives one event after the
+// other.
+func (k *service) events(t *testing.T) func() string {
+	t.Helper()
+	res, err := http.Get(k.base + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { res.Body.Close() })
+	lines := bufio.NewScanner(res.Body)
+	return func() string {
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "data: ") {
+				return lines.Text()
+			}
+		}
+		t.Fatal("the stream ended: ", lines.Err())
+		return ""
+	}
+}
+
 // A kiosk with a button box, from the cable to the centre: a press is kept, carried and
 // counted like any other; people read in the diary that the box was unplugged, and that it
 // is back. A second panel, of a counter that the kiosk does not serve, keeps nothing and
@@ -83,9 +104,16 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	tells("does not serve the counter NO-SUCH-COUNTER", 1)
 	box := plugIn(t, name)
 	tells("usb-box: the device is in use", 1)
+	shown := k.events(t)
 	answer(box, "5\n", "OK\n")
-	if st := k.status(t); st.Last != 1 {
+	st := k.status(t)
+	if st.Last != 1 {
 		t.Errorf("the journal ends at %d", st.Last)
+	}
+	for _, want := range []string{`data: {"view":"wait"}`, fmt.Sprintf(`data: {"view":"thanks","first":"%s/1"}`, st.Chain)} {
+		if got := shown(); got != want {
+			t.Errorf("the screen is told %s, want %s", got, want)
+		}
 	}
 	if err := errors.Join(os.Remove(name), box.Close()); err != nil {
 		t.Fatal(err)
@@ -98,6 +126,9 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	tells("usb-strange: the device is in use", 1)
 	answer(box, "4\n", "NO\n")
 	tells("usb-strange: a press was not kept", 1)
+	if _, text, err := k.get("/metrics"); err != nil || !strings.Contains(text, "\nhailong_button_refused_total 1\n") {
+		t.Errorf("no refused press in %s, %v", text, err)
+	}
 	until(t, "the centre has both presses", func() error {
 		if st := k.status(t); st.Last != 2 || st.Receipted != 2 {
 			return fmt.Errorf("%+v", st)
