@@ -53,6 +53,7 @@ func newHall(t *testing.T, online string, boxAhead time.Duration) *hall {
 func (h *hall) start(c kioskapp.Config) *kioskapp.App {
 	h.t.Helper()
 	app, err := kioskapp.New(c, kioskapp.Options{
+		Together:  true, // the gateway's status at its one address
 		Now:       func() time.Time { return time.Now().Add(time.Duration(h.boxAhead.Load())) },
 		Directory: downlink.Tuning{Every: time.Hour, Spread: 10 * time.Millisecond, Least: 20 * time.Millisecond, Answer: 5 * time.Second},
 	})
