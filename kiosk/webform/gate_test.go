@@ -58,6 +58,21 @@ func TestAddressesBehindAProxy(t *testing.T) {
 	if from(s, "8.8.8.8, 203.0.113.77") != 429 || from(s, "203.0.114.1") != 200 || from(s, "2001:db8:0:100::1") != 200 || from(s, "198.51.100.1, 127.0.0.1") != 200 {
 		t.Error("neighbourhoods are not told apart")
 	}
+	// A proxy may write a line of its own below the one that a phone has made up.
+	s = open(t, func(o *Options) { o.Limits, o.Proxies = few, proxy })
+	for i := range 15 {
+		req := httptest.NewRequest(http.MethodGet, s.base+"/", nil)
+		req.RequestURI = ""
+		req.Header["X-Forwarded-For"] = []string{fmt.Sprintf("203.0.%d.1", i), "198.51.100.1"}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if want := map[bool]int{true: 200, false: 429}[i < 10]; resp.StatusCode != want {
+			t.Errorf("request %d with two lines: %d, want %d", i, resp.StatusCode, want)
+		}
+	}
 	s = open(t, func(o *Options) { o.Limits = few })
 	for i := range 10 {
 		from(s, fmt.Sprintf("203.0.%d.1", i))
