@@ -238,6 +238,23 @@ func TestATooLargeFormIsRefused(t *testing.T) {
 	}
 }
 
+// While nothing can be saved a form comes back as it was sent: one that is stuffed with
+// fields would come back twenty times as large.
+func TestAStuffedFormIsNotSentBack(t *testing.T) {
+	s := open(t)
+	p, at := s.phone(), s.fresh()
+	form := p.get(at).form()
+	s.set(func() { s.ready = fmt.Errorf("the journal is away") })
+	var stuffed strings.Builder
+	for i := 0; stuffed.Len() < bodyLimit-10; i++ {
+		fmt.Fprintf(&stuffed, "%x&", i)
+	}
+	if got := p.do(http.MethodPost, at, stuffed.String()); got.status != 400 || len(got.body) > 2*bodyLimit {
+		t.Errorf("%d bytes come back as %d, status %d", stuffed.Len(), len(got.body), got.status)
+	}
+	p.post(at, form, "a.Z0", "5").want(t, 503, "unsaved")
+}
+
 // Nothing of a phone is in the log, whatever goes wrong; a fault of ours stops nothing.
 func TestWhatIsLogged(t *testing.T) {
 	fall := false
