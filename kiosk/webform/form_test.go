@@ -230,6 +230,9 @@ func TestAFormOpenedInTimeMayBeSentLater(t *testing.T) {
 		t.Log(name)
 	}
 	p.post(at, form, "a.Z0", "5", "visit", foreign.Get("visit")).want(t, 410, "expired")
+	p.post(at, foreign, "a.Z0", "5").want(t, 410, "expired") // all of another ticket's form
+	visit, _ := parseVisit(form.Get("visit"))
+	p.post(at, form, "a.Z0", "5", "opened", s.form.opened(at[len("/q/"):], visit, noon.Add(30*time.Minute))).want(t, 410, "expired") // opened too late
 	s.counted(0)
 	p.post(at, form, "a.Z0", "5").want(t, 201, "more")
 	p.post(at, form, "a.Z0", "5", "opened", "").want(t, 201, "more") // kept already: the same record
