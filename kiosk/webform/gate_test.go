@@ -142,6 +142,19 @@ func TestTheGateIsBounded(t *testing.T) {
 	if n := g.tickets.Len(); n > remembered {
 		t.Errorf("%d tickets are remembered", n)
 	}
+	// All phones behind a proxy come from its one address.
+	g.proxies, g.limits.Conns = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, 10
+	for name, want := range map[string]int{"10.0.0.1:9": 5, "203.0.113.1:9": 1} {
+		got := 0
+		for range 5 {
+			if _, ok := g.connect(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(name))); ok {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%d connections of %s, want %d", got, name, want)
+		}
+	}
 	for _, l := range []Limits{{}, {Prefix: 1, Ticket: 1, Poster: 1, Total: 1}} {
 		if _, err := newGate(l, nil, nil); err == nil {
 			t.Errorf("limits %+v are taken", l)
