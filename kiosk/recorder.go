@@ -362,10 +362,22 @@ func (r *Recorder) link(resp *survey.Response) (*survey.Entry, error) {
 		ps.Add(path, id.String(), "thiết bị này không có phiếu đó", "this kiosk holds no such record")
 	case e.Response.Counter != resp.Counter:
 		ps.Add(path, id.String(), "phiếu đó thuộc quầy khác", "that record belongs to another counter")
+	case resp.Ticket == nil && onTheSpot(resp.Channel) && r.over(&e):
+		ps.Add(path, id.String(), "lượt trả lời đó đã kết thúc từ lâu", "that visit ended long ago")
 	case path == "continues" && e.Response.Questionnaire == resp.Questionnaire && answersAgain(&e.Response, resp):
 		ps.Add(path, id.String(), "phiếu nối tiếp trả lời lại câu đã trả lời", "a continuing response answers a question again")
 	}
 	return &e, ps.Err()
+}
+
+// visitLife is longer than anybody stands at a screen, with all the time that they ask for.
+const visitLife = time.Hour
+
+// over reports whether the visit of a record on the spot has ended, by the box's clock.
+// Numbers of records are no secret: who has got hold of a tablet's credential must not
+// rewrite what was answered days ago.
+func (r *Recorder) over(e *survey.Entry) bool {
+	return !e.At.IsZero() && r.settings.Now().Sub(e.At).Abs() > visitLife
 }
 
 func answersAgain(before, now *survey.Response) bool {

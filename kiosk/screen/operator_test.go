@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -248,6 +249,33 @@ func TestTestModeEndsByItself(t *testing.T) {
 	h.operate(t, "token", token, "do", "test-on")
 	if h.restart(t); h.Testing() {
 		t.Error("a restart does not end it")
+	}
+}
+
+// What a phone answers is kept at the gateway, which knows nothing of the test: it would
+// count.
+func TestInTestModeThereIsNoCodeForPhones(t *testing.T) {
+	var on atomic.Bool
+	on.Store(true)
+	h := newHall(t, withCode(&on))
+	shows := func() bool {
+		t.Helper()
+		page, picture := strings.Contains(h.get(t, "/").text, `<img src="/qr.svg"`), h.get(t, "/qr.svg").StatusCode == 200
+		if page != picture {
+			t.Errorf("on the page %v, at its address %v", page, picture)
+		}
+		return picture
+	}
+	before := shows()
+	h.operate(t, "token", h.enter(t), "do", "test-on")
+	during := shows()
+	h.later(testFor)
+	if after := shows(); !before || during || !after {
+		t.Errorf("before %v, during %v, after %v", before, during, after)
+	}
+	always := newHall(t, withCode(&on), func(_ *Options, set *Settings) { set.Test = true })
+	if a := always.get(t, "/qr.svg"); a.StatusCode != 404 {
+		t.Errorf("a box that is a test by its settings: %d", a.StatusCode)
 	}
 }
 
