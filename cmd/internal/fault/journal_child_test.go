@@ -50,6 +50,7 @@ var journalWorks = map[string]func(string) error{
 
 // The journals of the children.
 const (
+	scarce       = 10      // of 100 free: what a backup holds goes at once
 	smallSegment = 2 << 10 // bytes
 	builtPresses = 40      // of journalBuild: some segments
 	sealAfter    = 10      // presses of journalSeal before its word: nearly a segment
@@ -77,7 +78,7 @@ func openChild(dir string, free, segment int64) (*journal.Journal, error) {
 		}
 	}
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{
-		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: segment, Ballast: -1, Full: 1, Spare: 1,
+		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: segment, Ballast: -1, Full: 1, Spare: scarce + 1,
 		Space: func(string) journal.Space { return journal.Space{Free: free, Total: 100} },
 	})
 	if err == nil && chain.IsZero() {
@@ -259,7 +260,7 @@ func printDeclared(j *journal.Journal) (bool, error) {
 }
 
 func pruneSegments(dir string) error {
-	j, err := openChild(dir, 10, smallSegment) // more than half full
+	j, err := openChild(dir, scarce, smallSegment)
 	if err != nil {
 		return err
 	}
