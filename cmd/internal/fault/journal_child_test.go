@@ -47,6 +47,7 @@ const (
 var journalWorks = map[string]func(string) error{
 	journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalAgain: pressAgain,
 	journalMany: pressBlock, journalBreak: breakJournal, journalSave: saveJournal, journalSays: sayDeclared, journalCheck: checkJournal,
+	bookFirst: firstDirectory, bookTake: takeDirectories, bookCheck: checkDirectory,
 }
 
 // The journals of the children.
