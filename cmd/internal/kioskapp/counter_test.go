@@ -92,13 +92,18 @@ type watched struct {
 	kiosk.Journal
 	mu    sync.Mutex
 	flags []string
+	full  bool // it takes nothing
 }
 
 // Append implements [kiosk.Journal].
 func (w *watched) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
 	w.mu.Lock()
 	w.flags = append(w.flags, fmt.Sprint(d.Response.Flags))
+	full := w.full
 	w.mu.Unlock()
+	if full {
+		return survey.Entry{}, false, kiosk.ErrFull
+	}
 	return w.Journal.Append(ctx, d)
 }
 
