@@ -139,3 +139,28 @@ func TestButtonsOfAKiosk(t *testing.T) {
 		t.Errorf("the diary's page: %d %s %v", code, body, err)
 	}
 }
+
+// Whoever presses a button while the disk is full reads on the counter's screen that the press
+// is not kept, and does not wait for thanks.
+func TestTheScreenSaysThatAButtonWasNotKept(t *testing.T) {
+	t.Parallel()
+	centre := startCentre(t)
+	dir := t.TempDir()
+	name := filepath.Join(dir, "usb-box")
+	c := settings(dir, centre.base)
+	c.Buttons = []panel.Device{buttonBox(name)}
+	box := plugIn(t, name)
+	k, journal := startWatched(t, c)
+	journal.mu.Lock()
+	journal.full = true
+	journal.mu.Unlock()
+	shown := k.events(t)
+	if _, err := box.WriteString("5\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`data: {"view":"wait"}`, `data: {"view":"failed"}`} {
+		if got := shown(); got != want {
+			t.Errorf("the screen is told %s, want %s", got, want)
+		}
+	}
+}
