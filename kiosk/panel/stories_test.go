@@ -188,7 +188,7 @@ func TestUnpluggedAndPluggedInAgain(t *testing.T) {
 				k = s.plug(layout)
 				k.play("keypad", layout, 8*time.Second)
 				s.want("1", "2", "3", "1", "2")
-				s.said(`the device ("USB Keypad") is in use`, 2)
+				s.said(`the device ("USB Keypad") is there, and its buttons are recorded`, 2)
 				if st := s.State(); !st.Open || len(st.Worries) != 0 || st.Kept != 5 || st.Refused != 0 {
 					t.Errorf("plugged in again: %+v", st)
 				}

@@ -76,7 +76,9 @@ func (f *Form) reopen(c *fiber.Ctx, now *shown, d *door, used survey.Entry, lang
 		d.version = survey.Version{Hash: used.Response.Questionnaire, Questionnaire: q}
 	}
 	if _, rest, ok := split(d.version); done || !ok || len(rest) == 0 {
-		return f.render(c, fiber.StatusOK, mayGoBack, f.at(d, "done", lang))
+		v := f.at(d, "done", lang)
+		v.Switch = true
+		return f.render(c, fiber.StatusOK, mayGoBack, v)
 	}
 	return f.goOn(c, fiber.StatusOK, d, used.Response.Ticket.Visit, used.ID, "resume", f.at(d, "more", lang))
 }

@@ -103,7 +103,7 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	tells("no key means the levels 2,", 1)
 	tells("does not serve the counter NO-SUCH-COUNTER", 1)
 	box := plugIn(t, name)
-	tells("usb-box: the device is in use", 1)
+	tells("usb-box: the device is there, and its buttons are recorded", 1)
 	shown := k.events(t)
 	answer(box, "5\n", "OK\n")
 	st := k.status(t)
@@ -120,10 +120,10 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	}
 	tells("usb-box: the device was unplugged", 1)
 	box = plugIn(t, name)
-	tells("usb-box: the device is in use", 2)
+	tells("usb-box: the device is there, and its buttons are recorded", 2)
 	answer(box, "1\n", "OK\n")
 	box = plugIn(t, strange)
-	tells("usb-strange: the device is in use", 1)
+	tells("usb-strange: the device is there, and its buttons are recorded", 1)
 	answer(box, "4\n", "NO\n")
 	tells("usb-strange: a press was not kept", 1)
 	if _, text, err := k.get("/metrics"); err != nil || !strings.Contains(text, "\nhailong_button_refused_total 1\n") {
