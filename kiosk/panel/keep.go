@@ -44,7 +44,7 @@ func (p *Panel) keep(ctx, trying context.Context, j job) {
 		e, err = p.record(ctx, trying, j.press)
 	}
 	if err != nil {
-		p.refuse(err)
+		p.refuse(err, j.press.Counter)
 		return
 	}
 	p.count(func(st *State) { st.Kept++ })
@@ -106,11 +106,14 @@ func final(err error) bool {
 
 // refuse counts and tells a press that was not kept. The sign for it is not given where
 // nobody knows: it may turn out to be kept.
-func (p *Panel) refuse(err error) {
+func (p *Panel) refuse(err error, c survey.CounterCode) {
 	p.count(func(st *State) { st.Refused++ })
 	p.notKept(err)
 	if !errors.Is(err, kiosk.ErrUnknown) {
 		p.show(p.device.Failed)
+		if p.options.OnRefused != nil {
+			p.options.OnRefused(c)
+		}
 	}
 }
 

@@ -307,8 +307,8 @@ func TestAPressThatIsNotKept(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.want("4")
 		s.said("a press was not kept: keep the answer: the disk is full", 1)
-		if st := s.State(); st.Kept != 1 || st.Refused != 1 || len(s.thanks()) != 1 {
-			t.Errorf("%+v, thanked %v", st, s.thanks())
+		if st := s.State(); st.Kept != 1 || st.Refused != 1 || len(s.thanks()) != 1 || s.refused != 1 {
+			t.Errorf("%+v, thanked %v, screens told of %d", st, s.thanks(), s.refused)
 		}
 	})
 }

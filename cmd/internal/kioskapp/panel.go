@@ -51,7 +51,7 @@ func (a *App) prepareButtons() error {
 		b.panels = append(b.panels, panel.New(d, panel.Options{
 			Record: a.recordButton, Ask: func() (string, survey.QuestionCode) { return b.questionnaire, b.question },
 			Tell:   func(w survey.Words) { a.tell(remark{DiaryButtons, w}) },
-			OnKept: a.thanked, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
+			OnKept: a.thanked, OnRefused: a.refused, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
 		}))
 	}
 	return ps.Err()
@@ -107,6 +107,12 @@ func (a *App) thanked(c survey.CounterCode) {
 	first, _ := a.buttons.first.Load(c)
 	id, _ := first.(survey.RecordID)
 	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelThanks, First: id})
+}
+
+// refused hears that a button's press of a counter was not kept: its screen asks the
+// citizen to press again.
+func (a *App) refused(c survey.CounterCode) {
+	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelFailed})
 }
 
 // strangeCounters says which panels are of counters that the kiosk does not serve: their
