@@ -281,7 +281,7 @@ func (s *Screen) front(c *fiber.Ctx) error {
 		return s.outOfService(c)
 	}
 	if now.settings.Role == survey.OnlineGateway {
-		return s.message(c, "online", fiber.StatusOK)
+		return &failure{kind: notFound} // its screen is the web form, at another address
 	}
 	if _, ok := s.caller(c); !ok {
 		return s.message(c, "away", fiber.StatusForbidden)
