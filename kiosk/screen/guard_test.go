@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"hailong/survey"
 )
 
 func TestOnlyTheKioskItselfMayPress(t *testing.T) {
@@ -186,17 +184,6 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 		}
 		if cache := a.Header.Get("Cache-Control"); cache != "no-store" && !(cache == "no-cache" && strings.HasPrefix(path, "/assets/")) {
 			t.Errorf("GET %s: Cache-Control %q", path, cache)
-		}
-	}
-}
-
-func TestTheLanguageThatACallerPrefers(t *testing.T) {
-	for header, want := range map[string]survey.Lang{
-		"": "vi", "*": "vi", "en": "en", "en-US,en;q=0.9": "en", "vi-VN,vi;q=0.9,en-US;q=0.8,en;q=0.7": "vi", "fr, en;q=0.3": "en", "en;q=0": "vi",
-		"en;q=0.5, vi;q=0.6": "vi", "EN-gb ; q=1.0": "en", "en;q=x": "vi", ",,;": "vi", "de": "vi",
-	} {
-		if got := preferredOf(header); got != want {
-			t.Errorf("%q: %s, want %s", header, got, want)
 		}
 	}
 }

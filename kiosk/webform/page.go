@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"hailong/survey"
+	"hailong/survey/locale"
 	"hailong/survey/mask"
 )
 
@@ -139,31 +140,7 @@ func language(c *fiber.Ctx, chosen string) survey.Lang {
 	if lang := survey.Lang(chosen); slices.Contains(languages, lang) {
 		return lang
 	}
-	return preferred(string(c.Request().Header.Peek(fiber.HeaderAcceptLanguage)))
-}
-
-// preferred is English where Accept-Language prefers it to Vietnamese, Vietnamese
-// otherwise.
-func preferred(header string) survey.Lang {
-	var vi, en float64
-	for item := range strings.SplitSeq(header, ",") {
-		tag, params, _ := strings.Cut(item, ";")
-		q := 1.0
-		if w, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			q, _ = strconv.ParseFloat(w, 64) // what is no number weighs nothing
-		}
-		primary, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), "-")
-		switch primary {
-		case "vi":
-			vi = max(vi, q)
-		case "en":
-			en = max(en, q)
-		}
-	}
-	if en > vi {
-		return survey.English
-	}
-	return survey.Vietnamese
+	return locale.Preferred(string(c.Request().Header.Peek(fiber.HeaderAcceptLanguage)))
 }
 
 // How a page may be kept by the browser. The back button must bring a form back as it

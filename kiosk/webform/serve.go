@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,10 +260,9 @@ func (f *Form) unsaved(c *fiber.Ctx, d *door, sent fields, lang survey.Lang) err
 		return f.out(c, lang)
 	}
 	v := f.at(d, "unsaved", lang)
-	for name, values := range sent {
-		v.Hidden = append(v.Hidden, hidden{name, strings.ToValidUTF8(values[0], "\uFFFD")})
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		v.Hidden = append(v.Hidden, hidden{name, strings.ToValidUTF8(sent.get(name), "\uFFFD")})
 	}
-	slices.SortFunc(v.Hidden, func(a, b hidden) int { return strings.Compare(a.Name, b.Name) })
 	return f.render(c, fiber.StatusServiceUnavailable, keepNot, v)
 }
 
