@@ -19,7 +19,7 @@ import (
 func TestAStrandedKioskGoesOnByItself(t *testing.T) {
 	b := newBox(t)
 	o := journal.Options{
-		Segment: 4 << 10, Ballast: -1, Full: 1, Spare: 1, Space: func(string) journal.Space { return journal.Space{Free: 10, Total: 100} },
+		Segment: 4 << 10, Ballast: -1, Full: 1, Spare: 20, Space: func(string) journal.Space { return journal.Space{Free: 10, Total: 100} },
 	}
 	b.reopen(o)
 	for range 80 { // one by one, so that segments are sealed
