@@ -362,6 +362,8 @@ func (r *Recorder) link(resp *survey.Response) (*survey.Entry, error) {
 	switch {
 	case !ok:
 		ps.Add(path, id.String(), "thiết bị này không có phiếu đó", "this kiosk holds no such record")
+	case resp.Ticket == nil && e.Response.Ticket != nil:
+		ps.Add(path, id.String(), "phiếu đó được gửi bằng mã QR hoặc liên kết, chỉ chính biểu mẫu đó được tiếp tục", "that record was made with a ticket; only its own form goes on with it")
 	case e.Response.Counter != resp.Counter:
 		ps.Add(path, id.String(), "phiếu đó thuộc quầy khác", "that record belongs to another counter")
 	case resp.Ticket == nil && onTheSpot(resp.Channel) && r.over(&e):

@@ -60,6 +60,25 @@ func TestAVisitGoesOnWithItsOwnTicketOnly(t *testing.T) {
 	}
 }
 
+// Nobody changes a phone's answer without its ticket, not even at a counter of the recorder's
+// own, at which such a press is one like any other.
+func TestWithoutATicketNobodyChangesAnAnswerMadeWithOne(t *testing.T) {
+	h := open(t)
+	p := phone(1, 1)
+	p.Counter = "H-1"
+	first := h.after(0, p)
+	for name, link := range map[string]func(*kiosk.Press){
+		"replaces":  func(p *kiosk.Press) { p.Replaces = first.ID },
+		"continues": func(p *kiosk.Press) { p.Continues, p.Questionnaire, p.Answers[0].Question = first.ID, "service", "A1" },
+	} {
+		p := press(name, 5)
+		link(&p)
+		if _, err := h.Record(t.Context(), p); !errors.As(err, new(survey.Problems)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A poster's ticket is never spent: each opening of its form is an answer of its own.
 func TestAPosterIsNotSpent(t *testing.T) {
 	h := open(t)
