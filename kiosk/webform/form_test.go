@@ -211,6 +211,9 @@ func TestWhoComesToTheSameBrowserLearnsNoAnswer(t *testing.T) {
 	held = []string{strings.TrimSuffix(p.client.Jar.(*jar).all[at].Value, "-done")}
 	probe("first")
 	probe("more")
+	if chain := s.journal.Chain().String(); strings.Contains(thanks.body, chain) {
+		t.Error("the page tells which record is the phone's")
+	}
 	if held[0] == opened.Get("visit") {
 		t.Error("the cookie tells the visit")
 	}
