@@ -16,7 +16,8 @@ import (
 //
 //	0  ground: nouns and embedded files; the standard library alone
 //	1  rules: pure
-//	2  rules on rules: pure; and how all drivers make files and folders that last
+//	2  rules on rules: pure; how all drivers make files and folders that last, and how faces
+//	   take connections
 //	3  drivers, each owning one outside thing; they may import 0 to 2
 //	4  movers and faces; they may import 0 to 2 too, and declare the small interfaces they
 //	   need: which driver serves them is chosen above
@@ -28,7 +29,7 @@ var floors = map[string]int{
 	"survey/custody": 1, "survey/ticket": 1, "survey/score": 1, "survey/mask": 1, "survey/flag": 1, "survey/locale": 1,
 	"sync/wire": 1, "kiosk": 1,
 
-	"survey/share": 2, "survey/storetest": 2, "survey/disk": 2, "assets/browsertest": 2,
+	"survey/share": 2, "survey/storetest": 2, "survey/disk": 2, "assets/browsertest": 2, "kiosk/listen": 2,
 
 	"kiosk/journal": 3, "kiosk/identity": 3, "kiosk/panel": 3, "kiosk/qr": 3,
 	"survey/files": 3, "survey/boltstore": 3, "survey/pgstore": 3, "survey/export": 3, "survey/evidence": 3,

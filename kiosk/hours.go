@@ -76,10 +76,10 @@ func stretches(path string, texts []string, ps *survey.Problems) []stretch {
 		case slices.ContainsFunc(list, func(o stretch) bool { return s.from < o.to && o.from < s.to }):
 			ps.Add(at, text, "chồng lên một khoảng khác của ngày này", "it overlaps another one of this day")
 		default:
-			list = append(list, s)
+			place, _ := slices.BinarySearchFunc(list, s, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
+			list = slices.Insert(list, place, s)
 		}
 	}
-	slices.SortFunc(list, func(a, b stretch) int { return cmp.Compare(a.from, b.from) })
 	var joined []stretch
 	for _, s := range list {
 		if n := len(joined); n > 0 && joined[n-1].to == s.from {

@@ -623,6 +623,44 @@ func TestARepeatIsJudgedByWhenItWasPressed(t *testing.T) {
 	}
 }
 
+// A press that waits for the disk while later ones are kept is no repeat of those, if it was
+// pressed long before them: that person, too, counts once.
+func TestAPressThatComesLateIsNoRepeatOfALaterOne(t *testing.T) {
+	h := open(t)
+	began := h.now
+	waited := press("waited", 5)
+	waited.Channel, waited.Pressed = survey.Button, began
+	h.journal.refuse = errors.New("not now")
+	if _, err := h.Record(t.Context(), waited); err == nil {
+		t.Fatal("the disk took it")
+	}
+	h.journal.refuse = nil
+	if e := h.after(10*time.Second, press("touch", 2)); e.Response.Has(survey.TooSoon) {
+		t.Error("a press 10 s after one that waits is flagged")
+	}
+	if e := h.after(time.Second, waited); e.Response.Has(survey.TooSoon) {
+		t.Error("one that waited is flagged, and was pressed 10 s before the other")
+	}
+	if e := h.after(time.Second, press("again", 2)); !e.Response.Has(survey.TooSoon) {
+		t.Error("a press 2 s after the touch is not flagged")
+	}
+	// Of two that are close together, one of which nobody knows, the first stays the first.
+	first, second := press("first", 5), press("second", 4)
+	h.now = h.now.Add(time.Minute)
+	first.Pressed = h.now
+	h.journal.loseEntry = true
+	if _, err := h.Record(t.Context(), first); !errors.Is(err, kiosk.ErrUnknown) {
+		t.Fatal(err)
+	}
+	h.journal.loseEntry = false
+	if e := h.after(time.Second, second); !e.Response.Has(survey.TooSoon) {
+		t.Error("a press 1 s after one of which nobody knows is not flagged")
+	}
+	if e := h.after(time.Second, first); e.Response.Has(survey.TooSoon) {
+		t.Error("both are left out")
+	}
+}
+
 // Who changes their mind has pressed: the next press is measured from there.
 func TestAChangeOfMindIsAPress(t *testing.T) {
 	h := open(t)

@@ -23,7 +23,8 @@ const (
 	Paper    Channel = "paper"
 )
 
-// Channels are all channels, in the order in which tables show them.
+// Channels are all channels. A ticket names one by its place here, so new ones come at the
+// end.
 var Channels = []Channel{Button, Touch, QR, Web, App, Portal, Campaign, Paper}
 
 // Stage is the point of a case at which the citizen was asked (khâu).
@@ -38,7 +39,8 @@ const (
 	Result     Stage = "result"
 )
 
-// Stages are all stages in the order of a case.
+// Stages are all stages in the order of a case. A ticket names one by its place here, so
+// new ones come at the end.
 var Stages = []Stage{Reception, Supplement, Refusal, Result}
 
 // RespondentKind says for whom the respondent came, where known.
@@ -50,7 +52,8 @@ const (
 	Organisation RespondentKind = "organisation"
 )
 
-// RespondentKinds are all kinds of respondents.
+// RespondentKinds are all kinds of respondents. A ticket names one by its place here, so
+// new ones come at the end.
 var RespondentKinds = []RespondentKind{Citizen, Organisation}
 
 // AnswerKind tells a level from the two ways of giving none.

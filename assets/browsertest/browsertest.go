@@ -43,9 +43,13 @@ func Need(t testing.TB, missing string, programs ...string) string {
 }
 
 // Chromium starts a browser that ends with the test, or after life. Tabs are opened with
-// chromedp.NewContext on what it returns.
+// chromedp.NewContext on what it returns. With -short, as the race detector is run, no page
+// is tried in a browser: what it would tell there the tests without one tell sooner.
 func Chromium(t testing.TB, life time.Duration, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: no page is tried in a real browser")
+	}
 	path := Need(t, "no page is tried in a real browser", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 	all := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.WSURLReadTimeout(time.Minute))
@@ -150,6 +154,9 @@ func Picture(t testing.TB, ctx context.Context, name string) {
 		return
 	}
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
 	}

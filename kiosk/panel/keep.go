@@ -45,6 +45,9 @@ func (p *Panel) keep(ctx, trying context.Context, j job) {
 	}
 	if err != nil {
 		p.refuse(err)
+		if p.options.OnRefused != nil && !errors.Is(err, kiosk.ErrUnknown) {
+			p.options.OnRefused(p.device.Counter)
+		}
 		return
 	}
 	p.count(func(st *State) { st.Kept++ })

@@ -346,6 +346,10 @@ func TestTabletsFromTheMenu(t *testing.T) {
 	if a := h.operate(t, "token", token, "do", "pair", "id", "Q9"); !strings.Contains(a.text, "Q1, Q2") || strings.Contains(a.text, "shown") {
 		t.Errorf("%s", a.text)
 	}
+	deaf := newHall(t, func(o *Options, _ *Settings) { o.Addresses = nil })
+	if a := deaf.operate(t, "token", deaf.enter(t)); !strings.Contains(a.text, "listen: 0.0.0.0:8081") || strings.Contains(a.text, `value="pair"`) {
+		t.Errorf("a code is offered that no tablet could use: %s", a.text)
+	}
 	h.told(t, "operator: the operator's menu was entered", "tablet: a pairing code was made for a tablet at counter Q2", "tablet: tablet "+id+" is paired with counter Q2", "tablet: tablet "+id+" of counter Q2 is revoked")
 }
 

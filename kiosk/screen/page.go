@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -282,7 +281,7 @@ func (s *Screen) front(c *fiber.Ctx) error {
 		return s.outOfService(c)
 	}
 	if now.settings.Role == survey.OnlineGateway {
-		return s.message(c, "online", fiber.StatusOK)
+		return &failure{kind: notFound} // its screen is the web form, at another address
 	}
 	if _, ok := s.caller(c); !ok {
 		return s.message(c, "away", fiber.StatusForbidden)
@@ -374,43 +373,6 @@ func (s *Screen) rendered(name string, with any) ([]byte, error) {
 		return nil, fmt.Errorf("make the page %q: %w", name, err)
 	}
 	return b.Bytes(), nil
-}
-
-// revision answers the page's question whether another page is due.
-func (s *Screen) revision(c *fiber.Ctx) error {
-	s.Look()
-	now := s.shown.Load()
-	if now == nil || s.unready() != nil {
-		return c.SendString(s.outRevision(s.whyOut()))
-	}
-	p, err := s.placeOf(c, now)
-	if err != nil {
-		return err
-	}
-	if now = now.at(p); s.asleep(c, now) {
-		return c.SendString(s.closedRevision(now))
-	}
-	return c.SendString(now.revision + s.sign())
-}
-
-// outRevision changes with the reason, so that the page does.
-func (s *Screen) outRevision(why *failure) string {
-	return why.code + "-" + digest([]byte(why.told.In(survey.Vietnamese)+s.build))
-}
-
-// revisionOf names a page by what it shows and by the program's files.
-func (s *Screen) revisionOf(v view) (string, error) {
-	page, err := s.rendered("page", v)
-	if err != nil {
-		return "", err
-	}
-	return digest(append(page, s.build...)), nil
-}
-
-// digest names bytes by their content.
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
 }
 
 // newKey is the idempotency key of one turn without the script.

@@ -220,7 +220,7 @@ func TestTheOnlineGatewayHasNoScreen(t *testing.T) {
 	})
 	fromAfar(s.Screen)
 	a := s.get(t, "/", "Host", "khaosat.example")
-	if a.StatusCode != 200 || !strings.Contains(a.text, "Cổng khảo sát trực tuyến") || strings.Contains(a.text, "một lần chạm") || strings.Contains(a.text, "<form") || strings.Contains(a.text, "<script") {
+	if a.StatusCode != 404 || !strings.Contains(a.text, "Không có trang này") || strings.Contains(a.text, "một lần chạm") || strings.Contains(a.text, "<form") || strings.Contains(a.text, "<script") {
 		t.Errorf("%d %s", a.StatusCode, a.text)
 	}
 	if a := s.post(t, press(5, "k")); a.StatusCode != 403 {
@@ -270,7 +270,7 @@ func TestEveryWordIsThereInBothLanguagesAndUsed(t *testing.T) {
 	if err := json.Unmarshal(raw, &words); err != nil {
 		t.Fatal(err)
 	}
-	views := []string{"online", "away", "lost", "kept", "nocounter"} // shown by name
+	views := []string{"away", "lost", "kept", "nocounter"} // shown by name
 	used := map[string]bool{"language": true, "title": true, "languages": true, "contrast": true, "text": true, "closed.answer": true, "pair.wrong": true, "pair.locked": true, "pair.broken": true}
 	for _, l := range staffLines {
 		used[l] = true

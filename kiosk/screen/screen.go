@@ -19,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"hailong/kiosk"
+	"hailong/kiosk/listen"
 	"hailong/survey"
 )
 
@@ -66,7 +67,7 @@ type Screen struct {
 	build   string // names the page and its files, so that a new program renews old pages
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = out of service: not enrolled
-	ln      atomic.Pointer[listener]
+	ln      atomic.Pointer[listen.Listener]
 	feed    feed // what happens on the counters' button panels
 
 	near     func(netip.Addr) bool // the box itself: loopback
@@ -168,7 +169,7 @@ func (s *Screen) Hide() { s.shown.Store(nil) }
 
 // Serve answers requests on ln until [Screen.Shutdown].
 func (s *Screen) Serve(ln net.Listener) error {
-	l := listen(s.guarded(ln))
+	l := listen.On(s.guarded(ln))
 	s.ln.Store(l)
 	if err := s.app.Listener(l); err != nil {
 		return fmt.Errorf("serve the screen on %s: %w", ln.Addr(), err)
@@ -183,7 +184,7 @@ func (s *Screen) Handler() fasthttp.RequestHandler { return s.app.Handler() }
 // ctx ends. A screen that was shut down does not serve again.
 func (s *Screen) Shutdown(ctx context.Context) error {
 	if l := s.ln.Load(); l != nil {
-		l.hush()
+		l.Hush()
 	}
 	s.feed.end()
 	if err := s.app.ShutdownWithContext(ctx); err != nil {

@@ -209,25 +209,16 @@ func (t *tablets) revoke(id string) (gone Tablet, ok bool, err error) {
 	return Tablet{ID: p.ID, Counter: p.Counter, Since: p.Since, Seen: p.seen}, true, err
 }
 
-// crockford is Crockford's base32: digits and letters without I, L, O and U.
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
 // newCode draws a one-time code of 40 random bits, for people to read and type.
 func newCode() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	for i, v := range b {
-		b[i] = crockford[v&31]
-	}
-	return string(b[:4]) + "-" + string(b[4:])
+	s := survey.DrawSigns(8)
+	return s[:4] + "-" + s[4:]
 }
 
-// codeHash names a code. Case, hyphens and spaces do not matter, and letters that look
-// like digits are taken for them.
+// codeHash names a code, however it is typed.
 func codeHash(code string) survey.Hash {
 	if len(code) > 64 {
 		code = ""
 	}
-	plain := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(code))
-	return sha256.Sum256([]byte("hailong/tablet/v1\x00" + plain))
+	return sha256.Sum256([]byte("hailong/tablet/v1\x00" + survey.PlainSigns(code)))
 }

@@ -199,6 +199,22 @@ func TestSilentConnections(t *testing.T) {
 	s.phone().get("/").want(t, 200, "front")
 }
 
+// Browsers open connections before they need them. Such a one does not hold up the stop,
+// which the stand's end tries, and the gate forgets it.
+func TestAStopDoesNotWaitForSilentConnections(t *testing.T) {
+	var silent net.Conn
+	t.Cleanup(func() { _ = silent.Close() }) // after the stop
+	s := open(t)
+	conns := func() int { s.form.gate.mu.Lock(); defer s.form.gate.mu.Unlock(); return s.form.gate.conns }
+	var err error
+	if silent, err = net.Dial("tcp", s.base[len("http://"):]); err != nil {
+		t.Fatal(err)
+	}
+	until(t, func() bool { return conns() == 1 })
+	s.form.ln.Load().Hush()
+	until(t, func() bool { return conns() == 0 })
+}
+
 // Whoever sends a request letter by letter is cut off once it should have been there.
 func TestASlowRequestIsCutOff(t *testing.T) {
 	s := open(t, func(o *Options) { o.Patience = 300 * time.Millisecond })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +77,9 @@ func (f *Form) reopen(c *fiber.Ctx, now *shown, d *door, used survey.Entry, lang
 		d.version = survey.Version{Hash: used.Response.Questionnaire, Questionnaire: q}
 	}
 	if _, rest, ok := split(d.version); done || !ok || len(rest) == 0 {
-		return f.render(c, fiber.StatusOK, mayGoBack, f.at(d, "done", lang))
+		v := f.at(d, "done", lang)
+		v.Switch = true
+		return f.render(c, fiber.StatusOK, mayGoBack, v)
 	}
 	return f.goOn(c, fiber.StatusOK, d, used.Response.Ticket.Visit, used.ID, "resume", f.at(d, "more", lang))
 }
@@ -255,10 +258,9 @@ func (f *Form) unsaved(c *fiber.Ctx, d *door, sent fields, lang survey.Lang) err
 		return f.out(c, lang)
 	}
 	v := f.at(d, "unsaved", lang)
-	for name, values := range sent {
-		v.Hidden = append(v.Hidden, hidden{name, strings.ToValidUTF8(values[0], "\uFFFD")})
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		v.Hidden = append(v.Hidden, hidden{name, strings.ToValidUTF8(sent.get(name), "\uFFFD")})
 	}
-	slices.SortFunc(v.Hidden, func(a, b hidden) int { return strings.Compare(a.Name, b.Name) })
 	return f.render(c, fiber.StatusServiceUnavailable, keepNot, v)
 }
 

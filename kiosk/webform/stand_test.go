@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"encoding/hex"
 	"io"
 	"log/slog"
 	"net"
@@ -46,7 +45,6 @@ type stand struct {
 	short   string // a poster's short address
 	quick   string // another's, with a questionnaire of its own
 	unknown string // another's, with one that is not known here
-	change  func(*Options)
 
 	mu    sync.Mutex // protects the rest
 	now   time.Time
@@ -343,8 +341,6 @@ func (s *stand) counted(want int) []survey.Entry {
 	}
 	return all
 }
-
-func visitHex(v survey.Visit) string { return hex.EncodeToString(v[:]) }
 
 func levelOf(e survey.Entry, q survey.QuestionCode) survey.Level {
 	i := slices.IndexFunc(e.Response.Answers, func(a survey.Answer) bool { return a.Question == q })

@@ -19,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"hailong/kiosk"
+	"hailong/kiosk/listen"
 	"hailong/survey"
 	"hailong/survey/ticket"
 )
@@ -85,7 +86,7 @@ type Form struct {
 	gate    *gate
 	app     *fiber.App
 	shown   atomic.Pointer[shown] // nil = not in service
-	ln      atomic.Pointer[listener]
+	ln      atomic.Pointer[listen.Listener]
 	figures struct{ kept, unsaved, limited atomic.Uint64 }
 }
 
@@ -192,7 +193,7 @@ func (f *Form) Figures() Figures {
 
 // Serve answers requests on ln until [Form.Shutdown]: over TLS where the options say so.
 func (f *Form) Serve(ln net.Listener) error {
-	l := listen(ln, f.gate, f.options.TLS)
+	l := listen.On(bounded{ln, f.gate, f.options.TLS})
 	f.ln.Store(l)
 	if err := f.app.Listener(l); err != nil {
 		return fmt.Errorf("serve the web form on %s: %w", ln.Addr(), err)
@@ -204,7 +205,7 @@ func (f *Form) Serve(ln net.Listener) error {
 // ctx ends. A form that was shut down does not serve again.
 func (f *Form) Shutdown(ctx context.Context) error {
 	if l := f.ln.Load(); l != nil {
-		l.hush()
+		l.Hush()
 	}
 	if err := f.app.ShutdownWithContext(ctx); err != nil {
 		return fmt.Errorf("stop the web form: %w", err)

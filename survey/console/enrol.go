@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -19,28 +18,15 @@ import (
 	"hailong/survey/custody"
 )
 
-// crockford is Crockford's base32: digits and letters without I, L, O and U.
-const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
 // newCode draws a one-time code of 80 random bits, for people to read and type.
 func newCode() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: see crypto/rand
-	var s strings.Builder
-	for i, v := range b {
-		if i > 0 && i%4 == 0 {
-			s.WriteByte('-')
-		}
-		s.WriteByte(crockford[v&31])
-	}
-	return s.String()
+	s := survey.DrawSigns(16)
+	return strings.Join([]string{s[:4], s[4:8], s[8:12], s[12:]}, "-")
 }
 
-// codeHash is what is kept of a one-time code. Case, hyphens and spaces do not matter,
-// and letters that look like digits are taken for them, as Crockford's rules say.
+// codeHash is what is kept of a one-time code, however it is typed.
 func codeHash(code string) survey.Hash {
-	plain := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(code))
-	return sha256.Sum256([]byte("hailong/invitation/v1\x00" + plain))
+	return sha256.Sum256([]byte("hailong/invitation/v1\x00" + survey.PlainSigns(code)))
 }
 
 // enrolJSON is a kiosk's request to be taken in.

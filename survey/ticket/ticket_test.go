@@ -3,7 +3,9 @@ package ticket_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base32"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +83,29 @@ func TestTicketsComeBackAsTheyWere(t *testing.T) {
 }
 
 // A ticket of which anything was changed opens nothing.
+// Links that were handed out must go on meaning what they meant.
+func TestPlacesInAListStandInTicketsForEver(t *testing.T) {
+	same := func(what string, got, want any) {
+		t.Helper()
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v; tickets know them as %v: only the end may grow", what, got, want)
+		}
+	}
+	same("stages", survey.Stages[:4], []survey.Stage{survey.Reception, survey.Supplement, survey.Refusal, survey.Result})
+	same("channels", survey.Channels[:8], []survey.Channel{survey.Button, survey.Touch, survey.QR, survey.Web, survey.App, survey.Portal, survey.Campaign, survey.Paper})
+	same("respondents", survey.RespondentKinds[:2], []survey.RespondentKind{survey.Citizen, survey.Organisation})
+	tk := fullTicket()
+	text, err := tk.Sign(centreKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(text)
+	at := bytes.Index(b, []byte("service")) + len("service")
+	if want := []byte{3, 4, 2}; err != nil || !bytes.Equal(b[at:at+3], want) {
+		t.Errorf("stage, channel and respondent are %v, want %v (%v)", b[at:at+3], want, err)
+	}
+}
+
 func TestEveryByteOfATicketMatters(t *testing.T) {
 	for _, text := range []string{signed(t, kioskKey, screenTicket()), signed(t, centreKey, fullTicket())} {
 		tried := 0

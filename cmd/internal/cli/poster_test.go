@@ -179,6 +179,7 @@ func TestThePrintedSheet(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(794, 1123, chromedp.EmulateScale(2)), chromedp.Navigate("file://"+path)); err != nil {
 		t.Fatal(err)
 	}
+	browsertest.Accessible(t, ctx, "the sheet")
 	ask := func(script string) (v []float64) {
 		t.Helper()
 		v, err := chromedp.Run(ctx, chromedp.Evaluate[[]float64](script))

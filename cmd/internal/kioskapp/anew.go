@@ -18,8 +18,7 @@ import (
 // codeHash is what is kept of the one-time code that a kiosk was taken in with. However
 // people write it, it is one code; see codeForm.
 func codeHash(code string) []byte {
-	plain := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(code))
-	sum := sha256.Sum256([]byte("hailong/code of a kiosk/v1\x00" + plain))
+	sum := sha256.Sum256([]byte("hailong/code of a kiosk/v1\x00" + survey.PlainSigns(code)))
 	return sum[:]
 }
 

@@ -3,6 +3,7 @@ package kioskapp
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -50,15 +51,14 @@ func (h *Hours) timetable() (*kiosk.Hours, error) {
 		Holidays: h.Holidays, Special: map[survey.Date][]string{},
 	}
 	var ps survey.Problems
-	for text, day := range h.Open {
+	for _, text := range slices.Sorted(maps.Keys(h.Open)) {
 		d, err := survey.ParseDate(text)
 		if err != nil {
 			ps.Add("hours.open."+text, text, "ngày phải có dạng NĂM-THÁNG-NGÀY, ví dụ 2026-03-31", "a day is written YYYY-MM-DD, for example 2026-03-31")
 			continue
 		}
-		t.Special[d] = day
+		t.Special[d] = h.Open[text]
 	}
-	slices.SortFunc(ps, func(a, b survey.Problem) int { return strings.Compare(a.Path, b.Path) })
 	hours, err := kiosk.NewHours("hours", t)
 	if more := (survey.Problems)(nil); err != nil {
 		more, _ = err.(survey.Problems)

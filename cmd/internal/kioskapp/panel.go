@@ -51,7 +51,7 @@ func (a *App) prepareButtons() error {
 		b.panels = append(b.panels, panel.New(d, panel.Options{
 			Record: a.recordButton, Ask: func() (string, survey.QuestionCode) { return b.questionnaire, b.question },
 			Tell:   func(w survey.Words) { a.tell(remark{DiaryButtons, w}) },
-			OnKept: a.thanked, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
+			OnKept: a.thanked, OnRefused: a.notKept, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
 		}))
 	}
 	return ps.Err()
@@ -107,6 +107,12 @@ func (a *App) thanked(c survey.CounterCode) {
 	first, _ := a.buttons.first.Load(c)
 	id, _ := first.(survey.RecordID)
 	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelThanks, First: id})
+}
+
+// notKept hears that a button's press is not kept: whoever pressed is asked, by that counter's
+// screen, to press again.
+func (a *App) notKept(c survey.CounterCode) {
+	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelFailed})
 }
 
 // strangeCounters says which panels are of counters that the kiosk does not serve: their

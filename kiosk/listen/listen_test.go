@@ -1,4 +1,4 @@
-package screen
+package listen
 
 import (
 	"net"
@@ -13,7 +13,7 @@ func TestNoConnectionIsRememberedForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	l := listen(ln)
+	l := On(ln)
 	next := func() net.Conn {
 		t.Helper()
 		caller, err := net.Dial("tcp", ln.Addr().String())
@@ -47,7 +47,7 @@ func TestNoConnectionIsRememberedForEver(t *testing.T) {
 	}
 	remembers(0, "after the other was closed unread")
 	next()
-	l.hush()
+	l.Hush()
 	remembers(0, "after the end")
 	late := next()
 	remembers(0, "with a late caller")
