@@ -344,6 +344,22 @@ func TestATabletIsNotPairedWithoutTheDisk(t *testing.T) {
 	}
 }
 
+// More tablets than anybody has are a mistake or a theft: the next one waits until another
+// is revoked.
+func TestSoManyTabletsAndNoMore(t *testing.T) {
+	h := newHall(t)
+	for i := range maxTablets {
+		h.tablets.paired = append(h.tablets.paired, &pairing{ID: fmt.Sprint(i), Counter: "Q1", Hash: survey.Hash{1, byte(i)}})
+	}
+	if _, _, err := h.Screen.invite("Q1"); err == nil || err.(*failure).kind != manyTablets {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := h.revoke("7"); err != nil {
+		t.Fatal(err)
+	}
+	h.tablet(t, "Q1")
+}
+
 func TestTheGatewayPairsNoTablets(t *testing.T) {
 	h := newHall(t, func(_ *Options, set *Settings) { set.Role = survey.OnlineGateway })
 	h.afar.Store(true)

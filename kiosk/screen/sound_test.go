@@ -30,6 +30,9 @@ func TestOnlyKnownSoundsAreServed(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.text)
 		}
 	}
+	if a := s.get(t, "/audio/vi/question.mp3", "X-Forwarded-For", "10.0.0.9"); a.StatusCode != 403 {
+		t.Errorf("a stranger: %d", a.StatusCode)
+	}
 	if csp := s.get(t, "/").Header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "; media-src 'self'") {
 		t.Errorf("the page may not play: %s", csp)
 	}

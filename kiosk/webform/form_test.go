@@ -211,6 +211,9 @@ func TestWhoComesToTheSameBrowserLearnsNoAnswer(t *testing.T) {
 	held = []string{strings.TrimSuffix(p.client.Jar.(*jar).all[at].Value, "-done")}
 	probe("first")
 	probe("more")
+	if chain := s.journal.Chain().String(); strings.Contains(thanks.body, chain) {
+		t.Error("the page tells which record is the phone's")
+	}
 	if held[0] == opened.Get("visit") {
 		t.Error("the cookie tells the visit")
 	}
@@ -240,6 +243,19 @@ func TestAFormOpenedInTimeMayBeSentLater(t *testing.T) {
 	s.set(func() { s.now = noon.Add(80 * time.Hour) })
 	p.post(other, foreign, "a.Z0", "5").want(t, 410, "expired")
 	s.counted(1)
+}
+
+// A poster that was withdrawn, or that the centre never hung, opens nothing, though its
+// signature is the centre's and its time has not come; nor is a form sent that was opened
+// before.
+func TestAPosterThatDoesNotHang(t *testing.T) {
+	s := open(t)
+	p := s.phone()
+	at := sign(t, centreKey, ticket.Ticket{Class: survey.PosterTicket, Nonce: ticket.NewNonce(), Expires: noon.AddDate(1, 0, 0), Counter: counter})
+	p.get(at).want(t, 404, "bad")
+	form := p.get("/"+s.short).want(t, 200, "first").form()
+	p.post(at, form, "a.Z0", "1").want(t, 404, "bad")
+	s.counted(0)
 }
 
 func TestAPosterTakesAnyNumberOfVisits(t *testing.T) {

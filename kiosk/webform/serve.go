@@ -95,13 +95,11 @@ func (f *Form) goOn(c *fiber.Ctx, status int, d *door, visit survey.Visit, first
 	for _, q := range rest {
 		v.Rest = append(v.Rest, v.ask(d.version, q, "-", true))
 	}
-	shows := hex.EncodeToString(visit[:])
-	if d.ticket.Class.Single() {
-		shows = f.pass(byForm, d, visit)
-	}
-	v.Hidden = []hidden{
-		{fieldStep, stepMore}, {fieldVisit, shows}, {fieldRecord, first.String()},
-		{fieldVersion, d.version.ID()}, {fieldLang, string(v.Lang)},
+	v.Hidden = []hidden{{fieldStep, stepMore}, {fieldVersion, d.version.ID()}, {fieldLang, string(v.Lang)}}
+	if d.ticket.Class.Single() { // its record is found by the ticket; no page tells which of all records is this phone's
+		v.Hidden = append(v.Hidden, hidden{fieldVisit, f.pass(byForm, d, visit)})
+	} else {
+		v.Hidden = append(v.Hidden, hidden{fieldVisit, hex.EncodeToString(visit[:])}, hidden{fieldRecord, first.String()})
 	}
 	return f.render(c, status, mayGoBack, v)
 }
