@@ -22,6 +22,15 @@ func TestEveryExampleFileIsValid(t *testing.T) {
 	if err != nil || len(paths) < 4 {
 		t.Fatalf("files %v, %v", paths, err)
 	}
+	taken := map[string]string{} // every address belongs to one: they are tried side by side
+	mine := func(path string, addresses ...string) {
+		for _, a := range addresses {
+			if other := taken[a]; other != "" {
+				t.Errorf("%s and %s both listen at %s", other, path, a)
+			}
+			taken[a] = path
+		}
+	}
 	for _, path := range paths {
 		var err error
 		program, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".yaml"), "-")
@@ -31,8 +40,14 @@ func TestEveryExampleFileIsValid(t *testing.T) {
 			if c, err = kioskapp.Load(path); (c.Role == survey.OnlineGateway) != (program == "gateway") {
 				t.Errorf("%s has the role %s", path, c.Role)
 			}
+			mine(path, c.Listen)
+			if program == "gateway" {
+				mine(path, c.Internal)
+			}
 		case "aggregator":
-			_, err = centreapp.Load(path)
+			var c centreapp.Config
+			c, err = centreapp.Load(path)
+			mine(path, c.Listen, c.NATS.Listen)
 		default:
 			t.Errorf("%s: which program is it for? Name it kiosk-…, gateway-… or aggregator-….yaml", path)
 		}

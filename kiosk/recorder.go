@@ -115,17 +115,20 @@ type Recorder struct {
 	settings Settings
 	journal  Journal
 
-	mu   sync.Mutex // protects last
-	last map[survey.CounterCode]pressed
+	mu     sync.Mutex // protects latest
+	latest map[survey.CounterCode][]pressed
 }
 
-// pressed is the last press on a counter's screen or buttons.
+// pressed is one of the latest presses on a counter's screen or buttons.
 type pressed struct {
-	nonce  survey.Nonce
-	at     time.Time
-	soon   bool      // it came too soon after the one before
-	before time.Time // when the one before was; zero if there was none
+	nonce survey.Nonce
+	at    time.Time
+	soon  bool // it came too soon after another
 }
+
+// remembered is how many presses of a counter are remembered: more than may wait for the
+// disk at a time, since each of those may come here after later ones.
+const remembered = 64
 
 // NewRecorder makes a Recorder over a journal. At least one counter must be given.
 func NewRecorder(s Settings, j Journal) *Recorder {
@@ -135,7 +138,7 @@ func NewRecorder(s Settings, j Journal) *Recorder {
 	if s.Stage == "" {
 		s.Stage = survey.Result
 	}
-	return &Recorder{settings: s, journal: j, last: map[survey.CounterCode]pressed{}}
+	return &Recorder{settings: s, journal: j, latest: map[survey.CounterCode][]pressed{}}
 }
 
 // Record keeps a press and returns its entry once it is durable. The same key gives
@@ -303,9 +306,10 @@ func (r *Recorder) draft(p Press, nonce survey.Nonce) (survey.Draft, error) {
 // onTheSpot reports whether a press was made on a counter's own screen or buttons.
 func onTheSpot(ch survey.Channel) bool { return ch == survey.Button || ch == survey.Touch }
 
-// tooSoon reports whether a press follows the one before on the same counter's screen
-// or buttons too closely, and remembers it. A press sent again is the same press. One
-// that replaces another is no repeat, but changing one's mind does not launder one.
+// tooSoon reports whether a press on a counter's screen or buttons is too close to another
+// one there, and remembers it. A press that had to wait may come here after one that was
+// pressed later; only how far apart they were pressed matters. A press sent again is the same
+// press. One that replaces another is no repeat, but changing one's mind does not launder one.
 func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Time, replaced *survey.Entry) bool {
 	soon := replaced != nil && replaced.Response.Has(survey.TooSoon)
 	if r.settings.Repeat <= 0 || !onTheSpot(resp.Channel) {
@@ -316,17 +320,17 @@ func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Ti
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last := r.last[resp.Counter]
-	if last.nonce == nonce {
-		return last.soon
+	list := r.latest[resp.Counter]
+	for _, p := range list {
+		if p.nonce == nonce {
+			return p.soon
+		}
+		soon = soon || replaced == nil && at.Sub(p.at).Abs() < r.settings.Repeat
 	}
-	if replaced == nil {
-		soon = !last.at.IsZero() && at.Sub(last.at) < r.settings.Repeat
+	if len(list) == remembered {
+		list = slices.Delete(list, 0, 1)
 	}
-	if at.Before(last.at) { // it was pressed before one that was quicker to come here
-		at = last.at
-	}
-	r.last[resp.Counter] = pressed{nonce: nonce, at: at, soon: soon, before: last.at}
+	r.latest[resp.Counter] = append(list, pressed{nonce: nonce, at: at, soon: soon})
 	return soon
 }
 
@@ -335,9 +339,7 @@ func (r *Recorder) tooSoon(resp *survey.Response, nonce survey.Nonce, at time.Ti
 func (r *Recorder) forget(c survey.CounterCode, nonce survey.Nonce) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last := r.last[c]; last.nonce == nonce {
-		r.last[c] = pressed{at: last.before}
-	}
+	r.latest[c] = slices.DeleteFunc(r.latest[c], func(p pressed) bool { return p.nonce == nonce })
 }
 
 // link checks the record that a response replaces or continues, and returns it.
@@ -362,10 +364,22 @@ func (r *Recorder) link(resp *survey.Response) (*survey.Entry, error) {
 		ps.Add(path, id.String(), "thiết bị này không có phiếu đó", "this kiosk holds no such record")
 	case e.Response.Counter != resp.Counter:
 		ps.Add(path, id.String(), "phiếu đó thuộc quầy khác", "that record belongs to another counter")
+	case resp.Ticket == nil && onTheSpot(resp.Channel) && r.over(&e):
+		ps.Add(path, id.String(), "lượt trả lời đó đã kết thúc từ lâu", "that visit ended long ago")
 	case path == "continues" && e.Response.Questionnaire == resp.Questionnaire && answersAgain(&e.Response, resp):
 		ps.Add(path, id.String(), "phiếu nối tiếp trả lời lại câu đã trả lời", "a continuing response answers a question again")
 	}
 	return &e, ps.Err()
+}
+
+// visitLife is longer than anybody stands at a screen, with all the time that they ask for.
+const visitLife = time.Hour
+
+// over reports whether the visit of a record on the spot has ended, by the box's clock.
+// Numbers of records are no secret: who has got hold of a tablet's credential must not
+// rewrite what was answered days ago.
+func (r *Recorder) over(e *survey.Entry) bool {
+	return !e.At.IsZero() && r.settings.Now().Sub(e.At).Abs() > visitLife
 }
 
 func answersAgain(before, now *survey.Response) bool {

@@ -17,6 +17,7 @@ import (
 // notebook is a journal in memory that can do what a real one does on a bad day: fail
 // before keeping, and fail after keeping.
 type notebook struct {
+	now     func() time.Time
 	mu      sync.Mutex
 	entries []survey.Entry
 	appends int // calls that were meant to keep something
@@ -47,7 +48,7 @@ func (n *notebook) Append(_ context.Context, d survey.Draft) (survey.Entry, bool
 		}
 	}
 	e := survey.Entry{
-		ID: survey.RecordID{Chain: chain, Sequence: uint64(len(n.entries) + 1)}, Nonce: d.Nonce,
+		ID: survey.RecordID{Chain: chain, Sequence: uint64(len(n.entries) + 1)}, Nonce: d.Nonce, At: n.now(),
 		Response: d.Response, Comment: d.Comment, HadComment: d.Comment != "",
 	}
 	n.entries = append(n.entries, e)
@@ -111,7 +112,8 @@ type hall struct {
 }
 
 func open(t *testing.T, change ...func(*kiosk.Settings)) *hall {
-	h := &hall{t: t, journal: &notebook{}, now: time.Date(2026, 3, 2, 9, 0, 0, 0, survey.Zone)}
+	h := &hall{t: t, now: time.Date(2026, 3, 2, 9, 0, 0, 0, survey.Zone)}
+	h.journal = &notebook{now: func() time.Time { return h.now }}
 	h.reopen(change...)
 	return h
 }
@@ -393,6 +395,30 @@ func TestChangeOfMind(t *testing.T) {
 	}
 }
 
+// What was answered at a screen stands once the visit must be over: neither a change of
+// mind nor a further answer reaches it, by whatever number it is called.
+func TestAVisitThatIsOverIsNotRewritten(t *testing.T) {
+	h := open(t)
+	first := h.after(0, press("a", 1))
+	replace, follow := press("b", 5), kiosk.Press{Questionnaire: "service", Channel: survey.Touch, Key: "c", Answers: []survey.Answer{{Question: "A1", Kind: survey.AtLevel, Level: 1}}}
+	replace.Replaces, follow.Continues = first.ID, first.ID
+	for _, jump := range []time.Duration{61 * time.Minute, -3 * time.Hour} {
+		h.now = h.now.Add(jump)
+		for _, p := range []kiosk.Press{replace, follow} {
+			_, err := h.Record(t.Context(), p)
+			if ps := (survey.Problems)(nil); !errors.As(err, &ps) || len(ps) != 1 || ps[0].En != "that visit ended long ago" {
+				t.Errorf("%v later, key %s: %v", jump, p.Key, err)
+			}
+		}
+	}
+	if n := len(h.journal.entries); n != 1 {
+		t.Fatalf("%d records, want the first alone", n)
+	}
+	h.now = first.At.Add(59 * time.Minute)
+	h.after(0, replace)
+	h.after(0, follow)
+}
+
 func TestFollowUpAnswers(t *testing.T) {
 	h := open(t)
 	follow := func(key string, of survey.Entry, questions ...survey.QuestionCode) kiosk.Press {
@@ -551,7 +577,7 @@ func TestManyHandsAtOnce(t *testing.T) {
 func ExampleRecorder() {
 	r := kiosk.NewRecorder(kiosk.Settings{
 		Catalogue: survey.NewCatalogue(quick()), Counters: []survey.CounterCode{"H-1"}, Repeat: 5 * time.Second,
-	}, &notebook{}) // a real kiosk has the journal on its disk
+	}, &notebook{now: time.Now}) // a real kiosk has the journal on its disk
 	finger := kiosk.Press{
 		Questionnaire: "quick", Channel: survey.Touch, Key: "made when the page opened",
 		Answers: []survey.Answer{{Question: "Z0", Kind: survey.AtLevel, Level: 5}},
@@ -594,6 +620,44 @@ func TestARepeatIsJudgedByWhenItWasPressed(t *testing.T) {
 		if e := h.after(c.wait, pressed(fmt.Sprint("p", i), c.pressed)); e.Response.Has(survey.TooSoon) != c.soon {
 			t.Errorf("%s: flags %v", c.why, e.Response.Flags)
 		}
+	}
+}
+
+// A press that waits for the disk while later ones are kept is no repeat of those, if it was
+// pressed long before them: that person, too, counts once.
+func TestAPressThatComesLateIsNoRepeatOfALaterOne(t *testing.T) {
+	h := open(t)
+	began := h.now
+	waited := press("waited", 5)
+	waited.Channel, waited.Pressed = survey.Button, began
+	h.journal.refuse = errors.New("not now")
+	if _, err := h.Record(t.Context(), waited); err == nil {
+		t.Fatal("the disk took it")
+	}
+	h.journal.refuse = nil
+	if e := h.after(10*time.Second, press("touch", 2)); e.Response.Has(survey.TooSoon) {
+		t.Error("a press 10 s after one that waits is flagged")
+	}
+	if e := h.after(time.Second, waited); e.Response.Has(survey.TooSoon) {
+		t.Error("one that waited is flagged, and was pressed 10 s before the other")
+	}
+	if e := h.after(time.Second, press("again", 2)); !e.Response.Has(survey.TooSoon) {
+		t.Error("a press 2 s after the touch is not flagged")
+	}
+	// Of two that are close together, one of which nobody knows, the first stays the first.
+	first, second := press("first", 5), press("second", 4)
+	h.now = h.now.Add(time.Minute)
+	first.Pressed = h.now
+	h.journal.loseEntry = true
+	if _, err := h.Record(t.Context(), first); !errors.Is(err, kiosk.ErrUnknown) {
+		t.Fatal(err)
+	}
+	h.journal.loseEntry = false
+	if e := h.after(time.Second, second); !e.Response.Has(survey.TooSoon) {
+		t.Error("a press 1 s after one of which nobody knows is not flagged")
+	}
+	if e := h.after(time.Second, first); e.Response.Has(survey.TooSoon) {
+		t.Error("both are left out")
 	}
 }
 

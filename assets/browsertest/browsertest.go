@@ -155,6 +155,9 @@ func Picture(t testing.TB, ctx context.Context, name string) {
 	}
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
 	}
 	if err != nil {

@@ -17,7 +17,7 @@
   }
 
   d.addEventListener('submit', function (event) {
-    var form = event.target, tries = 0, timer = 0, button, status, data, i;
+    var form = event.target, tries = 0, timer = 0, button, status, data, style, i;
     if (form.method !== 'post') { return; }
     event.preventDefault();
     if (send) { send(); return; }
@@ -55,7 +55,10 @@
           return;
         }
         send = w.onbeforeunload = null;
+        // The policy of this page allows its own style, and not that of a newer program.
+        style = d.querySelector('style');
         d.documentElement.innerHTML = x.responseText;
+        d.head.replaceChild(style, d.querySelector('style'));
         w.scrollTo(0, 0);
         d.querySelector('h1').focus();
       };

@@ -11,6 +11,7 @@ import (
 
 	"hailong/cmd/internal/kioskapp"
 	"hailong/cmd/internal/run"
+	"hailong/survey"
 )
 
 func main() {
@@ -29,6 +30,10 @@ func start(_ context.Context, configFile string, log *slog.Logger) (run.Service,
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("Thiết bị / Kiosk %s: %s\n", a.Kiosk(), a.URL())
+	what := "Thiết bị / Kiosk"
+	if c.Role == survey.OnlineGateway {
+		what = "Cổng trực tuyến / Online gateway"
+	}
+	fmt.Printf("%s %s: %s\n", what, a.Kiosk(), a.URL())
 	return a, nil
 }

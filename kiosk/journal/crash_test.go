@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func presser(dir string) error {
 		go func() {
 			for n := 0; ; n++ {
 				key := fmt.Sprintf("%d-%d-%d", life, p, n)
-				e, appended, err := j.Append(context.Background(), draft(key))
+				e, appended, err := j.Append(context.Background(), draftOf(key))
 				if err != nil || !appended {
 					failed <- fmt.Errorf("press %s: appended %v, %w", key, appended, err)
 					return
@@ -60,6 +61,16 @@ func presser(dir string) error {
 		}()
 	}
 	return <-failed
+}
+
+// draftOf is a press with the key; every other one is made with a ticket, as at a gateway.
+func draftOf(key string) survey.Draft {
+	d := draft(key)
+	if n := len(key); (key[n-1]-'0')%2 == 1 {
+		d.Response.Channel = survey.QR
+		d.Response.Ticket = &survey.UsedTicket{Class: survey.ScreenTicket, ID: survey.TicketID(d.Nonce), Visit: survey.Visit(d.Nonce[8:])}
+	}
+	return d
 }
 
 // ledger is what was thanked: key → sequence.
@@ -166,6 +177,9 @@ func (l ledger) found(j *Journal) error {
 		}
 		if e.ID.Sequence != seq || e.Nonce != survey.KeyNonce(key) {
 			return fmt.Errorf("press %s was thanked as %d and is %d", key, seq, e.ID.Sequence)
+		}
+		if want := draftOf(key).Response; !reflect.DeepEqual(e.Response, want) { // by its ticket a second use is known
+			return fmt.Errorf("press %s was thanked and is kept as %+v, want %+v", key, e.Response, want)
 		}
 	}
 	return nil

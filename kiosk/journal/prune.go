@@ -22,6 +22,11 @@ const defaultSegment = 32 << 20
 // can be let go, too.
 const maxSegmentAge = 31 * 24 * time.Hour
 
+// spendable is for how long a ticket that was spent may still be shown: 72 h until it
+// expires, and 72 h for a form that was opened with it. Until then a disk that is half full
+// is no reason to forget that it was; one on which there is hardly any room left is.
+const spendable = 6 * 24 * time.Hour
+
 // pruneEvery is the time between two looks at what can go.
 const pruneEvery = time.Minute
 
@@ -190,12 +195,16 @@ func (j *Journal) letGo() error {
 // ever holds does not keep those after it.
 func (j *Journal) oldest() int {
 	space := j.opts.Space(j.dir)
-	scarce := space.Total > 0 && (space.Free < j.opts.Spare || space.halfFull())
+	half, scarce := space.Total > 0 && space.halfFull(), space.Total > 0 && space.Free < j.opts.Spare
 	sure, now := j.clock.sureOf(j.start, j.opts.Now()), j.opts.Now()
 	stays := map[survey.Chain]bool{}
 	list := j.segments()
 	for i, s := range list[:len(list)-1] {
-		old := sure && now.Sub(s.at) >= j.opts.Keep
+		age := time.Duration(0)
+		if sure {
+			age = now.Sub(s.at)
+		}
+		old := sure && age >= j.opts.Keep || half && age >= spendable
 		if !stays[s.chain] && (old || scarce) && j.isBacked(s) {
 			return i
 		}

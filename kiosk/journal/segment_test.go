@@ -289,7 +289,14 @@ func TestOnlyWhatABackupHoldsIsLetGo(t *testing.T) {
 	}
 	prune("backed, but young", all)
 	space.Free = 400 << 20
-	day.set(newYear.AddDate(0, 0, 1))
+	day.set(newYear.Add(spendable - time.Second))
+	contact()
+	prune("the disk is more than half full, and a ticket that was spent may still be shown", all)
+	// The control of that is below: what was let go is found no more.
+	if _, appended, err := j.Append(t.Context(), draft("0")); appended || err != nil {
+		t.Fatalf("a ticket is good once more: %v", err)
+	}
+	day.set(newYear.Add(spendable))
 	contact()
 	prune("the disk is more than half full", all-2)
 	found(t, j, int(second.Sequence), 100)

@@ -44,7 +44,10 @@ func (p *Panel) keep(ctx, trying context.Context, j job) {
 		e, err = p.record(ctx, trying, j.press)
 	}
 	if err != nil {
-		p.refuse(err, j.press.Counter)
+		p.refuse(err)
+		if p.options.OnRefused != nil && !errors.Is(err, kiosk.ErrUnknown) {
+			p.options.OnRefused(p.device.Counter)
+		}
 		return
 	}
 	p.count(func(st *State) { st.Kept++ })
@@ -106,14 +109,11 @@ func final(err error) bool {
 
 // refuse counts and tells a press that was not kept. The sign for it is not given where
 // nobody knows: it may turn out to be kept.
-func (p *Panel) refuse(err error, c survey.CounterCode) {
+func (p *Panel) refuse(err error) {
 	p.count(func(st *State) { st.Refused++ })
 	p.notKept(err)
 	if !errors.Is(err, kiosk.ErrUnknown) {
 		p.show(p.device.Failed)
-		if p.options.OnRefused != nil {
-			p.options.OnRefused(c)
-		}
 	}
 }
 

@@ -27,8 +27,8 @@ type Options struct {
 	// OnKept hears of each press that is on stable storage and is thanked for: the counter,
 	// never the level. It must not block. nil = nobody.
 	OnKept func(survey.CounterCode)
-	// OnRefused hears of each press that is known not to be kept, as OnKept does of the
-	// others. The empty counter is the kiosk's first. nil = nobody.
+	// OnRefused hears of each press that is known not to be kept, and that was tried: the
+	// panel's counter ("" = the kiosk's first). It must not block. nil = nobody.
 	OnRefused func(survey.CounterCode)
 	// Thanks is how long the thank-you stays: a key of another level replaces the answer
 	// until its end. 0 = 3 s.
@@ -254,6 +254,6 @@ func (p *Panel) send(d deed) {
 	select {
 	case p.jobs <- j:
 	default:
-		p.refuse(errCrowd, p.device.Counter)
+		p.refuse(errCrowd)
 	}
 }

@@ -93,7 +93,7 @@ func TestAButtonBoxOnATerminal(t *testing.T) {
 		if err := os.Rename(path+".new", path); err != nil {
 			t.Fatal(err)
 		}
-		hears("the device is in use")
+		hears("the device is there, and its buttons are recorded")
 		return box
 	}
 	answers := func(box *os.File, words string) {

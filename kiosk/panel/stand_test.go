@@ -76,8 +76,8 @@ func sit(t *testing.T, d panel.Device) *desk {
 		Record: recorder.Record, Clock: s, Open: s.open,
 		Ask:       func() (string, survey.QuestionCode) { return "quick", "Z0" },
 		Tell:      func(w survey.Words) { s.mu.Lock(); s.told = append(s.told, w.In(survey.English)); s.mu.Unlock() },
-		OnKept:    func(survey.CounterCode) { s.mu.Lock(); s.thanked = append(s.thanked, s.Now()); s.mu.Unlock() },
 		OnRefused: func(survey.CounterCode) { s.mu.Lock(); s.refused++; s.mu.Unlock() },
+		OnKept:    func(survey.CounterCode) { s.mu.Lock(); s.thanked = append(s.thanked, s.Now()); s.mu.Unlock() },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -342,3 +342,10 @@ func quick() *survey.Questionnaire {
 }
 
 var errBroken = errors.New("the disk does not answer")
+
+// failures is how many presses the screen heard that they are not kept.
+func (s *desk) failures() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refused
+}

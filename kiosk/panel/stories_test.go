@@ -188,7 +188,7 @@ func TestUnpluggedAndPluggedInAgain(t *testing.T) {
 				k = s.plug(layout)
 				k.play("keypad", layout, 8*time.Second)
 				s.want("1", "2", "3", "1", "2")
-				s.said(`the device ("USB Keypad") is in use`, 2)
+				s.said(`the device ("USB Keypad") is there, and its buttons are recorded`, 2)
 				if st := s.State(); !st.Open || len(st.Worries) != 0 || st.Kept != 5 || st.Refused != 0 {
 					t.Errorf("plugged in again: %+v", st)
 				}
@@ -307,8 +307,8 @@ func TestAPressThatIsNotKept(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.want("4")
 		s.said("a press was not kept: keep the answer: the disk is full", 1)
-		if st := s.State(); st.Kept != 1 || st.Refused != 1 || len(s.thanks()) != 1 || s.refused != 1 {
-			t.Errorf("%+v, thanked %v, screens told of %d", st, s.thanks(), s.refused)
+		if st := s.State(); st.Kept != 1 || st.Refused != 1 || len(s.thanks()) != 1 || s.failures() != 1 {
+			t.Errorf("%+v, thanked %v, told of %d", st, s.thanks(), s.failures())
 		}
 	})
 }

@@ -115,7 +115,7 @@ func (p *Panel) came(port *Port) {
 	if p.device.Counter != "" {
 		at, of = " cho quầy "+string(p.device.Counter), " for counter "+string(p.device.Counter)
 	}
-	p.tell(coming, "đang dùng thiết bị"+name+at, "the device"+name+" is in use"+of)
+	p.tell(coming, "đã thấy thiết bị"+name+"; nút ở đó được ghi"+at, "the device"+name+" is there, and its buttons are recorded"+of)
 }
 
 // went notes that the device is gone, or that the program ends.

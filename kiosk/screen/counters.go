@@ -151,8 +151,8 @@ func (s *Screen) counterOf(c *fiber.Ctx, p *kiosk.Press) error {
 }
 
 // belongs makes a press one of its caller's counter. A tablet's press belongs to the
-// tablet's counter and to nobody else's, and was made on a screen or on keys. The error
-// is a *failure.
+// tablet's counter and to nobody else's, was made on a screen or on keys, and says no more
+// than a screen asks. The error is a *failure.
 func (s *Screen) belongs(c *fiber.Ctx, p *kiosk.Press) error {
 	who, ok := s.caller(c)
 	switch {
@@ -164,6 +164,8 @@ func (s *Screen) belongs(c *fiber.Ctx, p *kiosk.Press) error {
 		return &failure{kind: otherCounter, value: string(p.Counter)}
 	case p.Channel != survey.Touch && p.Channel != survey.Button:
 		return &failure{kind: otherChannel, value: string(p.Channel)}
+	case p.Stage != "" || p.ResolvingUnit != "" || p.Field != "" || p.Procedure != "" || p.Respondent != "" || p.Comment != "":
+		return &failure{kind: otherAnswer} // with a stolen credential it would count against others
 	}
 	p.Counter = who.counter
 	return nil

@@ -14,9 +14,10 @@ import (
 
 // How event streams behave.
 const (
-	maxStreams = 64               // 16 counters, and pages that were renewed a moment ago
-	heartbeat  = 15 * time.Second // a comment that finds out whether the page is still there
-	queued     = 16               // events that wait for a slow page; a slower one is cut off
+	maxStreams  = 64               // 16 counters, and pages that were renewed a moment ago
+	maxOfTablet = 4                // of these, for one tablet: a stolen credential must not deafen the others
+	heartbeat   = 15 * time.Second // a comment that finds out whether the page is still there
+	queued      = 16               // events that wait for a slow page; a slower one is cut off
 )
 
 // PanelView is what a page shows of a press on a button panel.
@@ -44,26 +45,42 @@ type event struct {
 	First string    `json:"first,omitempty"`
 }
 
+// listening is whom a page belongs to.
+type listening struct {
+	counter survey.CounterCode
+	tablet  string // "" = the box itself
+}
+
 // feed passes events on to the pages that listen. The zero feed is ready.
 type feed struct {
 	mu    sync.Mutex // protects the rest
-	pages map[chan event]survey.CounterCode
+	pages map[chan event]listening
 	ended bool
 }
 
 // enter lets a page listen to a counter; nil = there are too many, or the screen stops.
-func (f *feed) enter(counter survey.CounterCode) chan event {
+func (f *feed) enter(who listening) chan event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ended || len(f.pages) >= maxStreams {
+	if f.ended || len(f.pages) >= maxStreams || who.tablet != "" && f.ofTablet(who.tablet) >= maxOfTablet {
 		return nil
 	}
 	if f.pages == nil {
-		f.pages = map[chan event]survey.CounterCode{}
+		f.pages = map[chan event]listening{}
 	}
 	page := make(chan event, queued)
-	f.pages[page] = counter
+	f.pages[page] = who
 	return page
+}
+
+// ofTablet is how many pages of a tablet listen.
+func (f *feed) ofTablet(id string) (n int) {
+	for _, who := range f.pages {
+		if who.tablet == id {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *feed) leave(page chan event) {
@@ -87,8 +104,8 @@ func (f *feed) listeners() int {
 func (f *feed) send(e event, listens func(survey.CounterCode) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for page, counter := range f.pages {
-		if !listens(counter) {
+	for page, who := range f.pages {
+		if !listens(who.counter) {
 			continue
 		}
 		select {
@@ -146,7 +163,8 @@ func (s *Screen) events(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	page := s.feed.enter(at.Code)
+	who, _ := s.caller(c) // whom placeOf has let pass
+	page := s.feed.enter(listening{counter: at.Code, tablet: who.tablet})
 	if page == nil {
 		return &failure{kind: tooManyStreams}
 	}

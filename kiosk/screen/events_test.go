@@ -119,7 +119,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	s := newStand(t)
 	var pages []chan event
 	for range maxStreams {
-		pages = append(pages, s.feed.enter(""))
+		pages = append(pages, s.feed.enter(listening{}))
 	}
 	if a := s.get(t, "/events"); a.StatusCode != 503 || a.problem(t).Type != "/problems/too-many-streams" {
 		t.Errorf("one too many: %d %s", a.StatusCode, a.text)
@@ -140,5 +140,39 @@ func TestStreamsAreBounded(t *testing.T) {
 	s.feed.leave(pages[0]) // and its handler leaves later
 	if a := s.get(t, "/events", "X-Forwarded-For", "10.0.0.9"); a.StatusCode != 403 {
 		t.Errorf("a stranger: %d", a.StatusCode)
+	}
+}
+
+// A tablet's credential opens a few streams, and leaves room for the others and the box.
+func TestATabletCannotTakeAllStreams(t *testing.T) {
+	h := newHall(t)
+	cookie, other := h.tablet(t, "Q1"), h.tablet(t, "Q1")
+	base := h.listen(t)
+	listens := func(cookie string) int {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, base+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", cookie)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res.StatusCode
+	}
+	h.afar.Store(true)
+	for i := range maxOfTablet {
+		if got := listens(cookie); got != 200 {
+			t.Fatalf("stream %d: %d", i+1, got)
+		}
+	}
+	if one, another := listens(cookie), listens(other); one != 503 || another != 200 {
+		t.Errorf("one more of the same tablet: %d, another tablet's first: %d", one, another)
+	}
+	h.afar.Store(false)
+	if got := listens(""); got != 200 {
+		t.Errorf("the box's own: %d", got)
 	}
 }

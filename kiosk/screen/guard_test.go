@@ -131,7 +131,7 @@ func TestWrongAddressesAndMethodsGetAProblem(t *testing.T) {
 			t.Errorf("%s %s: no Allow header", c.method, c.path)
 		}
 	}
-	if a := s.get(t, "/nothing"); a.StatusCode != 404 || !strings.Contains(a.text, "Không có trang này") {
+	if a := s.get(t, "/nothing"); a.StatusCode != 404 || !strings.Contains(a.text, "Không có trang này") || !strings.Contains(a.text, `<a href="/">`) {
 		t.Errorf("a page that is not there: %d %s", a.StatusCode, a.text)
 	}
 	if a := s.get(t, "/press"); a.StatusCode != 303 || a.Header.Get("Location") != "/" {

@@ -64,7 +64,7 @@ func browserUnclearHands(t *testing.T, ctx context.Context) {
 	} {
 		v.shown()
 		c.what()
-		if said := ask[string](v, `document.querySelector('.say').innerText`); said != "Xin bấm một khuôn mặt." {
+		if said := ask[string](v, `document.querySelector('.say').innerText`); said != "Xin chỉ bấm một ô." {
 			t.Errorf("%s: the page says %q", c.name, said)
 		}
 		v.pass(4000)

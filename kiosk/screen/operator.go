@@ -56,6 +56,7 @@ type menuPage struct {
 	Places  []place
 	Tablets []tabletLine
 	CanPair bool
+	Reach   bool // tablets can find the box
 	Events  []eventBody
 	CanExit bool
 	Invited *invitedPage
@@ -231,7 +232,7 @@ func (s *Screen) menu(c *fiber.Ctx, lang survey.Lang, p menuPage) error {
 	p.View, p.Home = "menu", wholeSeconds(sessionFor)
 	p.Lines = s.lines(lang)
 	p.Testing, p.Paused, p.CanExit = s.Testing(), s.Paused(), s.options.Operator.Exit != nil
-	p.CanPair = s.tablets.folder != ""
+	p.CanPair, p.Reach = s.tablets.folder != "", len(s.addresses()) > 0
 	if now := s.shown.Load(); now != nil {
 		p.Always = now.settings.Test
 		if now.settings.Role != survey.OnlineGateway {

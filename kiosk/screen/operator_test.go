@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,6 +252,33 @@ func TestTestModeEndsByItself(t *testing.T) {
 	}
 }
 
+// What a phone answers is kept at the gateway, which knows nothing of the test: it would
+// count.
+func TestInTestModeThereIsNoCodeForPhones(t *testing.T) {
+	var on atomic.Bool
+	on.Store(true)
+	h := newHall(t, withCode(&on))
+	shows := func() bool {
+		t.Helper()
+		page, picture := strings.Contains(h.get(t, "/").text, `<img src="/qr.svg"`), h.get(t, "/qr.svg").StatusCode == 200
+		if page != picture {
+			t.Errorf("on the page %v, at its address %v", page, picture)
+		}
+		return picture
+	}
+	before := shows()
+	h.operate(t, "token", h.enter(t), "do", "test-on")
+	during := shows()
+	h.later(testFor)
+	if after := shows(); !before || during || !after {
+		t.Errorf("before %v, during %v, after %v", before, during, after)
+	}
+	always := newHall(t, withCode(&on), func(_ *Options, set *Settings) { set.Test = true })
+	if a := always.get(t, "/qr.svg"); a.StatusCode != 404 {
+		t.Errorf("a box that is a test by its settings: %d", a.StatusCode)
+	}
+}
+
 func TestOutOfServiceByTheOperator(t *testing.T) {
 	h := newHall(t)
 	before := h.get(t, "/revision").text
@@ -317,6 +345,10 @@ func TestTabletsFromTheMenu(t *testing.T) {
 	}
 	if a := h.operate(t, "token", token, "do", "pair", "id", "Q9"); !strings.Contains(a.text, "Q1, Q2") || strings.Contains(a.text, "shown") {
 		t.Errorf("%s", a.text)
+	}
+	deaf := newHall(t, func(o *Options, _ *Settings) { o.Addresses = nil })
+	if a := deaf.operate(t, "token", deaf.enter(t)); !strings.Contains(a.text, "listen: 0.0.0.0:8081") || strings.Contains(a.text, `value="pair"`) {
+		t.Errorf("a code is offered that no tablet could use: %s", a.text)
 	}
 	h.told(t, "operator: the operator's menu was entered", "tablet: a pairing code was made for a tablet at counter Q2", "tablet: tablet "+id+" is paired with counter Q2", "tablet: tablet "+id+" of counter Q2 is revoked")
 }

@@ -113,6 +113,12 @@ func TestATabletReachesItsCounterAndNothingElse(t *testing.T) {
 	if a := h.asTablet(t, cookie, "POST", "/api/v1/responses", body, "Content-Type", "application/json"); a.StatusCode != 403 || a.problem(t).Type != "/problems/other-channel" {
 		t.Errorf("as if it were a phone: %d %s", a.StatusCode, a.text)
 	}
+	// What no screen sends would speak of others, or say what nobody at the screen wrote.
+	for _, more := range []string{`"resolving_unit":"48.001"`, `"field":"HT"`, `"procedure":"1.001"`, `"respondent":"business"`, `"stage":"refusal"`, `"comment":"xấu"`} {
+		if a := h.pressOn(t, cookie, "k4"+more, ","+more); a.StatusCode != 403 || a.problem(t).Type != "/problems/other-answer" {
+			t.Errorf("a tablet's press with %s: %d %s", more, a.StatusCode, a.text)
+		}
+	}
 	if n := len(h.journal.kept()); n != 0 {
 		t.Errorf("%d records kept, want none", n)
 	}

@@ -48,6 +48,8 @@ var (
 		says("Máy tính bảng này chỉ được ghép với một quầy khác.", "This tablet is paired with another counter only.")}
 	otherChannel = &kind{"other-channel", 403, 0, says("Kênh không dùng được ở đây", "Not a channel of a tablet"),
 		says("Máy tính bảng chỉ gửi được kênh touch và button.", "A tablet sends the channels touch and button only.")}
+	otherAnswer = &kind{"other-answer", 403, 0, says("Điều mà màn hình không hỏi", "Not what a screen asks"),
+		says("Máy tính bảng không gửi được stage, resolving_unit, field, procedure, respondent, comment.", "A tablet sends no stage, resolving_unit, field, procedure, respondent or comment.")}
 	noCounter = &kind{"no-counter", 404, 0, says("Không có quầy này", "There is no such counter"),
 		says("Thiết bị này không phục vụ quầy đó.", "This kiosk does not serve that counter.")}
 	noCode = &kind{"no-code", 404, 0, says("Không có mã QR", "There is no QR code"),

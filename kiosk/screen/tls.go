@@ -16,6 +16,7 @@ type secret struct {
 
 // guarded is the listener to serve on.
 func (s *Screen) guarded(ln net.Listener) net.Listener {
+	ln = bounded(ln, s.near)
 	if s.options.TLS == nil {
 		return ln
 	}

@@ -31,6 +31,9 @@ const (
 	notUsed   = "na"
 )
 
+// maxFields is how many fields a form has at most: more than the longest questionnaire asks.
+const maxFields = 256
+
 // fields are a form as it was sent, each field once.
 type fields url.Values
 
@@ -43,7 +46,7 @@ func readFields(contentType string, body []byte) (fields, error) {
 		return nil, errForm
 	}
 	v, err := url.ParseQuery(string(body))
-	if err != nil {
+	if err != nil || len(v) > maxFields {
 		return nil, errForm
 	}
 	for _, values := range v {

@@ -238,7 +238,10 @@ func browserKeepsTrying(t *testing.T, ctx context.Context) {
 	browsertest.Picture(t, v.ctx, "webform-unsaved-script")
 	browsertest.Accessible(t, v.ctx, "not saved, with the script")
 	v.do(call(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}}))
-	s.set(func() { s.fails = nil })
+	// Meanwhile the gateway gets a newer program, whose style this page's policy forbids.
+	newer := *s.form.files
+	newer.style = "<style>body{margin:1px}</style>"
+	s.set(func() { s.fails, s.form.files = nil, &newer })
 	tried := s.form.Figures().Unsaved
 	time.Sleep(200 * time.Millisecond) // ten seconds of the page's clock, without a network
 	if s.counted(0); tried == 0 {
@@ -248,6 +251,9 @@ func browserKeepsTrying(t *testing.T, ctx context.Context) {
 	v.sees("more")
 	if e := s.counted(1)[0]; levelOf(e, "Z0") != 3 {
 		t.Errorf("%+v", e)
+	}
+	if margin := ask[string](v, `getComputedStyle(document.body).margin`); margin != "0px" {
+		t.Errorf("the page has lost its style: margin %s", margin)
 	}
 }
 

@@ -186,6 +186,37 @@ func TestTheSamePhoneGoesOn(t *testing.T) {
 	}
 }
 
+// Whoever comes to the same browser later, with its cookie and what its pages hold, cannot
+// find out by sending forms what was answered.
+func TestWhoComesToTheSameBrowserLearnsNoAnswer(t *testing.T) {
+	s := open(t)
+	at := s.fresh()
+	p := s.phone()
+	opened := p.get(at).form()
+	thanks := p.post(at, opened, "a.Z0", "4").want(t, 201, "more")
+	held := []string{strings.TrimSuffix(p.client.Jar.(*jar).all[at].Value, "-done"), thanks.form().Get("visit")}
+	probe := func(step string) {
+		t.Helper()
+		for _, visit := range held {
+			for _, level := range "12345" {
+				guess := p.post(at, thanks.form(), "step", step, "visit", visit, "a.Z0", string(level), "a.A1", string(level))
+				if guess.status != 400 && guess.view() != "spent" {
+					t.Errorf("%s as %s with level %c: %d %q", step, visit, level, guess.status, guess.view())
+				}
+			}
+		}
+	}
+	probe("first")
+	p.post(at, thanks.form(), "a.A1", "3").want(t, 201, "done")
+	held = []string{strings.TrimSuffix(p.client.Jar.(*jar).all[at].Value, "-done")}
+	probe("first")
+	probe("more")
+	if held[0] == opened.Get("visit") {
+		t.Error("the cookie tells the visit")
+	}
+	s.counted(2)
+}
+
 // A form that was opened in time may be sent later; nobody else may send one.
 func TestAFormOpenedInTimeMayBeSentLater(t *testing.T) {
 	s := open(t)
@@ -199,6 +230,9 @@ func TestAFormOpenedInTimeMayBeSentLater(t *testing.T) {
 		t.Log(name)
 	}
 	p.post(at, form, "a.Z0", "5", "visit", foreign.Get("visit")).want(t, 410, "expired")
+	p.post(at, foreign, "a.Z0", "5").want(t, 410, "expired") // all of another ticket's form
+	visit, _ := parseVisit(form.Get("visit"))
+	p.post(at, form, "a.Z0", "5", "opened", s.form.opened(at[len("/q/"):], visit, noon.Add(30*time.Minute))).want(t, 410, "expired") // opened too late
 	s.counted(0)
 	p.post(at, form, "a.Z0", "5").want(t, 201, "more")
 	p.post(at, form, "a.Z0", "5", "opened", "").want(t, 201, "more") // kept already: the same record

@@ -58,6 +58,21 @@ func TestAddressesBehindAProxy(t *testing.T) {
 	if from(s, "8.8.8.8, 203.0.113.77") != 429 || from(s, "203.0.114.1") != 200 || from(s, "2001:db8:0:100::1") != 200 || from(s, "198.51.100.1, 127.0.0.1") != 200 {
 		t.Error("neighbourhoods are not told apart")
 	}
+	// A proxy may write a line of its own below the one that a phone has made up.
+	s = open(t, func(o *Options) { o.Limits, o.Proxies = few, proxy })
+	for i := range 15 {
+		req := httptest.NewRequest(http.MethodGet, s.base+"/", nil)
+		req.RequestURI = ""
+		req.Header["X-Forwarded-For"] = []string{fmt.Sprintf("203.0.%d.1", i), "198.51.100.1"}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if want := map[bool]int{true: 200, false: 429}[i < 10]; resp.StatusCode != want {
+			t.Errorf("request %d with two lines: %d, want %d", i, resp.StatusCode, want)
+		}
+	}
 	s = open(t, func(o *Options) { o.Limits = few })
 	for i := range 10 {
 		from(s, fmt.Sprintf("203.0.%d.1", i))
@@ -126,6 +141,19 @@ func TestTheGateIsBounded(t *testing.T) {
 	}
 	if n := g.tickets.Len(); n > remembered {
 		t.Errorf("%d tickets are remembered", n)
+	}
+	// All phones behind a proxy come from its one address.
+	g.proxies, g.limits.Conns = []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")}, 10
+	for name, want := range map[string]int{"10.0.0.1:9": 5, "203.0.113.1:9": 1} {
+		got := 0
+		for range 5 {
+			if _, ok := g.connect(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(name))); ok {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%d connections of %s, want %d", got, name, want)
+		}
 	}
 	for _, l := range []Limits{{}, {Prefix: 1, Ticket: 1, Poster: 1, Total: 1}} {
 		if _, err := newGate(l, nil, nil); err == nil {
@@ -237,6 +265,23 @@ func TestATooLargeFormIsRefused(t *testing.T) {
 	if s.counted(1)[0].Comment != longest {
 		t.Error("the comment is another one")
 	}
+}
+
+// While nothing can be saved a form comes back as it was sent: one that is stuffed with
+// fields would come back twenty times as large.
+func TestAStuffedFormIsNotSentBack(t *testing.T) {
+	s := open(t)
+	p, at := s.phone(), s.fresh()
+	form := p.get(at).form()
+	s.set(func() { s.ready = fmt.Errorf("the journal is away") })
+	var stuffed strings.Builder
+	for i := 0; stuffed.Len() < bodyLimit-10; i++ {
+		fmt.Fprintf(&stuffed, "%x&", i)
+	}
+	if got := p.do(http.MethodPost, at, stuffed.String()); got.status != 400 || len(got.body) > 2*bodyLimit {
+		t.Errorf("%d bytes come back as %d, status %d", stuffed.Len(), len(got.body), got.status)
+	}
+	p.post(at, form, "a.Z0", "5").want(t, 503, "unsaved")
 }
 
 // Nothing of a phone is in the log, whatever goes wrong; a fault of ours stops nothing.

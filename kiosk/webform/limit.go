@@ -1,6 +1,7 @@
 package webform
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -121,7 +122,9 @@ func (g *gate) source(c *fiber.Ctx) netip.Addr {
 	if !g.trusted(from) {
 		return from
 	}
-	hops := strings.Split(string(c.Request().Header.Peek(fiber.HeaderXForwardedFor)), ",")
+	// Some proxies add to the line that a phone has sent, others write one of their own below it.
+	lines := bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(","))
+	hops := strings.Split(string(lines), ",")
 	for i := len(hops) - 1; i >= 0 && i > len(hops)-10; i-- {
 		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {

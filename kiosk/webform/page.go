@@ -73,13 +73,24 @@ func (v *view) Style() template.HTML { return v.files.style }
 // Script is the page's script.
 func (v *view) Script() template.HTML { return v.files.script }
 
-// Title is the page's title.
+// Title is the page's title. What a screen reader says first is what the page has to say.
 func (v *view) Title() string {
 	title := v.files.words["title"].In(v.Lang)
 	if v.Counter != "" {
 		title += " – " + v.Counter
 	}
-	return title
+	said := v.View
+	switch {
+	case v.View == "first" && v.Problem != "":
+		said = "problem"
+	case v.View == "first", v.View == "front":
+		return title
+	case v.View == "more":
+		said = v.Head
+	case v.View == "done":
+		said = "thanks"
+	}
+	return v.files.words[said].In(v.Lang) + " – " + title
 }
 
 // OtherLang is the language that can be chosen.
@@ -184,7 +195,8 @@ func (f *Form) say(c *fiber.Ctx, status int, name string, lang survey.Lang) erro
 	if v.Typing = name == "front" || name == "short"; name == "front" {
 		v.Tone = ""
 	}
-	v.Switch = name == "front"
+	// The link is another GET: after a form that was sent it must lose nothing.
+	v.Switch = name == "front" || name == "short" || name == "bad" || c.Method() == fiber.MethodGet
 	return f.render(c, status, keepNot, v)
 }
 
@@ -192,7 +204,7 @@ func (f *Form) say(c *fiber.Ctx, status int, name string, lang survey.Lang) erro
 func (f *Form) sayAt(c *fiber.Ctx, d *door, status int, name string, lang survey.Lang) error {
 	v := f.at(d, name, lang)
 	v.Tone = "bad"
-	if name == "kept" {
+	if v.Switch = name != "kept"; name == "kept" {
 		v.Tone = "good"
 	}
 	return f.render(c, status, keepNot, v)

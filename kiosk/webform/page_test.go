@@ -139,6 +139,47 @@ func TestTheLanguageIsTheBrowsersOrTheOneChosen(t *testing.T) {
 	}
 }
 
+// Whoever cannot read a message finds the other language beside it, and a screen reader
+// begins with what the page says.
+func TestAMessageIsToldInBothLanguagesAndInTheTitle(t *testing.T) {
+	s := open(t)
+	expired := screenTicket()
+	expired.Expires = noon
+	spent := s.fresh()
+	mine := s.phone()
+	mine.post(spent, mine.get(spent).form(), "a.Z0", "2").want(t, 201, "more").says(t, "Câu hỏi thêm: 12", "<title>Cảm ơn Ông/Bà! – ")
+	for at, title := range map[string][2]string{
+		spent:                      {"Mã này đã được dùng – ", "This code has been used – "},
+		sign(t, kioskKey, expired): {"Mã này đã hết hạn – ", "This code has expired – "},
+		"/q/ABC":                   {"Mã này không dùng được – ", "This code does not work – "},
+		"/ABCDEF5":                 {"Địa chỉ này không đúng – ", "This address is not right – "},
+		"/privacy":                 {"Thông báo về dữ liệu cá nhân – ", "Privacy notice – "},
+		s.fresh():                  {"Đánh giá mức độ hài lòng – Quầy 1", "How satisfied are you? – Counter 1"},
+	} {
+		p := s.phone()
+		p.get(at).says(t, "<title>"+title[0], `href="?lang=en"`)
+		p.get(at+"?lang=en").says(t, "<title>"+title[1], `href="?lang=vi"`)
+	}
+	p, at := s.phone(), s.fresh()
+	form := p.get(at).form()
+	if got := p.post(at, form).want(t, 422, "first"); !strings.Contains(got.body, "<title>Cần sửa – ") || strings.Contains(got.body, `href="?lang=`) {
+		t.Errorf("a form that must be mended: %s", got.body)
+	}
+	p.post(at, form, "a.Z0", "2").want(t, 201, "more")
+	if got := p.post(at, form, "a.Z0", "3").want(t, 409, "kept"); !strings.Contains(got.body, "<title>Ý kiến đầu tiên") || strings.Contains(got.body, `href="?lang=`) {
+		t.Errorf("another answer of the same form: %s", got.body)
+	}
+}
+
+func (p page) says(t *testing.T, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(p.body, part) {
+			t.Errorf("%q is not in\n%s", part, p.body)
+		}
+	}
+}
+
 // The message of a page is the same whatever was answered: nobody who looks over a
 // shoulder learns it from the thanks.
 func TestThanksAreTheSameAfterEveryAnswer(t *testing.T) {

@@ -69,17 +69,19 @@ func (f *Form) begin(c *fiber.Ctx, status int, now *shown, d *door, sent fields,
 
 // reopen is GET of a form whose ticket is spent: the phone that spent it may go on.
 func (f *Form) reopen(c *fiber.Ctx, now *shown, d *door, used survey.Entry, lang survey.Lang) error {
-	visit, done, ok := remembers(c)
-	if !ok || !spentBy(used, visit) {
+	pass, done := remembers(c)
+	if !f.passes(byCookie, d, used, pass) {
 		return f.sayAt(c, d, fiber.StatusGone, "spent", lang)
 	}
 	if q, known := now.Catalogue.ByHash(used.Response.Questionnaire); known {
 		d.version = survey.Version{Hash: used.Response.Questionnaire, Questionnaire: q}
 	}
 	if _, rest, ok := split(d.version); done || !ok || len(rest) == 0 {
-		return f.render(c, fiber.StatusOK, mayGoBack, f.at(d, "done", lang))
+		v := f.at(d, "done", lang)
+		v.Switch = true
+		return f.render(c, fiber.StatusOK, mayGoBack, v)
 	}
-	return f.goOn(c, fiber.StatusOK, d, visit, used.ID, "resume", f.at(d, "more", lang))
+	return f.goOn(c, fiber.StatusOK, d, used.Response.Ticket.Visit, used.ID, "resume", f.at(d, "more", lang))
 }
 
 func spentBy(used survey.Entry, v survey.Visit) bool {
@@ -93,8 +95,12 @@ func (f *Form) goOn(c *fiber.Ctx, status int, d *door, visit survey.Visit, first
 	for _, q := range rest {
 		v.Rest = append(v.Rest, v.ask(d.version, q, "-", true))
 	}
+	shows := hex.EncodeToString(visit[:])
+	if d.ticket.Class.Single() {
+		shows = f.pass(byForm, d, visit)
+	}
 	v.Hidden = []hidden{
-		{fieldStep, stepMore}, {fieldVisit, hex.EncodeToString(visit[:])}, {fieldRecord, first.String()},
+		{fieldStep, stepMore}, {fieldVisit, shows}, {fieldRecord, first.String()},
 		{fieldVersion, d.version.ID()}, {fieldLang, string(v.Lang)},
 	}
 	return f.render(c, status, mayGoBack, v)
@@ -118,20 +124,16 @@ func (f *Form) send(c *fiber.Ctx) error {
 	if !f.gate.ticket(d) {
 		return f.busy(c)
 	}
-	visit, err := sent.visit()
-	if err != nil {
-		return fiber.NewError(fiber.StatusBadRequest)
-	}
 	version, ok := sent.version(now, d)
 	switch step := sent.get(fieldStep); {
 	case step == stepFirst && !ok:
 		return f.begin(c, fiber.StatusUnprocessableEntity, now, d, sent, "changed", lang)
 	case step == stepFirst:
 		d.version = version
-		return f.sendFirst(c, now, d, visit, sent, lang)
+		return f.sendFirst(c, now, d, sent, lang)
 	case step == stepMore && ok:
 		d.version = version
-		return f.sendMore(c, now, d, visit, sent, lang)
+		return f.sendMore(c, now, d, sent, lang)
 	case step == stepMore:
 		return c.Redirect(d.path, fiber.StatusSeeOther) // its questions are not asked any more
 	}
@@ -139,10 +141,11 @@ func (f *Form) send(c *fiber.Ctx) error {
 }
 
 // sendFirst keeps the first answer of a visit.
-func (f *Form) sendFirst(c *fiber.Ctx, now *shown, d *door, visit survey.Visit, sent fields, lang survey.Lang) error {
+func (f *Form) sendFirst(c *fiber.Ctx, now *shown, d *door, sent fields, lang survey.Lang) error {
 	first, rest, _ := split(d.version)
 	answer, err := sent.answer(d.version, first)
-	if err != nil {
+	visit, bad := sent.visit()
+	if err != nil || bad != nil {
 		return fiber.NewError(fiber.StatusBadRequest)
 	}
 	comment, masked, ok := sent.comment()
@@ -177,33 +180,49 @@ func (f *Form) sendFirst(c *fiber.Ctx, now *shown, d *door, visit survey.Visit, 
 }
 
 // sendMore keeps the rest of a visit's answers.
-func (f *Form) sendMore(c *fiber.Ctx, now *shown, d *door, visit survey.Visit, sent fields, lang survey.Lang) error {
+func (f *Form) sendMore(c *fiber.Ctx, now *shown, d *door, sent fields, lang survey.Lang) error {
 	_, rest, _ := split(d.version)
 	answers, err := sent.answers(d.version, rest)
 	if err != nil || len(answers) == 0 {
 		return fiber.NewError(fiber.StatusBadRequest)
 	}
-	p := d.press(visit)
-	p.Answers, p.Key = answers, moreKey(d, visit)
-	var ok bool
-	if p.Continues, ok = sent.record(); d.ticket.Class.Single() {
-		var used survey.Entry
-		if used, ok, err = now.recorder.Spent(d.ticket.ID()); err != nil {
-			return f.notKept(c, d, sent, err, lang)
-		}
-		if p.Continues = used.ID; ok && !spentBy(used, visit) {
-			return f.sayAt(c, d, fiber.StatusConflict, "spent", lang)
-		}
-	}
-	if !ok {
+	visit, went, ok, err := f.wentBefore(now, d, sent)
+	switch {
+	case errors.Is(err, kiosk.ErrSpent):
+		return f.sayAt(c, d, fiber.StatusConflict, "spent", lang)
+	case errors.Is(err, errForm):
+		return fiber.NewError(fiber.StatusBadRequest)
+	case err != nil:
+		return f.notKept(c, d, sent, err, lang)
+	case !ok:
 		return c.Redirect(d.path, fiber.StatusSeeOther) // nothing was begun here
 	}
+	p := d.press(visit)
+	p.Answers, p.Key, p.Continues = answers, moreKey(d, visit), went
 	if _, err := f.record(now, p); err != nil {
 		return f.notKept(c, d, sent, err, lang)
 	}
 	f.figures.kept.Add(1)
 	f.remember(c, d, visit, true)
 	return f.render(c, fiber.StatusCreated, mayGoBack, f.at(d, "done", lang))
+}
+
+// wentBefore is the visit that the rest of a form belongs to, and its first record; ok is
+// false where there is none here.
+func (f *Form) wentBefore(now *shown, d *door, sent fields) (v survey.Visit, first survey.RecordID, ok bool, err error) {
+	if !d.ticket.Class.Single() {
+		v, err = sent.visit()
+		first, ok = sent.record()
+		return v, first, ok, err
+	}
+	used, ok, err := now.recorder.Spent(d.ticket.ID())
+	switch {
+	case err != nil || !ok:
+		return v, first, false, err
+	case !f.passes(byForm, d, used, sent.get(fieldVisit)):
+		return v, first, false, kiosk.ErrSpent
+	}
+	return used.Response.Ticket.Visit, used.ID, true, nil
 }
 
 func (f *Form) record(now *shown, p kiosk.Press) (survey.Entry, error) {

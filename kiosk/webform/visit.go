@@ -56,13 +56,36 @@ func (f *Form) openedInTime(d *door, v survey.Visit, said string) bool {
 	return hmac.Equal([]byte(f.opened(d.text, v, at)), []byte(said)) && at.Before(d.ticket.Expires) && f.options.Now().Sub(at) < visitLife
 }
 
+// What a phone shows after the first commit to go on with its visit: by its cookie, and by
+// the form with the rest of the questions.
+const (
+	byCookie = "cookie"
+	byForm   = "form"
+)
+
+// pass shows that somebody is part of a visit with a ticket for one answer, and does not
+// tell the visit. Whoever knows that one can send the form again, with one answer after
+// another, and learns from the page which of them was given; so it stands in the form
+// that was opened alone, and not in a browser that others use afterwards.
+func (f *Form) pass(use string, d *door, v survey.Visit) string {
+	mac := hmac.New(sha256.New, f.options.Secret)
+	mac.Write([]byte("hailong/pass/v1" + use + "/" + d.text))
+	mac.Write(v[:])
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// passes reports whether said is the pass of the visit that used up the door's ticket.
+func (f *Form) passes(use string, d *door, used survey.Entry, said string) bool {
+	return used.Response.Ticket != nil && hmac.Equal([]byte(f.pass(use, d, used.Response.Ticket.Visit)), []byte(said))
+}
+
 // remember lets the same phone go on with a ticket for one answer. A poster's needs none:
 // opening it again is another answer.
 func (f *Form) remember(c *fiber.Ctx, d *door, v survey.Visit, done bool) {
 	if !d.ticket.Class.Single() {
 		return
 	}
-	value := hex.EncodeToString(v[:])
+	value := f.pass(byCookie, d, v)
 	if done {
 		value += doneMark
 	}
@@ -72,11 +95,9 @@ func (f *Form) remember(c *fiber.Ctx, d *door, v survey.Visit, done bool) {
 	})
 }
 
-// remembers is the visit of the phone's cookie.
-func remembers(c *fiber.Ctx) (v survey.Visit, done, ok bool) {
-	value, done := strings.CutSuffix(c.Cookies(visitCookie), doneMark)
-	v, ok = parseVisit(value)
-	return v, done, ok
+// remembers is what the phone's cookie says.
+func remembers(c *fiber.Ctx) (pass string, done bool) {
+	return strings.CutSuffix(c.Cookies(visitCookie), doneMark)
 }
 
 // secure reports whether the phone's connection is encrypted, here or at a proxy.

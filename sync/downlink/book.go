@@ -19,6 +19,11 @@ const BookFile = "directory.bin"
 
 const bookMagic = "HLD1"
 
+// ahead is by how much the clocks of a centre and a kiosk may differ. A directory that was
+// made later than that from now was made with a clock that was wrong, and is no measure of
+// what is new.
+const ahead = 24 * time.Hour
+
 // ErrOlder says that a directory was made before the one that is held.
 var ErrOlder = errors.New("the directory is older than the one held")
 
@@ -84,7 +89,7 @@ func (b *Book) Take(tag Tag, packed []byte) error {
 	if err != nil {
 		return err
 	}
-	if h := b.Held(); h != nil && next.Made.Before(h.Made) {
+	if h := b.Held(); h != nil && next.Made.Before(h.Made) && time.Until(h.Made) < ahead {
 		return fmt.Errorf("%w: of %s, and that of %s is held", ErrOlder, next.Made.Format(time.RFC3339), h.Made.Format(time.RFC3339))
 	}
 	if err := disk.Write(b.path, append(append([]byte(bookMagic), tag[:]...), packed...)); err != nil {

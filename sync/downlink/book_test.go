@@ -106,6 +106,30 @@ func TestWhatIsNotTheCentresNewestWordIsRefused(t *testing.T) {
 	shows(t, b, newer, "https://two.vn")
 }
 
+// A centre whose clock was years ahead for a moment would otherwise be heard no more for
+// years: a revoked kiosk's codes would stay good.
+func TestADirectoryFromTheFutureGivesWay(t *testing.T) {
+	b, err := OpenBook(filepath.Join(t.TempDir(), BookFile), public(centreKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := b.Take(held, made(t, now.AddDate(5, 0, 0), "https://one.vn", centreKey)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Take(newer, made(t, now, "https://two.vn", centreKey)); err != nil {
+		t.Fatal(err)
+	}
+	shows(t, b, newer, "https://two.vn")
+	// One that is ahead by no more than clocks are wrong is replaced by a newer one only.
+	if err := b.Take(held, made(t, now.Add(23*time.Hour), "https://one.vn", centreKey)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Take(newer, made(t, now, "https://two.vn", centreKey)); !errors.Is(err, ErrOlder) {
+		t.Errorf("%v, want %v", err, ErrOlder)
+	}
+}
+
 func TestADamagedFileIsAnEmptyBook(t *testing.T) {
 	path := filepath.Join(t.TempDir(), BookFile)
 	b, err := OpenBook(path, public(centreKey))

@@ -143,7 +143,7 @@ func (t *Terminal) madePosters(form Format, path string, made []posterItem, raws
 	if err := t.posters(form, raw, made); err != nil {
 		return err
 	}
-	return t.note(fmt.Sprintf(t.say("Đã ghi %s: %d trang A4. Mở bằng trình duyệt rồi in, tỷ lệ 100 %%.", "%s is written, on A4; pages: %d. Open it in a browser and print it at 100 %%."), path, len(made)))
+	return t.note(fmt.Sprintf(t.say("Đã ghi %s: %d trang A4. Mở bằng trình duyệt rồi in, tỷ lệ 100 %%.", "%s is written; pages of A4: %d. Open it in a browser and print it at 100 %%."), path, len(made)))
 }
 
 // posters prints posters in the form asked for; raw is the centre's own JSON.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"hailong/kiosk/journal"
@@ -46,10 +47,12 @@ const (
 var journalWorks = map[string]func(string) error{
 	journalBuild: buildJournal, journalSeal: sealSegment, journalPrune: pruneSegments, journalAgain: pressAgain,
 	journalMany: pressBlock, journalBreak: breakJournal, journalSave: saveJournal, journalSays: sayDeclared, journalCheck: checkJournal,
+	bookFirst: firstDirectory, bookTake: takeDirectories, bookCheck: checkDirectory,
 }
 
 // The journals of the children.
 const (
+	scarce       = 10      // of 100 free: what a backup holds goes at once
 	smallSegment = 2 << 10 // bytes
 	builtPresses = 40      // of journalBuild: some segments
 	sealAfter    = 10      // presses of journalSeal before its word: nearly a segment
@@ -77,7 +80,7 @@ func openChild(dir string, free, segment int64) (*journal.Journal, error) {
 		}
 	}
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{
-		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: segment, Ballast: -1, Full: 1, Spare: 1,
+		Kiosk: "k-child", Chain: chain, Reserve: dir, Segment: segment, Ballast: -1, Full: 1, Spare: scarce + 1,
 		Space: func(string) journal.Space { return journal.Space{Free: free, Total: 100} },
 	})
 	if err == nil && chain.IsZero() {
@@ -104,16 +107,39 @@ func keepChain(dir string, chain survey.Chain) error {
 }
 
 func pressChild(j *journal.Journal, key string) error {
-	e, _, err := j.Append(context.Background(), survey.Draft{
+	d := survey.Draft{
 		Nonce: survey.KeyNonce(key),
 		Response: survey.Response{
 			Questionnaire: survey.Hash{1}, Answers: []survey.Answer{{Question: "Z0", Level: 4}}, Channel: survey.Touch, Stage: survey.Result, Counter: "Q-1",
 		},
-	})
+	}
+	if withTicket(key) {
+		d.Response.Channel, d.Response.Ticket = survey.QR, ticketOf(key)
+	}
+	e, _, err := j.Append(context.Background(), d)
 	if err == nil {
 		fmt.Println("thanked", key, e.ID)
 	}
 	return err
+}
+
+// withTicket reports whether a press is made with a ticket, as at a gateway: the ticket's
+// number is then what the journal knows the press by.
+func withTicket(key string) bool {
+	return !strings.HasPrefix(key, "built-") || strings.HasSuffix(key, "5")
+}
+
+func ticketOf(key string) *survey.UsedTicket {
+	return &survey.UsedTicket{Class: survey.ScreenTicket, ID: survey.TicketID(survey.KeyNonce(key)), Visit: survey.Visit{1}}
+}
+
+// spent checks that the journal still knows by which ticket a press was made: another form
+// with that ticket is refused by this alone.
+func spent(e survey.Entry, key string) error {
+	if t := e.Response.Ticket; withTicket(key) != (t != nil) || t != nil && *t != *ticketOf(key) {
+		return fmt.Errorf("the press %s is kept with the ticket %v", key, t)
+	}
+	return nil
 }
 
 func pressMany(j *journal.Journal, name string, n int) error {
@@ -259,7 +285,7 @@ func printDeclared(j *journal.Journal) (bool, error) {
 }
 
 func pruneSegments(dir string) error {
-	j, err := openChild(dir, 10, smallSegment) // more than half full
+	j, err := openChild(dir, scarce, smallSegment)
 	if err != nil {
 		return err
 	}
@@ -302,11 +328,12 @@ func checkJournal(dir string) error {
 		for i := range manyPresses {
 			key := fmt.Sprint(name, i)
 			e, ok, err := j.Find(survey.KeyNonce(key))
+			if ok {
+				err = spent(e, key)
+				fmt.Println("found", key, e.ID)
+			}
 			if err != nil {
 				return errors.Join(err, j.Close())
-			}
-			if ok {
-				fmt.Println("found", key, e.ID)
 			}
 		}
 	}

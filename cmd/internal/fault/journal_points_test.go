@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +91,7 @@ type journalWork struct {
 	files string // patterns of the files whose calls count; "" = all
 	first string // what another child does before; "" = nothing
 	sign  string // the child says it once the thing is done
+	check string // what a child does afterwards; "" = journalCheck
 	judge func(said, after string) Result
 }
 
@@ -98,6 +100,7 @@ var (
 	pruning   = journalWork{mode: journalPrune, first: journalBuild, sign: "let go", judge: judgeJournal}
 	reserving = journalWork{mode: journalMany, files: "data/issued-*", sign: "reserved", judge: judgeJournal}
 	rescuing  = journalWork{mode: journalSave, first: journalBreak, sign: "rescued", judge: judgeRescued}
+	replacing = journalWork{mode: bookTake, first: bookFirst, sign: "replaced", check: bookCheck, judge: judgeBook}
 )
 
 // at disturbs the n-th disk call of the work, counted from the child's word on. It
@@ -125,12 +128,13 @@ func (w journalWork) at(t *testing.T, d disturbance, n int) (hit bool, r Result)
 	if d.cut {
 		m.restore()
 	}
-	after := finished(t, journalCheck, dir)
+	check := cmp.Or(w.check, journalCheck)
+	after := finished(t, check, dir)
 	r = w.judge(said, after)
 	if d.cut { // and what the check itself wrote survives, too
 		m.disk.Cut(uint64(n), Lose)
 		m.restore()
-		r.Violations = append(r.Violations, w.judge(said+after, finished(t, journalCheck, dir)).Violations...)
+		r.Violations = append(r.Violations, w.judge(said+after, finished(t, check, dir)).Violations...)
 	}
 	return point.Hit(), r
 }

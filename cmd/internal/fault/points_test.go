@@ -125,6 +125,7 @@ var enumerations = []enumeration{
 	{"từng lời gọi đĩa của nhật ký khi xóa các đoạn đã sao lưu / every disk call of the journal for one prune", 4, -1, pruning.each},
 	{"từng lời gọi đĩa của nhật ký khi cứu một nhật ký hỏng cả hai tệp / every disk call of the journal for the rescue of one that lost records in both files", 20, -1, rescuing.each},
 	{"từng lời gọi đĩa vào số dành trước khi dành số mới / every disk call on the reserved numbers for one reservation", 2, 1, reserving.each},
+	{"từng lời gọi đĩa khi thay danh bạ của trung tâm trên thiết bị / every disk call of replacing the centre's directory on the box", 15, 2, replacing.each},
 	{"từng lời gọi đĩa vào kho và bản sao lưu khi sao lưu / every disk call on store and backups of one backup", 10, -1, backupCalls},
 }
 

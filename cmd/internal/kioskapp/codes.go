@@ -35,11 +35,12 @@ type drawnCode struct {
 }
 
 // code is the QR code of one of the kiosk's counters: a ticket for one answer, signed by
-// the kiosk. Another one is drawn every 20 s. It is false where no gateway is known, and
-// for a counter that is not the kiosk's.
+// the kiosk. Another one is drawn every 20 s. It is false where no gateway is known, for a
+// counter that is not the kiosk's, and in test mode: the gateway does not know of that, and
+// would count what is answered for a trial.
 func (a *App) code(counter survey.CounterCode) (screen.Code, bool) {
 	online := a.online()
-	if online == "" || a.config.Role == survey.OnlineGateway || !a.serves(counter) {
+	if online == "" || a.config.Role == survey.OnlineGateway || !a.serves(counter) || a.config.Test || a.screen.Testing() {
 		return screen.Code{}, false
 	}
 	now := a.options.Now()

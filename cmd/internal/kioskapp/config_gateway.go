@@ -45,6 +45,10 @@ func defaultWeb() Web {
 	return Web{Questionnaire: "service", KeepMonths: 24, Limits: WebLimits(webform.DefaultLimits)}
 }
 
+// leastKept is for how many days a gateway keeps records at least: a ticket is good for 72 h,
+// and a form that was opened with it for 72 h more.
+const leastKept = 6
+
 // checkGateway checks what a gateway has more than a counter's kiosk.
 func (c *Config) checkGateway(ps *survey.Problems) {
 	if c.Role != survey.OnlineGateway {
@@ -57,6 +61,9 @@ func (c *Config) checkGateway(ps *survey.Problems) {
 		if _, err := parseProxy(p); err != nil {
 			ps.Add(fmt.Sprintf("proxies[%d]", i), p, "cần một địa chỉ IP, hoặc một dải như 10.0.0.0/8", "an IP address is needed, or a range like 10.0.0.0/8")
 		}
+	}
+	if c.Disk.KeepDays < leastKept {
+		ps.Add("disk.keep_days", fmt.Sprint(c.Disk.KeepDays), fmt.Sprintf("cổng trực tuyến phải giữ ít nhất %d ngày, để nhớ vé nào đã dùng", leastKept), fmt.Sprintf("a gateway keeps them for at least %d days, to know which tickets are spent", leastKept))
 	}
 	if c.Web.KeepMonths < 1 {
 		ps.Add("web.keep_months", fmt.Sprint(c.Web.KeepMonths), "phải là số nguyên từ 1 trở lên", "must be a whole number of at least 1")

@@ -92,13 +92,18 @@ type watched struct {
 	kiosk.Journal
 	mu    sync.Mutex
 	flags []string
+	full  bool // it takes nothing
 }
 
 // Append implements [kiosk.Journal].
 func (w *watched) Append(ctx context.Context, d survey.Draft) (survey.Entry, bool, error) {
 	w.mu.Lock()
 	w.flags = append(w.flags, fmt.Sprint(d.Response.Flags))
+	full := w.full
 	w.mu.Unlock()
+	if full {
+		return survey.Entry{}, false, kiosk.ErrFull
+	}
 	return w.Journal.Append(ctx, d)
 }
 
@@ -137,6 +142,7 @@ func TestAnOperatorAtARealKiosk(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "left")
 	c.Listen = "0.0.0.0:0" // tablets can reach it
 	c.Operator = kioskapp.Operator{PIN: "24680", Exit: []string{"touch", mark}}
+	c.Online = "https://danhgia.example.vn"
 	k, journal := startWatched(t, c)
 	if page := k.operate(t, url.Values{"pin": {"13579"}}); !strings.Contains(page, "403") {
 		t.Errorf("a wrong PIN: %s", page)
@@ -153,9 +159,18 @@ func TestAnOperatorAtARealKiosk(t *testing.T) {
 		}
 		return k.operate(t, form)
 	}
+	code := func(when string, want int) {
+		t.Helper()
+		if status, _, err := k.get("/qr.svg"); err != nil || status != want {
+			t.Errorf("%s, the code for phones: %d %v, want %d", when, status, err, want)
+		}
+	}
+	code("before test mode", 200)
 	do("test-on")
 	k.press(t, "during")
+	code("in test mode", 404) // the gateway would count what is answered with it
 	do("test-off")
+	code("after test mode", 200)
 	k.press(t, "after")
 	counter := k.status(t).Counters[0]
 	if page := do("pair", counter); !strings.Contains(page, `class="shown"`) {

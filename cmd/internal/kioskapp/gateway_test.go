@@ -244,6 +244,7 @@ func TestSettingsOfAGateway(t *testing.T) {
 		"tls.key":                       func(c *kioskapp.Config) { c.TLS.Certificate = "cert.pem" },
 		"tls.certificate":               func(c *kioskapp.Config) { c.TLS = kioskapp.TLS{Certificate: "none.pem", Key: "none.key"} },
 		"proxies[1]":                    func(c *kioskapp.Config) { c.Proxies = []string{"10.0.0.0/8", "proxy"} },
+		"disk.keep_days":                func(c *kioskapp.Config) { c.Disk.KeepDays = 5 },
 		"web.keep_months":               func(c *kioskapp.Config) { c.Web.KeepMonths = 0 },
 		"web.questionnaire":             func(c *kioskapp.Config) { c.Web.Questionnaire = "tomorrow" },
 		"web.limits.prefix":             func(c *kioskapp.Config) { c.Web.Limits.Prefix = 0 },

@@ -51,7 +51,7 @@ func (a *App) prepareButtons() error {
 		b.panels = append(b.panels, panel.New(d, panel.Options{
 			Record: a.recordButton, Ask: func() (string, survey.QuestionCode) { return b.questionnaire, b.question },
 			Tell:   func(w survey.Words) { a.tell(remark{DiaryButtons, w}) },
-			OnKept: a.thanked, OnRefused: a.refused, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
+			OnKept: a.thanked, OnRefused: a.notKept, Thanks: a.config.Screen.Thanks, Now: a.options.Now,
 		}))
 	}
 	return ps.Err()
@@ -109,9 +109,9 @@ func (a *App) thanked(c survey.CounterCode) {
 	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelThanks, First: id})
 }
 
-// refused hears that a button's press of a counter was not kept: its screen asks the
-// citizen to press again.
-func (a *App) refused(c survey.CounterCode) {
+// notKept hears that a button's press is not kept: whoever pressed is asked, by that counter's
+// screen, to press again.
+func (a *App) notKept(c survey.CounterCode) {
 	a.screen.Pressed(c, screen.PanelOutcome{View: screen.PanelFailed})
 }
 

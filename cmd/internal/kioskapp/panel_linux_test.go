@@ -103,7 +103,7 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	tells("no key means the levels 2,", 1)
 	tells("does not serve the counter NO-SUCH-COUNTER", 1)
 	box := plugIn(t, name)
-	tells("usb-box: the device is in use", 1)
+	tells("usb-box: the device is there, and its buttons are recorded", 1)
 	shown := k.events(t)
 	answer(box, "5\n", "OK\n")
 	st := k.status(t)
@@ -120,10 +120,10 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	}
 	tells("usb-box: the device was unplugged", 1)
 	box = plugIn(t, name)
-	tells("usb-box: the device is in use", 2)
+	tells("usb-box: the device is there, and its buttons are recorded", 2)
 	answer(box, "1\n", "OK\n")
 	box = plugIn(t, strange)
-	tells("usb-strange: the device is in use", 1)
+	tells("usb-strange: the device is there, and its buttons are recorded", 1)
 	answer(box, "4\n", "NO\n")
 	tells("usb-strange: a press was not kept", 1)
 	if _, text, err := k.get("/metrics"); err != nil || !strings.Contains(text, "\nhailong_button_refused_total 1\n") {
@@ -137,5 +137,30 @@ func TestButtonsOfAKiosk(t *testing.T) {
 	})
 	if code, body, err := k.english("/api/v1/diary"); err != nil || code != http.StatusOK || !strings.Contains(body, `"buttons"`) {
 		t.Errorf("the diary's page: %d %s %v", code, body, err)
+	}
+}
+
+// Whoever presses a button while the disk is full reads on the counter's screen that the press
+// is not kept, and does not wait for thanks.
+func TestTheScreenSaysThatAButtonWasNotKept(t *testing.T) {
+	t.Parallel()
+	centre := startCentre(t)
+	dir := t.TempDir()
+	name := filepath.Join(dir, "usb-box")
+	c := settings(dir, centre.base)
+	c.Buttons = []panel.Device{buttonBox(name)}
+	box := plugIn(t, name)
+	k, journal := startWatched(t, c)
+	journal.mu.Lock()
+	journal.full = true
+	journal.mu.Unlock()
+	shown := k.events(t)
+	if _, err := box.WriteString("5\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`data: {"view":"wait"}`, `data: {"view":"failed"}`} {
+		if got := shown(); got != want {
+			t.Errorf("the screen is told %s, want %s", got, want)
+		}
 	}
 }
