@@ -24,7 +24,7 @@ func TestWhatPeopleTypeIsReadAsItWasMeant(t *testing.T) {
 	if len(drawn) != 10_000 || strings.Trim(drawn, survey.Signs) != "" || survey.PlainSigns(drawn) != drawn {
 		t.Error("what is drawn is not made of signs alone")
 	}
-	if survey.DrawSigns(16) == survey.DrawSigns(16) {
+	if one, other := survey.DrawSigns(16), survey.DrawSigns(16); one == other {
 		t.Error("the same was drawn twice")
 	}
 }
