@@ -61,10 +61,11 @@ type App struct {
 	buttons   buttons
 	centre    life // of the receipts of the journal's own chain; touched by its uplink alone
 
-	directory directory // what the centre tells: see directory.go
-	codes     codes     // the QR codes that stand on screens: see codes.go
-	recorder  *kiosk.Recorder
-	showing   sync.Mutex // protects recorder, and is held while the screen is given what it shows
+	directory directory                      // what the centre tells: see directory.go
+	codes     codes                          // the QR codes that stand on screens: see codes.go
+	hours     *kiosk.Hours                   // of the settings; nil = always open
+	showing   sync.Mutex                     // held while the screen is given what it shows
+	recorder  atomic.Pointer[kiosk.Recorder] // of the moment; nil = the kiosk was never in service
 
 	trouble atomic.Pointer[error]         // why presses cannot be recorded; nil = they can
 	working atomic.Pointer[parts]         // nil until the journal is open
@@ -104,6 +105,9 @@ func (a *App) prepare() (err error) {
 		return err
 	}
 	a.catalogue = survey.NewCatalogue(questionnaires...)
+	if a.hours, err = a.config.Hours.timetable(); err != nil {
+		return err
+	}
 	wrong := survey.Problem{Path: "screen.questionnaire", Value: a.config.Screen.Questionnaire}
 	if v, ok := a.catalogue.Find(a.config.Screen.Questionnaire); !ok {
 		wrong.Vi, wrong.En = "không có phiếu hỏi này; có: "+a.catalogue.Codes(), "there is no such questionnaire; there are: "+a.catalogue.Codes()
@@ -228,43 +232,34 @@ func (a *App) show() error {
 	for _, c := range e.Counters {
 		codes = append(codes, c.Code)
 	}
-	hours, err := a.config.Hours.timetable()
-	if err != nil {
-		return err
-	}
 	recorder := kiosk.NewRecorder(kiosk.Settings{
-		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: hours.Open, Now: a.options.Now,
+		Catalogue: a.catalogue, Counters: codes, Stage: a.config.Stage, Repeat: a.config.Repeat, Test: a.config.Test, Testing: a.screen.Testing, Open: a.hours.Open, Now: a.options.Now,
 	}, j)
 	a.showing.Lock()
 	defer a.showing.Unlock()
-	a.recorder = recorder
-	err = a.display()
+	a.recorder.Store(recorder)
+	err := a.display()
 	if err == nil {
 		err = a.showForm(recorder)
 	}
 	if err == nil {
 		a.trouble.Store(nil)
-		a.buttons.recorder.Store(recorder)
 	}
 	return err
 }
 
 // display gives the screen what it shows. Whoever calls it holds a.showing.
 func (a *App) display() error {
-	hours, err := a.config.Hours.timetable()
-	if err != nil {
-		return err
-	}
 	var counters []screen.Counter
 	for _, c := range a.identity.Enrolment.Counters {
 		now := a.named(c)
 		counters = append(counters, screen.Counter{Code: c.Code, Unit: now.UnitName, Name: now.Name})
 	}
 	return a.screen.Show(screen.Settings{
-		Role: a.config.Role, Counters: counters, Hours: hours, Catalogue: a.catalogue,
+		Role: a.config.Role, Counters: counters, Hours: a.hours, Catalogue: a.catalogue,
 		Questionnaire: a.config.Screen.Questionnaire, Languages: a.config.Screen.Languages, Thanks: a.config.Screen.Thanks, Test: a.config.Test,
 		FollowUp: a.config.Screen.FollowUp, Idle: a.config.Screen.Idle, Audio: a.config.Screen.sounds(),
-	}, a.recorder)
+	}, a.recorder.Load())
 }
 
 func (a *App) stopServing() {

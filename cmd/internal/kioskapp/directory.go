@@ -144,7 +144,7 @@ func (a *App) named(c identity.Counter) identity.Counter {
 func (a *App) learned(*downlink.Held) {
 	a.showing.Lock()
 	defer a.showing.Unlock()
-	if a.recorder == nil || a.config.Role == survey.OnlineGateway {
+	if a.recorder.Load() == nil || a.config.Role == survey.OnlineGateway {
 		return // nothing is shown yet, or at all
 	}
 	if err := a.display(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"hailong/kiosk"
 	"hailong/kiosk/panel"
@@ -24,8 +23,7 @@ type buttons struct {
 	missing       []survey.Words // levels that some panel has no key for
 	questionnaire string         // as code@hash
 	question      survey.QuestionCode
-	recorder      atomic.Pointer[kiosk.Recorder] // of the moment; nil = the kiosk was never in service
-	first         sync.Map                       // by counter: the first record of the visit whose press was kept last
+	first         sync.Map // by counter: the first record of the visit whose press was kept last
 }
 
 // prepareButtons makes the panels of the settings. A key that means a level which the
@@ -60,7 +58,7 @@ func (a *App) prepareButtons() error {
 // recordButton keeps a button's press with the recorder of the moment. The counter's
 // screen shows meanwhile that the press was felt.
 func (a *App) recordButton(ctx context.Context, p kiosk.Press) (survey.Entry, error) {
-	r := a.buttons.recorder.Load()
+	r := a.recorder.Load()
 	if r == nil || a.screen.Paused() {
 		return survey.Entry{}, panel.ErrOutOfService
 	}
