@@ -130,6 +130,15 @@ func call[P, R any](ctx context.Context, c cdp.Command[P, R], params P) (R, erro
 	})
 }
 
+// Command makes an action of one command of the browser's protocol whose result does not
+// matter.
+func Command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, target *chromedp.Target) (none chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, target, c, params)
+		return none, err
+	}
+}
+
 // Accessible fails the test for each rule that the page of a tab breaks. name says which
 // page it is.
 func Accessible(t testing.TB, ctx context.Context, name string) {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -24,14 +23,6 @@ import (
 type visitor struct {
 	t   *testing.T
 	ctx context.Context
-}
-
-// call makes an action of a command whose result does not matter.
-func call[P, R any](cmd cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, cmd, params)
-		return err
-	})
 }
 
 func (v visitor) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -160,7 +151,7 @@ func browserFingerKeypadAndTwoHands(t *testing.T, ctx context.Context) {
 	v.do(chromedp.KeyEvent("2"))
 	again()
 	pad := func(kind input.DispatchKeyEventType) chromedp.Action[chromedp.Void] { // a keypad without NumLock
-		return call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Code: "Numpad1", Key: "End"})
+		return browsertest.Command(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: kind, Code: "Numpad1", Key: "End"})
 	}
 	v.do(pad(input.DispatchKeyEventTypeKeyDown), pad(input.DispatchKeyEventTypeKeyUp))
 	again()
@@ -277,7 +268,7 @@ func browserWithoutScripts(t *testing.T, ctx context.Context) {
 	tab, stop := chromedp.NewContext(ctx)
 	t.Cleanup(stop)
 	v := visitor{t, tab}
-	v.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}), chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(s.listen(t)))
+	v.do(browsertest.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}), chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(s.listen(t)))
 	v.do(chromedp.Click(faceOf(5)))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="thanks"] h1`)))
 	v.do(chromedp.WaitVisible(chromedp.CSS(`[data-view="ask"] .face`))) // it goes home by itself

@@ -9,6 +9,8 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"hailong/assets/browsertest"
 )
 
 // standing is a clock for the page's script that stands until the test lets time pass:
@@ -59,8 +61,8 @@ func visit(t *testing.T, ctx context.Context, address string) visitor {
 	tab, stop := chromedp.NewContext(ctx)
 	t.Cleanup(stop)
 	v := visitor{t, tab}
-	v.do(call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: standing}),
-		call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}),
+	v.do(browsertest.Command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: standing}),
+		browsertest.Command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}),
 		chromedp.EmulateViewport(800, 480, chromedp.EmulateTouch), chromedp.Navigate(address))
 	return v
 }

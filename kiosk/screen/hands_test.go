@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+
+	"hailong/assets/browsertest"
 )
 
 // contact is a finger, or more than that, on the middle of a face.
@@ -23,7 +25,7 @@ func (v visitor) touch(kind input.DispatchTouchEventType, points ...*input.Touch
 	if points == nil {
 		points = []*input.TouchPoint{}
 	}
-	v.do(call(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points}))
+	v.do(browsertest.Command(input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: kind, TouchPoints: points}))
 }
 
 // Two faces at once, a palm, a thing that lies there and a hand that strokes are no

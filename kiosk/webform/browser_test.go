@@ -32,13 +32,6 @@ type visitor struct {
 	ctx context.Context
 }
 
-func call[P, R any](cmd cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, cmd, params)
-		return err
-	})
-}
-
 func takePhone(t *testing.T, ctx context.Context, scripts bool, width, height int64) visitor {
 	t.Helper()
 	tab, stop := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
@@ -47,8 +40,8 @@ func takePhone(t *testing.T, ctx context.Context, scripts bool, width, height in
 	if err := chromedp.Do(tab); err != nil { // opens the tab, which lasts as long as this context
 		t.Fatal(err)
 	}
-	v.do(call(cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}),
-		call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}),
+	v.do(browsertest.Command(cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch}),
+		browsertest.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}),
 		chromedp.EmulateViewport(width, height, chromedp.EmulateTouch))
 	return v
 }
@@ -237,7 +230,7 @@ func browserKeepsTrying(t *testing.T, ctx context.Context) {
 	}
 	browsertest.Picture(t, v.ctx, "webform-unsaved-script")
 	browsertest.Accessible(t, v.ctx, "not saved, with the script")
-	v.do(call(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}}))
+	v.do(browsertest.Command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}}}))
 	// Meanwhile the gateway gets a newer program, whose style this page's policy forbids.
 	newer := *s.form.files
 	newer.style = "<style>body{margin:1px}</style>"
@@ -247,7 +240,7 @@ func browserKeepsTrying(t *testing.T, ctx context.Context) {
 	if s.counted(0); tried == 0 {
 		t.Error("the page did not try")
 	}
-	v.do(call(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{}}))
+	v.do(browsertest.Command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{}}))
 	v.sees("more")
 	if e := s.counted(1)[0]; levelOf(e, "Z0") != 3 {
 		t.Errorf("%+v", e)
@@ -325,7 +318,7 @@ func browserEverybody(t *testing.T, ctx context.Context) {
 		v.send()
 		look("done")
 		scripts := func(yes bool) {
-			v.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !yes}))
+			v.do(browsertest.Command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !yes}))
 		}
 		at = s.fresh()
 		scripts(false)
@@ -348,9 +341,9 @@ func browserEverybody(t *testing.T, ctx context.Context) {
 func browserOverASlowNetwork(t *testing.T, ctx context.Context) {
 	s := open(t)
 	v := takePhone(t, ctx, true, 360, 640)
-	v.do(call(network.Enable, network.EnableParams{}), call(network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}))
+	v.do(browsertest.Command(network.Enable, network.EnableParams{}), browsertest.Command(network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true}))
 	asked := chromedp.Events(v.ctx, network.RequestWillBeSent)
-	v.do(call(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{
+	v.do(browsertest.Command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{
 		{Latency: 800, DownloadThroughput: 280_000 / 8, UploadThroughput: 256_000 / 8},
 	}}))
 	v.do(chromedp.Navigate(s.base + s.fresh() + "?lang=vi"))
