@@ -92,12 +92,12 @@ func browserWholeVisits(t *testing.T, ctx context.Context) {
 			[]string{"Z0=2 touch", "R1=3 continues 1 touch", "C1=blank continues 1 touch", "E1=na continues 1 touch"},
 		},
 	}
-	for i, hand := range hands {
+	for i := range 4 * len(hands) { // each hand at each of four sizes, in both languages
+		hand, size := hands[i/4], sizes[i%4]
 		s := newStand(t, withFollowUp)
 		v := attend(t, ctx, s.listen(t))
-		for j, lang := range []survey.Lang{survey.Vietnamese, survey.English} {
-			size := sizes[(2*i+j)%4]
-			v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
+		v.do(chromedp.EmulateViewport(size.width, size.height, chromedp.EmulateTouch))
+		for _, lang := range []survey.Lang{survey.Vietnamese, survey.English} {
 			before, key := v.dom(), v.key()
 			v.shown()
 			if lang == survey.English {
